@@ -1,0 +1,8 @@
+//! roshambo: rock-paper-scissors over a long-lived WebSocket.
+
+pub mod config;
+pub mod hub;
+pub mod model;
+pub mod slots;
+pub mod time;
+pub mod wire;

@@ -1,0 +1,667 @@
+//! The words that the wire, the sessions and the world share: parsed once, valid ever after.
+//!
+//! No behaviour beyond conversion: no rules, no text of a dialect, no time.
+
+use std::fmt;
+use std::rc::Rc;
+
+use crate::slots::Handle;
+
+/// A source of bytes that nobody can guess: the operating system's in production, seeded in tests.
+///
+/// Tokens, sids and room codes are drawn from it, never from the game's own generator.
+pub type Entropy = dyn FnMut(&mut [u8]);
+
+/// One connection, as the loop numbers it. A stale one names nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnId {
+    /// The loop's slab index.
+    pub index: u32,
+    /// Which of the connections that had this index.
+    pub generation: u32,
+}
+
+/// One player of the world; it may outlive its connection.
+pub type PlayerId = Handle;
+
+/// What a hand can show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Choice {
+    /// 1 on the wire.
+    Scissors,
+    /// 2 on the wire.
+    Rock,
+    /// 3 on the wire.
+    Paper,
+}
+
+impl Choice {
+    /// All three, in the order of their numbers on the wire.
+    pub const ALL: [Self; 3] = [Self::Scissors, Self::Rock, Self::Paper];
+
+    /// From the number on the wire, 1 to 3.
+    #[must_use]
+    pub fn from_wire(number: u64) -> Option<Self> {
+        match number {
+            1 => Some(Self::Scissors),
+            2 => Some(Self::Rock),
+            3 => Some(Self::Paper),
+            _ => None,
+        }
+    }
+
+    /// The number on the wire, 1 to 3.
+    #[must_use]
+    pub fn to_wire(self) -> u8 {
+        match self {
+            Self::Scissors => 1,
+            Self::Rock => 2,
+            Self::Paper => 3,
+        }
+    }
+}
+
+/// An emotion sent to the opponent: 1 laugh, 2 cry, 3 angry, 4 smirk; any other number is relayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Face(pub u32);
+
+/// The name a player goes by on the wire: 1 to 64 bytes, no control characters, no U+2028/U+2029.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Uid(Rc<str>);
+
+impl Uid {
+    /// Longest uid in bytes.
+    pub const BYTES_MAX: usize = 64;
+
+    /// Takes a text as it is; `None` when it is empty, too long or holds a forbidden character.
+    ///
+    /// A uid is never altered: its client looks for it among the users of a room.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let fits = !text.is_empty() && text.len() <= Self::BYTES_MAX;
+        (fits && !text.chars().any(is_forbidden)).then(|| Self(text.into()))
+    }
+
+    /// A fresh one for somebody who brings none: `prefix` and `random` unguessable characters.
+    pub fn draw(prefix: &str, random: usize, entropy: &mut Entropy) -> Self {
+        Self(
+            format!(
+                "{prefix}{}",
+                draw_text(random, b"0123456789abcdefghijklmnopqrstuv", entropy)
+            )
+            .into(),
+        )
+    }
+
+    /// The uid of the `number`th robot.
+    #[must_use]
+    pub fn robot(number: u64) -> Self {
+        Self(format!("robot-{number}").into())
+    }
+
+    /// Its text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A player's shown name: at most 64 bytes, without control characters and U+2028/U+2029.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Name(Rc<str>);
+
+impl Name {
+    /// Longest name in bytes.
+    pub const BYTES_MAX: usize = 64;
+
+    /// Makes a name of any text: forbidden characters go, the rest is cut at a character boundary.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        if text.len() <= Self::BYTES_MAX && !text.chars().any(is_forbidden) {
+            return Self(text.into());
+        }
+        let mut name = String::new();
+        for character in text.chars().filter(|&character| !is_forbidden(character)) {
+            if Self::BYTES_MAX < name.len() + character.len_utf8() {
+                break;
+            }
+            name.push(character);
+        }
+        Self(name.into())
+    }
+
+    /// Its text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A player's picture.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Avatar {
+    /// None, or one that was refused.
+    #[default]
+    None,
+    /// An address of at most 512 bytes: `http:`, `https:` or `data:image/`.
+    Address(Rc<str>),
+    /// One of the sixteen that every v2 client can draw, `builtin:0` to `builtin:15`.
+    Builtin(u8),
+    /// The robot's, `builtin:robot`. No client may claim it.
+    Robot,
+}
+
+impl Avatar {
+    /// Longest address in bytes.
+    pub const BYTES_MAX: usize = 512;
+    /// How many built-in pictures there are.
+    pub const BUILTIN_COUNT: u8 = 16;
+
+    /// Takes a picture's address as a client sent it; what it may not be becomes [`Avatar::None`].
+    ///
+    /// Forbidden characters are removed first, then the address is cut to [`Avatar::BYTES_MAX`].
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        let text: String = text
+            .chars()
+            .filter(|&character| !is_forbidden(character))
+            .collect();
+        let mut end = text.len().min(Self::BYTES_MAX);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let text = text.get(..end).unwrap_or_default();
+        if let Some(number) = text.strip_prefix("builtin:") {
+            let plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+            let canonical = plain && (number == "0" || !number.starts_with('0'));
+            return match number.parse::<u8>() {
+                Ok(number) if canonical && number < Self::BUILTIN_COUNT => Self::Builtin(number),
+                _ => Self::None,
+            };
+        }
+        let known = ["http:", "https:", "data:image/"];
+        if known.iter().any(|scheme| text.starts_with(scheme)) {
+            Self::Address(text.into())
+        } else {
+            Self::None
+        }
+    }
+}
+
+/// Who a player is to others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// Shown to opponents; proves nothing.
+    pub uid: Uid,
+    /// The shown name.
+    pub name: Name,
+    /// The shown picture.
+    pub avatar: Avatar,
+}
+
+/// What a client understands. It is named in the first `hello`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Generation {
+    /// The original mini program and everything written for it.
+    Old {
+        /// It speaks Socket.IO over Engine.IO 3, so it may be the mini program whose button
+        /// freezes when it loses.
+        freezes: bool,
+    },
+    /// Clients that know sessions, rooms, `bye` and the rest.
+    V2,
+}
+
+/// Proves a session; 24 characters, never shown to anybody but its owner.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Token(Box<str>);
+
+impl Token {
+    /// Length of every token in bytes: 144 random bits.
+    pub const BYTES: usize = 24;
+
+    /// A fresh one.
+    pub fn draw(entropy: &mut Entropy) -> Self {
+        Self(draw_text(Self::BYTES, BASE64URL, entropy).into())
+    }
+
+    /// Takes a client's or a file's text if it can be a token at all.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let shaped =
+            text.len() == Self::BYTES && text.bytes().all(|byte| BASE64URL.contains(&byte));
+        shaped.then(|| Self(text.into()))
+    }
+
+    /// Its text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Token {
+    /// Keeps the secret out of logs and panics.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// The code of a private room: six characters without look-alikes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RoomCode([u8; 6]);
+
+impl RoomCode {
+    /// Without 0 and O, 1, I and L: a code is read out over the phone.
+    const ALPHABET: &[u8] = b"23456789ABCDEFGHJKMNPQRSTUVWXYZ";
+
+    /// A fresh one.
+    pub fn draw(entropy: &mut Entropy) -> Self {
+        let mut code = [0; 6];
+        for (place, character) in code
+            .iter_mut()
+            .zip(draw_text(6, Self::ALPHABET, entropy).bytes())
+        {
+            *place = character;
+        }
+        Self(code)
+    }
+
+    /// Reads a code in any case; `None` for what can be no room's code.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let code: [u8; 6] = text.as_bytes().try_into().ok()?;
+        let code = code.map(|byte| byte.to_ascii_uppercase());
+        code.iter()
+            .all(|byte| Self::ALPHABET.contains(byte))
+            .then_some(Self(code))
+    }
+
+    /// Its text, in capitals.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for RoomCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a client asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Names the player.
+    Hello(Box<Hello>),
+    /// Asks for a round.
+    Join(Join),
+    /// Shows a hand.
+    Choice(Choice),
+    /// Shows an emotion.
+    Face(Face),
+    /// Gives up the place.
+    Leave,
+    /// Goes to the background and may be cut off.
+    Away,
+    /// Asks for a `pong`.
+    Ping,
+}
+
+/// The payload of `hello`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hello {
+    /// Missing, or not a valid uid: an old client's `hello` is refused then, a v2 client needs none.
+    pub uid: Option<Uid>,
+    /// The name to show.
+    pub name: Name,
+    /// The picture to show.
+    pub avatar: Avatar,
+    /// The client said `"v":2` (or a later number).
+    pub v2: bool,
+    /// The session to take up, if its text can be one.
+    pub session: Option<Token>,
+}
+
+/// The payload of `join`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Join {
+    /// A round with whoever comes, or again with the same opponent.
+    Any,
+    /// A round with somebody else.
+    New,
+    /// A new private room.
+    CreateRoom,
+    /// A friend's private room; `None` for a text that can be no room's code.
+    EnterRoom(Option<RoomCode>),
+}
+
+/// What the server tells a client. The wire knows the order of the keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The first event, and the answer to every `hello`.
+    Hi {
+        /// The other players online.
+        nearby: u32,
+        /// What v2 clients learn besides.
+        session: Option<Box<HiSession>>,
+    },
+    /// A round begins, or goes on for a player who comes back.
+    Start {
+        /// Whole seconds.
+        game_time_s: u32,
+        /// Both players, in the order of their seats.
+        users: Box<[StartUser; 2]>,
+        /// The same round again, told to somebody who came back.
+        resumed: bool,
+    },
+    /// The other player did something.
+    Movement {
+        /// Who moved.
+        uid: Uid,
+        /// What it did, never which choice.
+        movement: Movement,
+    },
+    /// The other player gave up its place or is gone for good.
+    Leave {
+        /// Who.
+        uid: Uid,
+    },
+    /// A round is over.
+    Result(Rc<[ResultRow; 2]>),
+    /// v2: the state of the player's room.
+    Room(Box<RoomState>),
+    /// The named request was refused.
+    Problem {
+        /// Why.
+        code: ProblemCode,
+        /// The request's name, as the client wrote it.
+        event: Box<str>,
+    },
+    /// v2: the answer to `ping`.
+    Pong,
+    /// v2: the connection is about to be closed by the server.
+    Bye {
+        /// The close code that follows.
+        code: u16,
+        /// Why, in a word.
+        reason: &'static str,
+        /// When to come back; `None`: do not.
+        retry_ms: Option<u64>,
+    },
+}
+
+/// What `hi` tells v2 clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HiSession {
+    /// Given by the server.
+    pub uid: Uid,
+    /// To come back with.
+    pub token: Token,
+    /// Whether this `hello` took up an earlier session.
+    pub resumed: bool,
+    /// Points so far.
+    pub total_score: u32,
+    /// Wins in a row.
+    pub win_streak: u32,
+}
+
+/// One player in `start`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StartUser {
+    /// Who.
+    pub profile: Profile,
+    /// Its choice: only one's own, and only when a round is resumed.
+    pub choice: Option<Choice>,
+    /// Points so far.
+    pub total_score: u32,
+    /// Wins in a row.
+    pub win_streak: u32,
+}
+
+/// What `movement` tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Movement {
+    /// A hand was chosen.
+    Choice,
+    /// An emotion was sent.
+    Face(Face),
+}
+
+/// One player in `result`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResultRow {
+    /// Who.
+    pub uid: Uid,
+    /// Points of this round.
+    pub round_score: u32,
+    /// Points so far.
+    pub total_score: u32,
+    /// Wins in a row.
+    pub win_streak: u32,
+    /// The hand it showed, if any.
+    pub choice: Option<Choice>,
+}
+
+/// The payload of `room`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomState {
+    /// Counts up; shown as `room7`.
+    pub number: u64,
+    /// Who sits there, in the order of the seats.
+    pub users: Vec<RoomUser>,
+    /// Both seats are taken.
+    pub full: bool,
+    /// A private room's code.
+    pub code: Option<RoomCode>,
+}
+
+/// One player in `room`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomUser {
+    /// Who.
+    pub profile: Profile,
+    /// Playing, or willing to play the next round.
+    pub ready: bool,
+    /// A robot.
+    pub robot: bool,
+    /// Connected and not away.
+    pub online: bool,
+}
+
+/// Why a request was refused or ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ProblemCode {
+    /// The payload is not what the event takes.
+    BadPayload,
+    /// A round is running.
+    AlreadyPlaying,
+    /// There is no such event (for this client).
+    UnknownEvent,
+    /// No room has this code.
+    RoomUnknown,
+    /// Both seats of this room are taken.
+    RoomFull,
+    /// The server is about to stop.
+    Draining,
+    /// More than the limits allow.
+    TooFast,
+    /// Only in acknowledgements: outside the event's time, a race and not a fault.
+    NotPlaying,
+}
+
+impl ProblemCode {
+    /// The code on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BadPayload => "bad-payload",
+            Self::AlreadyPlaying => "already-playing",
+            Self::UnknownEvent => "unknown-event",
+            Self::RoomUnknown => "room-unknown",
+            Self::RoomFull => "room-full",
+            Self::Draining => "draining",
+            Self::TooFast => "too-fast",
+            Self::NotPlaying => "not-playing",
+        }
+    }
+
+    /// One sentence for the developer who reads it in a console.
+    #[must_use]
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::BadPayload => "the payload is not what this event takes",
+            Self::AlreadyPlaying => "a round is running, wait for its result",
+            Self::UnknownEvent => "there is no such event",
+            Self::RoomUnknown => "no room has this code",
+            Self::RoomFull => "both seats of this room are taken",
+            Self::Draining => "the server is about to restart, come back in a moment",
+            Self::TooFast => "too many events, slow down",
+            Self::NotPlaying => "there is nobody to play with right now",
+        }
+    }
+}
+
+const BASE64URL: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// A Socket.IO or Engine.IO session id: 20 characters of base64url, 120 random bits.
+pub fn draw_sid(entropy: &mut Entropy) -> String {
+    draw_text(20, BASE64URL, entropy)
+}
+
+/// Random characters of an alphabet of at most 128, each equally likely.
+fn draw_text(length: usize, alphabet: &[u8], entropy: &mut Entropy) -> String {
+    // Whole multiples of the alphabet fit below this limit; bytes above it would favour its start.
+    let limit = 256 - 256 % alphabet.len();
+    let mut text = String::with_capacity(length);
+    let mut bytes = [0; 32];
+    while text.len() < length {
+        let wanted = (length - text.len()).min(bytes.len());
+        let Some(fresh) = bytes.get_mut(..wanted) else {
+            break;
+        };
+        entropy(fresh);
+        for &byte in fresh.iter().filter(|&&byte| usize::from(byte) < limit) {
+            if let Some(&character) = alphabet.get(usize::from(byte) % alphabet.len()) {
+                text.push(char::from(character));
+            }
+        }
+    }
+    text
+}
+
+/// Control characters, and the two line separators that the original client's parser throws on.
+fn is_forbidden(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seeded() -> impl FnMut(&mut [u8]) {
+        let mut rng = fastrand::Rng::with_seed(1);
+        move |bytes: &mut [u8]| rng.fill(bytes)
+    }
+
+    #[test]
+    fn a_uid_is_taken_as_it_is_or_not_at_all() {
+        for good in ["A", "名字", "a b", &"x".repeat(64)] {
+            assert_eq!(Uid::new(good).as_ref().map(Uid::as_str), Some(good));
+        }
+        for bad in [
+            "",
+            "a\nb",
+            "a\u{2028}",
+            "\u{2029}",
+            "\u{7f}",
+            &"x".repeat(65),
+            &"é".repeat(33),
+        ] {
+            assert_eq!(Uid::new(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_cleaned_and_cut_at_a_character() {
+        #[rustfmt::skip]
+        let table = [
+            ("", String::new()), ("Ann", "Ann".into()),
+            ("A\u{0}n\u{2028}n\u{2029}\r\n", "Ann".into()), ("<b>", "<b>".into()),
+            (&"x".repeat(70), "x".repeat(64)), (&"é".repeat(40), "é".repeat(32)),
+            (&format!("{}日", "x".repeat(63)), "x".repeat(63)),
+        ];
+        for (text, want) in table {
+            assert_eq!(Name::new(text).as_str(), want, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_avatar_is_an_address_a_builtin_or_nothing() {
+        let address = |text: &str| Avatar::Address(text.into());
+        let long = format!("https://e/{}", "x".repeat(600));
+        #[rustfmt::skip]
+        let table = [
+            ("", Avatar::None), ("http://a", address("http://a")), ("https://a", address("https://a")),
+            ("data:image/png;base64,AA", address("data:image/png;base64,AA")),
+            ("data:text/html,x", Avatar::None), ("javascript:alert(1)", Avatar::None), ("//a", Avatar::None),
+            ("java\u{0}script:x", Avatar::None), ("ht\ntp://a", address("http://a")),
+            ("builtin:0", Avatar::Builtin(0)), ("builtin:15", Avatar::Builtin(15)),
+            ("builtin:16", Avatar::None), ("builtin:01", Avatar::None), ("builtin:+1", Avatar::None),
+            ("builtin:robot", Avatar::None), ("builtin:", Avatar::None),
+            (&long, address(&long[..512])),
+        ];
+        for (text, want) in table {
+            assert_eq!(Avatar::new(text), want, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn room_codes_are_read_in_any_case_and_drawn_without_look_alikes() {
+        let mut entropy = seeded();
+        for _ in 0..1_000 {
+            let code = RoomCode::draw(&mut entropy);
+            assert!(
+                !code.as_str().contains(['0', 'O', '1', 'I', 'L']),
+                "{code:?}"
+            );
+            assert_eq!(RoomCode::new(&code.as_str().to_lowercase()), Some(code));
+        }
+        for bad in ["", "K7M2Q", "K7M2QXX", "K7M2Q0", "K7M2Qé", "K7 2QX", "new"] {
+            assert_eq!(RoomCode::new(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn tokens_keep_their_shape_and_their_secret() {
+        let mut entropy = seeded();
+        let token = Token::draw(&mut entropy);
+        assert_eq!(Token::new(token.as_str()), Some(token.clone()));
+        assert!(!format!("{token:?}").contains(token.as_str()));
+        assert_eq!(draw_sid(&mut entropy).len(), 20);
+        for bad in ["", "short", &"=".repeat(24), &"é".repeat(12)] {
+            assert_eq!(Token::new(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn every_character_of_an_alphabet_is_drawn() {
+        let mut entropy = seeded();
+        let text = draw_text(10_000, RoomCode::ALPHABET, &mut entropy);
+        for &character in RoomCode::ALPHABET {
+            let count = text.bytes().filter(|&byte| byte == character).count();
+            assert!(
+                (200..450).contains(&count),
+                "{} was drawn {count} times",
+                char::from(character)
+            );
+        }
+    }
+}
