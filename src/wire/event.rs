@@ -1,0 +1,503 @@
+//! Events: requests of clients, events of the server, in exact key order.
+//!
+//! An event is a JSON array `["name", payload]`. Reading borrows from the text; a `choice`, `face`
+//! or `movement` allocates nothing either way.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
+
+use serde::de::{Error as _, IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::Fault;
+use crate::model::{
+    Avatar, Choice, Event, Face, Hello, Join, Movement, Name, ProblemCode, Request, ResultRow,
+    RoomCode, Token, Uid,
+};
+
+/// Longest name of an event that a `problem` repeats, in bytes.
+pub const EVENT_NAME_BYTES_MAX: usize = 64;
+
+/// A well-formed event of a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named<'a> {
+    /// The event's name, cut to [`EVENT_NAME_BYTES_MAX`].
+    pub name: Cow<'a, str>,
+    /// What it asks for, or why it can ask for nothing.
+    pub request: Result<Request, ProblemCode>,
+}
+
+/// Reads an event's JSON text.
+///
+/// # Errors
+///
+/// 1008 when the text is not JSON, not an array, or its first item is not a string. A known event
+/// with a wrong payload and an unknown event are no faults: see [`Named::request`].
+pub fn decode(text: &str) -> Result<Named<'_>, Fault> {
+    let Ok(Envelope { name, payload }) = serde_json::from_str(text) else {
+        return Err(Fault::policy("not an event"));
+    };
+    let request = match &*name {
+        "hello" => decode_hello(payload).ok_or(ProblemCode::BadPayload),
+        "join" => decode_join(payload).ok_or(ProblemCode::BadPayload),
+        "choice" => decode_choice(payload).ok_or(ProblemCode::BadPayload),
+        "face" => decode_face(payload).ok_or(ProblemCode::BadPayload),
+        "leave" => Ok(Request::Leave),
+        "away" => Ok(Request::Away),
+        "ping" => Ok(Request::Ping),
+        _ => Err(ProblemCode::UnknownEvent),
+    };
+    Ok(Named {
+        name: cut(name),
+        request,
+    })
+}
+
+/// A payload as an object of the wanted shape; arrays, which serde takes for structs, do not count.
+fn object<'a, T: Deserialize<'a>>(payload: Option<&'a RawValue>) -> Option<T> {
+    let text = payload?.get();
+    if !text.starts_with('{') {
+        return None;
+    }
+    serde_json::from_str(text).ok()
+}
+
+fn decode_hello(payload: Option<&RawValue>) -> Option<Request> {
+    #[derive(Deserialize)]
+    struct Payload<'a> {
+        #[serde(borrow)]
+        user: &'a RawValue,
+        v: Option<u64>,
+        #[serde(borrow)]
+        session: Option<Text<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct User<'a> {
+        // Whether it has to be right depends on the generation: looked at below.
+        #[serde(borrow)]
+        uid: Option<&'a RawValue>,
+        #[serde(borrow)]
+        uname: Option<Text<'a>>,
+        #[serde(borrow)]
+        uavatar: Option<Text<'a>>,
+    }
+    let payload: Payload<'_> = object(payload)?;
+    let user: User<'_> = object(Some(payload.user))?;
+    let uid = user
+        .uid
+        .and_then(|uid| serde_json::from_str::<Text<'_>>(uid.get()).ok());
+    let text = |text: Option<Text<'_>>| text.map(|text| text.0.into_owned()).unwrap_or_default();
+    Some(Request::Hello(Box::new(Hello {
+        uid: uid.and_then(|uid| Uid::new(&uid.0)),
+        name: Name::new(&text(user.uname)),
+        avatar: Avatar::new(&text(user.uavatar)),
+        v2: payload.v.is_some_and(|version| 2 <= version),
+        session: payload.session.and_then(|token| Token::new(&token.0)),
+    })))
+}
+
+fn decode_join(payload: Option<&RawValue>) -> Option<Request> {
+    #[derive(Deserialize)]
+    struct Payload<'a> {
+        #[serde(borrow)]
+        room: Option<Text<'a>>,
+        new: Option<bool>,
+    }
+    if payload.is_none_or(|payload| payload.get() == "null") {
+        return Some(Request::Join(Join::Any));
+    }
+    let payload: Payload<'_> = object(payload)?;
+    match (payload.room, payload.new.unwrap_or(false)) {
+        (None, false) => Some(Request::Join(Join::Any)),
+        (None, true) => Some(Request::Join(Join::New)),
+        (Some(room), false) if room.0 == "new" => Some(Request::Join(Join::CreateRoom)),
+        (Some(room), false) => Some(Request::Join(Join::EnterRoom(RoomCode::new(&room.0)))),
+        (Some(_), true) => None,
+    }
+}
+
+fn decode_choice(payload: Option<&RawValue>) -> Option<Request> {
+    #[derive(Deserialize)]
+    struct Payload {
+        choice: u64,
+    }
+    let payload: Payload = object(payload)?;
+    Choice::from_wire(payload.choice).map(Request::Choice)
+}
+
+fn decode_face(payload: Option<&RawValue>) -> Option<Request> {
+    #[derive(Deserialize)]
+    struct Payload {
+        face: u32,
+    }
+    let payload: Payload = object(payload)?;
+    Some(Request::Face(Face(payload.face)))
+}
+
+/// The array around an event.
+struct Envelope<'a> {
+    name: Cow<'a, str>,
+    payload: Option<&'a RawValue>,
+}
+
+impl<'de> Deserialize<'de> for Envelope<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Items;
+        impl<'de> Visitor<'de> for Items {
+            type Value = Envelope<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array whose first item is a string")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+                let name: Option<Text<'de>> = items.next_element()?;
+                let name = name.ok_or_else(|| A::Error::invalid_length(0, &self))?;
+                let payload = items.next_element()?;
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Envelope {
+                    name: name.0,
+                    payload,
+                })
+            }
+        }
+        deserializer.deserialize_seq(Items)
+    }
+}
+
+/// A string that borrows from the text unless it holds escapes.
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Borrowing;
+        impl<'de> Visitor<'de> for Borrowing {
+            type Value = Cow<'de, str>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Cow::Borrowed(text))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Cow::Owned(text.to_owned()))
+            }
+        }
+        deserializer.deserialize_str(Borrowing).map(Text)
+    }
+}
+
+/// Shortens an event's name to what a `problem` may repeat.
+fn cut(name: Cow<'_, str>) -> Cow<'_, str> {
+    let mut end = name.len().min(EVENT_NAME_BYTES_MAX);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    match name {
+        Cow::Borrowed(text) => Cow::Borrowed(text.get(..end).unwrap_or_default()),
+        Cow::Owned(mut text) => {
+            text.truncate(end);
+            Cow::Owned(text)
+        }
+    }
+}
+
+/// How an event is told: what differs between those who read it.
+#[derive(Clone, Copy, Debug)]
+pub struct Audience<'a> {
+    /// The client knows `builtin:` pictures.
+    pub v2: bool,
+    /// Where old clients find the same pictures, without a slash at its end.
+    pub public_url: Option<&'a str>,
+}
+
+/// Writes an event's JSON text.
+pub fn encode(event: &Event, audience: Audience<'_>, out: &mut String) {
+    match event {
+        Event::Hi { nearby, session } => {
+            let session = session.as_deref().map(|session| HiSessionPayload {
+                uid: session.uid.as_str(),
+                session: session.token.as_str(),
+                resumed: session.resumed,
+                total_score: session.total_score,
+                win_streak: session.win_streak,
+            });
+            write_json(
+                &(
+                    "hi",
+                    HiPayload {
+                        message: "welcome",
+                        nearby: *nearby,
+                        session,
+                    },
+                ),
+                out,
+            );
+        }
+        Event::Start {
+            game_time_s, users, ..
+        } => {
+            let room_users = users.each_ref().map(|user| StartUserPayload {
+                uid: user.profile.uid.as_str(),
+                uname: user.profile.name.as_str(),
+                uavatar: Picture(&user.profile.avatar, audience),
+                choice: user.choice.map(Choice::to_wire),
+                round_score: 0,
+                total_score: user.total_score,
+                win_streak: user.win_streak,
+            });
+            write_json(
+                &(
+                    "start",
+                    StartPayload {
+                        game_time: *game_time_s,
+                        room_users,
+                    },
+                ),
+                out,
+            );
+        }
+        Event::Movement { uid, movement } => {
+            let uid = uid.as_str();
+            let payload = match movement {
+                Movement::Choice => MovementPayload {
+                    uid,
+                    movement: "choice",
+                    face: None,
+                },
+                Movement::Face(face) => MovementPayload {
+                    uid,
+                    movement: "face",
+                    face: Some(face.0),
+                },
+            };
+            write_json(&("movement", payload), out);
+        }
+        Event::Leave { uid } => write_json(&("leave", LeavePayload { uid: uid.as_str() }), out),
+        Event::Result(rows) => {
+            let result = rows.each_ref().map(result_row);
+            write_json(&("result", ResultPayload { result }), out);
+        }
+        Event::Room(room) => {
+            let users = room.users.iter().map(|user| RoomUserPayload {
+                uid: user.profile.uid.as_str(),
+                uname: user.profile.name.as_str(),
+                uavatar: Picture(&user.profile.avatar, audience),
+                ready: user.ready,
+                robot: user.robot,
+                online: user.online,
+            });
+            let payload = RoomPayload {
+                room_id: RoomId(room.number),
+                users: users.collect(),
+                full: room.full,
+                code: room.code.as_ref().map(RoomCode::as_str),
+            };
+            write_json(&("room", payload), out);
+        }
+        Event::Problem { code, event } => {
+            let payload = ProblemPayload {
+                code: code.as_str(),
+                message: code.message(),
+                event,
+            };
+            write_json(&("problem", payload), out);
+        }
+        Event::Pong => out.push_str(r#"["pong"]"#),
+        Event::Bye {
+            code,
+            reason,
+            retry_ms,
+        } => {
+            write_json(
+                &(
+                    "bye",
+                    ByePayload {
+                        code: *code,
+                        reason,
+                        retry_ms: *retry_ms,
+                    },
+                ),
+                out,
+            );
+        }
+    }
+}
+
+fn result_row(row: &ResultRow) -> ResultRowPayload<'_> {
+    ResultRowPayload {
+        uid: row.uid.as_str(),
+        round_score: row.round_score,
+        total_score: row.total_score,
+        win_streak: row.win_streak,
+        choice: row.choice.map(Choice::to_wire),
+    }
+}
+
+#[derive(Serialize)]
+struct HiPayload<'a> {
+    message: &'static str,
+    nearby: u32,
+    #[serde(flatten)]
+    session: Option<HiSessionPayload<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HiSessionPayload<'a> {
+    uid: &'a str,
+    session: &'a str,
+    resumed: bool,
+    total_score: u32,
+    win_streak: u32,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StartPayload<'a> {
+    game_time: u32,
+    room_users: [StartUserPayload<'a>; 2],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StartUserPayload<'a> {
+    uid: &'a str,
+    uname: &'a str,
+    uavatar: Picture<'a>,
+    choice: Option<u8>,
+    round_score: u32,
+    total_score: u32,
+    win_streak: u32,
+}
+
+#[derive(Serialize)]
+struct MovementPayload<'a> {
+    uid: &'a str,
+    movement: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    face: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct LeavePayload<'a> {
+    uid: &'a str,
+}
+
+#[derive(Serialize)]
+struct ResultPayload<'a> {
+    result: [ResultRowPayload<'a>; 2],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ResultRowPayload<'a> {
+    uid: &'a str,
+    round_score: u32,
+    total_score: u32,
+    win_streak: u32,
+    choice: Option<u8>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RoomPayload<'a> {
+    room_id: RoomId,
+    users: Vec<RoomUserPayload<'a>>,
+    full: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct RoomUserPayload<'a> {
+    uid: &'a str,
+    uname: &'a str,
+    uavatar: Picture<'a>,
+    ready: bool,
+    robot: bool,
+    online: bool,
+}
+
+#[derive(Serialize)]
+struct ProblemPayload<'a> {
+    code: &'static str,
+    message: &'static str,
+    event: &'a str,
+}
+
+#[derive(Serialize)]
+struct ByePayload {
+    code: u16,
+    reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_ms: Option<u64>,
+}
+
+/// `room7`.
+struct RoomId(u64);
+
+impl Serialize for RoomId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("room{}", self.0))
+    }
+}
+
+/// A picture as its reader understands it.
+struct Picture<'a>(&'a Avatar, Audience<'a>);
+
+impl Serialize for Picture<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(avatar, audience) = self;
+        match (avatar, audience.v2, audience.public_url) {
+            (Avatar::Builtin(number), false, Some(url)) => {
+                serializer.collect_str(&format_args!("{url}/avatars/{number}.svg"))
+            }
+            (Avatar::Robot, false, Some(url)) => {
+                serializer.collect_str(&format_args!("{url}/avatars/robot.svg"))
+            }
+            (Avatar::Builtin(_) | Avatar::Robot, false, None) => serializer.serialize_str(""),
+            _ => serializer.serialize_str(&avatar_text(avatar)),
+        }
+    }
+}
+
+/// An avatar in the words of v2 clients; [`Avatar::new`] reads it back, the robot's excepted.
+#[must_use]
+pub fn avatar_text(avatar: &Avatar) -> Cow<'_, str> {
+    match avatar {
+        Avatar::None => Cow::Borrowed(""),
+        Avatar::Address(address) => Cow::Borrowed(address),
+        Avatar::Builtin(number) => Cow::Owned(format!("builtin:{number}")),
+        Avatar::Robot => Cow::Borrowed("builtin:robot"),
+    }
+}
+
+/// Appends a value's JSON text.
+pub(super) fn write_json(value: &impl Serialize, out: &mut String) {
+    struct Appending<'a>(&'a mut String);
+    impl io::Write for Appending<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let text = std::str::from_utf8(bytes).map_err(io::Error::other)?;
+            self.0.push_str(text);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let written = serde_json::to_writer(Appending(out), value);
+    debug_assert!(
+        written.is_ok(),
+        "our own payloads have text keys and finite numbers"
+    );
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,321 @@
+//! Rows: text in, request out; event in, text out.
+
+use super::*;
+use crate::model::{HiSession, Profile, RoomState, RoomUser, StartUser};
+
+#[track_caller]
+fn check(text: &str, want: Result<Request, ProblemCode>) {
+    assert_eq!(decode(text).map(|named| named.request), Ok(want), "{text}");
+}
+
+#[test]
+fn requests_with_small_payloads() {
+    use Choice::{Paper, Rock, Scissors};
+    let bad = || Err(ProblemCode::BadPayload);
+    let join = |join| Ok(Request::Join(join));
+    #[rustfmt::skip]
+    let table = [
+        (r#"["choice",{"choice":1}]"#, Ok(Request::Choice(Scissors))),
+        (r#"["choice",{"choice":2}]"#, Ok(Request::Choice(Rock))),
+        (r#" [ "choice" , { "choice" : 3 , "x" : [{}] } , 7 ] "#, Ok(Request::Choice(Paper))),
+        (r#"["cho\u0069ce",{"choice":3}]"#, Ok(Request::Choice(Paper))),
+        (r#"["choice",{"choice":0}]"#, bad()), (r#"["choice",{"choice":4}]"#, bad()),
+        (r#"["choice",{"choice":99}]"#, bad()), (r#"["choice",{"choice":-1}]"#, bad()),
+        (r#"["choice",{"choice":1.5}]"#, bad()), (r#"["choice",{"choice":"1"}]"#, bad()),
+        (r#"["choice",{"choice":null}]"#, bad()), (r#"["choice",{"choice":1e400}]"#, bad()),
+        (r#"["choice",{"choice":18446744073709551616}]"#, bad()),
+        (r#"["choice",{"choice":1,"choice":2}]"#, bad()), (r#"["choice",[1]]"#, bad()),
+        (r#"["choice",1]"#, bad()), (r#"["choice"]"#, bad()), (r#"["choice",null]"#, bad()),
+        (r#"["choice",{"__proto__":{"choice":1}}]"#, bad()),
+        (r#"["face",{"face":0}]"#, Ok(Request::Face(Face(0)))),
+        (r#"["face",{"face":4294967295}]"#, Ok(Request::Face(Face(u32::MAX)))),
+        (r#"["face",{"face":4294967296}]"#, bad()), (r#"["face",{"face":-1}]"#, bad()),
+        (r#"["face",{}]"#, bad()), (r#"["face"]"#, bad()),
+        (r#"["join"]"#, join(Join::Any)), (r#"["join",null]"#, join(Join::Any)),
+        (r#"["join",{}]"#, join(Join::Any)), (r#"["join",{"new":false}]"#, join(Join::Any)),
+        (r#"["join",{"new":true}]"#, join(Join::New)),
+        (r#"["join",{"room":"new"}]"#, join(Join::CreateRoom)),
+        (r#"["join",{"room":"k7m2qx"}]"#, join(Join::EnterRoom(RoomCode::new("K7M2QX")))),
+        (r#"["join",{"room":""}]"#, join(Join::EnterRoom(None))),
+        (r#"["join",{"room":5}]"#, bad()), (r#"["join",{"room":"new","new":true}]"#, bad()),
+        (r#"["join",[]]"#, bad()), (r#"["join",{"new":1}]"#, bad()),
+        (r#"["leave"]"#, Ok(Request::Leave)), (r#"["leave",{"any":1}]"#, Ok(Request::Leave)),
+        (r#"["away"]"#, Ok(Request::Away)), (r#"["ping"]"#, Ok(Request::Ping)),
+        (r#"["hi"]"#, Err(ProblemCode::UnknownEvent)), (r#"["Join"]"#, Err(ProblemCode::UnknownEvent)),
+        (r#"["",{}]"#, Err(ProblemCode::UnknownEvent)),
+        (r#"["__proto__"]"#, Err(ProblemCode::UnknownEvent)),
+    ];
+    for (text, want) in table {
+        check(text, want);
+    }
+}
+
+#[test]
+fn what_is_no_event_is_a_fault() {
+    let deep = format!("[{}", "[".repeat(4000));
+    for text in [
+        "",
+        " ",
+        "null",
+        "1",
+        "\"join\"",
+        "{}",
+        "[]",
+        "[1]",
+        "[null]",
+        "[[\"join\"]]",
+        "[\"join\"",
+        "[\"join\"]]",
+        "[\"join\",]",
+        "[\"join\"],",
+        "[\"join\" {}]",
+        "['join']",
+        "[\"\\ud800\"]",
+        "[\"join\",NaN]",
+        "[\"join\",{\"a\":}]",
+        "[\"a\nb\"]",
+        &deep,
+    ] {
+        assert_eq!(
+            decode(text).map_err(|fault| fault.code),
+            Err(1008),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn deep_and_huge_payloads_of_unknown_events_are_only_skipped() {
+    let deep = format!("[\"x\",{}{}]", "[".repeat(1900), "]".repeat(1900));
+    check(&deep, Err(ProblemCode::UnknownEvent));
+    let deep = format!(
+        "[\"face\",{{\"y\":{}{},\"face\":1}}]",
+        "[".repeat(1900),
+        "]".repeat(1900)
+    );
+    check(&deep, Ok(Request::Face(Face(1))));
+    check(r#"["x",1e999999]"#, Err(ProblemCode::UnknownEvent));
+}
+
+#[test]
+fn hello_is_read_leniently_where_it_may_be_and_strictly_where_it_must() {
+    let hello = |uid: Option<&str>, name: &str, avatar: Avatar, v2| {
+        let uid = uid.and_then(Uid::new);
+        Ok(Request::Hello(Box::new(Hello {
+            uid,
+            name: Name::new(name),
+            avatar,
+            v2,
+            session: None,
+        })))
+    };
+    let bad = || Err(ProblemCode::BadPayload);
+    #[rustfmt::skip]
+    let table = [
+        (r#"["hello",{"user":{"uid":"A","uname":"Ann","uavatar":"http://a"}}]"#,
+            hello(Some("A"), "Ann", Avatar::new("http://a"), false)),
+        (r#"["hello",{"user":{"uid":"A","uname":null},"cordinate":{"lat":1e999,"lng":null},"x":1}]"#,
+            hello(Some("A"), "", Avatar::None, false)),
+        (r#"["hello",{"user":{"uid":"A"},"cordinate":"nowhere","v":1}]"#, hello(Some("A"), "", Avatar::None, false)),
+        (r#"["hello",{"user":{},"v":2}]"#, hello(None, "", Avatar::None, true)),
+        (r#"["hello",{"user":{"uid":7,"uavatar":"builtin:3"},"v":3,"session":"short"}]"#,
+            hello(None, "", Avatar::Builtin(3), true)),
+        (r#"["hello",{"user":{"uid":"\u2028"}}]"#, hello(None, "", Avatar::None, false)),
+        (r#"["hello",{"user":{"uid":"A","uname":7}}]"#, bad()),
+        (r#"["hello",{"user":{"uid":"A","uname":"\ud800"}}]"#, bad()),
+        (r#"["hello",{"user":{"uid":"A"},"v":"2"}]"#, bad()),
+        (r#"["hello",{"user":{"uid":"A"},"v":2,"session":7}]"#, bad()),
+        (r#"["hello",{"user":["A","Ann",""]}]"#, bad()), (r#"["hello",{"user":null}]"#, bad()),
+        (r#"["hello",{}]"#, bad()), (r#"["hello"]"#, bad()), (r#"["hello","A"]"#, bad()),
+        (r#"["hello",{"user":{"uid":"A","uid":"B"}}]"#, bad()),
+    ];
+    for (text, want) in table {
+        check(text, want);
+    }
+}
+
+#[test]
+fn a_long_event_name_is_cut_at_a_character() {
+    let text = format!("[\"{}é\"]", "x".repeat(63));
+    assert_eq!(decode(&text).map(|named| named.name.len()), Ok(63));
+    let text = format!("[\"{}\\u00e9\"]", "x".repeat(63));
+    assert_eq!(decode(&text).map(|named| named.name.len()), Ok(63));
+}
+
+#[track_caller]
+fn written(event: &Event, v2: bool, want: &str) {
+    let mut out = String::new();
+    encode(
+        event,
+        Audience {
+            v2,
+            public_url: Some("https://e/base"),
+        },
+        &mut out,
+    );
+    assert_eq!(out, want);
+}
+
+fn profile(uid: &str, avatar: Avatar) -> Profile {
+    Profile {
+        uid: Uid::new(uid).unwrap_or_else(|| Uid::robot(0)),
+        name: Name::new("N\"<"),
+        avatar,
+    }
+}
+
+#[test]
+fn events_are_byte_exact() {
+    let uid = Uid::robot(1);
+    let mut rng = fastrand::Rng::with_seed(7);
+    let token = Token::draw(&mut move |bytes: &mut [u8]| rng.fill(bytes));
+    written(
+        &Event::Hi {
+            nearby: 10,
+            session: None,
+        },
+        false,
+        r#"["hi",{"message":"welcome","nearby":10}]"#,
+    );
+    let session = HiSession {
+        uid: uid.clone(),
+        token: token.clone(),
+        resumed: false,
+        total_score: 0,
+        win_streak: 0,
+    };
+    written(
+        &Event::Hi {
+            nearby: 0,
+            session: Some(Box::new(session)),
+        },
+        true,
+        &format!(
+            r#"["hi",{{"message":"welcome","nearby":0,"uid":"robot-1","session":"{}","resumed":false,"totalScore":0,"winStreak":0}}]"#,
+            token.as_str()
+        ),
+    );
+    let choice = Event::Movement {
+        uid: uid.clone(),
+        movement: Movement::Choice,
+    };
+    written(
+        &choice,
+        false,
+        r#"["movement",{"uid":"robot-1","movement":"choice"}]"#,
+    );
+    let face = Event::Movement {
+        uid: uid.clone(),
+        movement: Movement::Face(Face(2)),
+    };
+    written(
+        &face,
+        false,
+        r#"["movement",{"uid":"robot-1","movement":"face","face":2}]"#,
+    );
+    written(
+        &Event::Leave { uid: uid.clone() },
+        false,
+        r#"["leave",{"uid":"robot-1"}]"#,
+    );
+    let row = |choice| ResultRow {
+        uid: uid.clone(),
+        round_score: 1,
+        total_score: 2,
+        win_streak: 3,
+        choice,
+    };
+    written(
+        &Event::Result([row(None), row(Some(Choice::Paper))].into()),
+        false,
+        r#"["result",{"result":[{"uid":"robot-1","roundScore":1,"totalScore":2,"winStreak":3,"choice":null},{"uid":"robot-1","roundScore":1,"totalScore":2,"winStreak":3,"choice":3}]}]"#,
+    );
+    written(&Event::Pong, true, r#"["pong"]"#);
+    written(
+        &Event::Bye {
+            code: 1012,
+            reason: "restart",
+            retry_ms: Some(1800),
+        },
+        true,
+        r#"["bye",{"code":1012,"reason":"restart","retry_ms":1800}]"#,
+    );
+    written(
+        &Event::Bye {
+            code: 4001,
+            reason: "taken-over",
+            retry_ms: None,
+        },
+        true,
+        r#"["bye",{"code":4001,"reason":"taken-over"}]"#,
+    );
+    written(
+        &Event::Problem {
+            code: ProblemCode::RoomFull,
+            event: "jo\nin".into(),
+        },
+        true,
+        r#"["problem",{"code":"room-full","message":"both seats of this room are taken","event":"jo\nin"}]"#,
+    );
+}
+
+#[test]
+fn pictures_are_told_in_the_words_of_the_reader() {
+    let user = |uid, avatar| StartUser {
+        profile: profile(uid, avatar),
+        choice: None,
+        total_score: 5,
+        win_streak: 2,
+    };
+    let users = || {
+        Box::new([
+            user("A", Avatar::Builtin(3)),
+            user("robot-1", Avatar::Robot),
+        ])
+    };
+    let text = |a: &str, b: &str| {
+        format!(
+            r#"["start",{{"gameTime":3,"roomUsers":[{{"uid":"A","uname":"N\"<","uavatar":"{a}","choice":null,"roundScore":0,"totalScore":5,"winStreak":2}},{{"uid":"robot-1","uname":"N\"<","uavatar":"{b}","choice":null,"roundScore":0,"totalScore":5,"winStreak":2}}]}}]"#
+        )
+    };
+    let start = Event::Start {
+        game_time_s: 3,
+        users: users(),
+        resumed: false,
+    };
+    written(&start, true, &text("builtin:3", "builtin:robot"));
+    written(
+        &start,
+        false,
+        &text(
+            "https://e/base/avatars/3.svg",
+            "https://e/base/avatars/robot.svg",
+        ),
+    );
+    let mut out = String::new();
+    encode(
+        &start,
+        Audience {
+            v2: false,
+            public_url: None,
+        },
+        &mut out,
+    );
+    assert_eq!(out, text("", ""));
+    let room = RoomState {
+        number: 7,
+        users: vec![RoomUser {
+            profile: profile("A", Avatar::new("http://a")),
+            ready: true,
+            robot: false,
+            online: true,
+        }],
+        full: false,
+        code: RoomCode::new("K7M2QX"),
+    };
+    written(
+        &Event::Room(Box::new(room)),
+        true,
+        r#"["room",{"roomId":"room7","users":[{"uid":"A","uname":"N\"<","uavatar":"http://a","ready":true,"robot":false,"online":true}],"full":false,"code":"K7M2QX"}]"#,
+    );
+}
