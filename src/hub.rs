@@ -2,9 +2,20 @@
 //!
 //! Absent here: sockets, threads, a clock, a logger, files.
 
+use std::collections::VecDeque;
+
+use fastrand::Rng;
+
 use crate::config::Config;
-use crate::model::{ConnId, Entropy};
+use crate::metrics::Counters;
+use crate::model::{
+    self, Avatar, ConnId, Entropy, Event, Generation, Hello, Name, ProblemCode, Profile, Request,
+    Token, Uid,
+};
+use crate::session::{Drop, Pace, Pulse, Session};
 use crate::time::Millis;
+use crate::wire::{Fault, Inbound, engine_io, event, socket_io, state};
+use crate::world::{self, Effect, Outcome, Rules, Tally, World};
 
 pub use crate::wire::Dialect;
 
@@ -68,6 +79,8 @@ pub enum Input<'a> {
 pub enum Timer {
     /// A connection's heartbeat.
     Session(ConnId),
+    /// One of the game's.
+    World(world::Timer),
 }
 
 /// An order, taken from [`Hub::pop_output`].
@@ -112,45 +125,671 @@ pub enum Output<'a> {
 pub struct StateError(pub String);
 
 /// The whole game behind one call.
-pub struct Hub {}
+///
+/// Tell it a fact with [`handle`](Self::handle), then carry out every order of
+/// [`pop_output`](Self::pop_output) until `None`, then tell it the next fact. Time is only what
+/// `handle` is told, and must not go back.
+pub struct Hub {
+    pace: Pace,
+    max_message: usize,
+    public_url: Option<String>,
+    drain_spread_ms: u64,
+    world: World,
+    /// By the connection's index; the generation tells whose it is.
+    sessions: Vec<Option<(u32, Session)>>,
+    rng: Rng,
+    entropy: Box<Entropy>,
+    orders: VecDeque<Order>,
+    /// The texts that `orders` send, one after the other: no message owns memory.
+    texts: String,
+    counters: Counters,
+}
+
+/// An [`Output`] whose text is a piece of [`Hub::texts`].
+#[derive(Clone, Copy)]
+enum Order {
+    Send {
+        conn: ConnId,
+        start: usize,
+        end: usize,
+    },
+    Ping {
+        conn: ConnId,
+    },
+    Close {
+        conn: ConnId,
+        code: u16,
+        reason: &'static str,
+        rounds: u32,
+    },
+    Arm {
+        at: Millis,
+        timer: Timer,
+    },
+}
+
+/// Why the server ends a connection.
+#[derive(Clone, Copy)]
+struct Ending {
+    code: u16,
+    /// For the close frame and the log.
+    reason: &'static str,
+    /// For `bye`.
+    word: &'static str,
+    /// When a client may come back; `None`: it is to stay away.
+    retry_ms: Option<u64>,
+}
+
+impl Ending {
+    fn fault(fault: Fault) -> Self {
+        Self {
+            code: fault.code,
+            reason: fault.reason,
+            word: "fault",
+            retry_ms: None,
+        }
+    }
+
+    const FLOOD: Self = Self {
+        code: 1008,
+        reason: "too many events over the rate limit",
+        word: "too-fast",
+        retry_ms: None,
+    };
+    const TAKEN_OVER: Self = Self {
+        code: 4001,
+        reason: "the session was taken over by a newer connection",
+        word: "taken-over",
+        retry_ms: None,
+    };
+    const DEAD: Self = Self {
+        code: 4002,
+        reason: "no sign of life",
+        word: "timeout",
+        retry_ms: Some(1_000),
+    };
+    const MUTE: Self = Self {
+        code: 4408,
+        reason: "no packet of the dialect in time",
+        word: "no-hello",
+        retry_ms: None,
+    };
+}
+
+/// A long burst of texts leaves at most this much memory behind.
+const TEXTS_BYTES_KEPT: usize = 64 * 1024;
 
 impl Hub {
     /// A hub without anybody in it.
     ///
     /// `seed` decides robots and spreads; `entropy` is the source of what nobody may guess.
-    pub fn new(_config: &Config, _seed: u64, _entropy: Box<Entropy>) -> Self {
-        todo!()
+    #[must_use]
+    pub fn new(config: &Config, seed: u64, entropy: Box<Entropy>) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let rules = Rules {
+            game_time_ms: config.game_time_ms,
+            robot_after_ms: config.robot_after_ms,
+            rematch_wait_ms: config.rematch_wait_ms,
+            relay_interval_ms: config.relay_interval_ms,
+            session_ttl_ms: config.session_ttl_ms,
+            max_sessions: config.max_sessions,
+        };
+        Self {
+            pace: Pace {
+                ping_interval_ms: config.ping_interval_ms,
+                ping_timeout_ms: config.ping_timeout_ms,
+                ping_timeout_eio4_ms: config.ping_timeout_eio4_ms,
+                ping_timeout_v2_ms: config.ping_timeout_v2_ms,
+                hello_timeout_ms: config.hello_timeout_ms,
+                rate_limit: config.rate_limit,
+            },
+            max_message: config.max_message,
+            public_url: config.public_url.clone(),
+            drain_spread_ms: config.drain_spread_ms,
+            world: World::new(rules, rng.u64(..)),
+            sessions: Vec::new(),
+            rng,
+            entropy,
+            orders: VecDeque::new(),
+            texts: String::new(),
+            counters: Counters::default(),
+        }
     }
 
     /// Takes one fact. Then call [`Hub::pop_output`] until `None`, before the next fact.
     ///
-    /// `now` never goes back.
-    pub fn handle(&mut self, _now: Millis, _input: Input<'_>) {
-        todo!()
+    /// `now` never goes back. A fact about a connection that is closed already is ignored.
+    pub fn handle(&mut self, now: Millis, input: Input<'_>) {
+        debug_assert!(
+            self.orders.is_empty(),
+            "carry out all orders before telling the next fact"
+        );
+        self.texts.clear();
+        self.texts.shrink_to(TEXTS_BYTES_KEPT);
+        match input {
+            Input::Opened { conn, dialect } => self.open(now, conn, dialect),
+            Input::Text { conn, text } => self.receive(now, conn, text),
+            Input::Binary { conn } => self.end(now, conn, Ending::fault(Fault::BINARY)),
+            Input::Seen { conn } => {
+                if let Some(session) = self.session_mut(conn) {
+                    session.seen(now);
+                }
+            }
+            Input::Violation { conn, code, reason } => {
+                self.end(now, conn, Ending::fault(Fault { code, reason }));
+            }
+            Input::Closed { conn } => {
+                if let Some(session) = self.remove_session(conn) {
+                    self.part(now, &session);
+                }
+            }
+            Input::Due {
+                timer: Timer::Session(conn),
+            } => self.beat(now, conn),
+            Input::Due {
+                timer: Timer::World(timer),
+            } => self.world.due(now, timer),
+            Input::Drain => self.world.drain(),
+            Input::Dismiss { conn } => self.dismiss(now, conn),
+        }
+        self.carry_effects();
+        #[cfg(debug_assertions)]
+        self.check_invariants(now);
     }
 
     /// The next order, in the order they are to be carried out.
     pub fn pop_output(&mut self) -> Option<Output<'_>> {
-        todo!()
+        Some(match self.orders.pop_front()? {
+            Order::Send { conn, start, end } => Output::Send {
+                conn,
+                text: self.texts.get(start..end).unwrap_or_default(),
+            },
+            Order::Ping { conn } => Output::Ping { conn },
+            Order::Close {
+                conn,
+                code,
+                reason,
+                rounds,
+            } => Output::Close {
+                conn,
+                code,
+                reason,
+                rounds,
+            },
+            Order::Arm { at, timer } => Output::Arm { at, timer },
+        })
     }
 
     /// How many rounds run right now; a drain waits for zero.
+    #[must_use]
     pub fn running_rounds(&self) -> usize {
-        todo!()
+        self.world.running_rounds()
     }
 
     /// How many rounds started on a connection, for its line in the log.
-    pub fn rounds_of(&self, _conn: ConnId) -> u32 {
-        todo!()
+    #[must_use]
+    pub fn rounds_of(&self, conn: ConnId) -> u32 {
+        self.session(conn).map_or(0, |session| session.rounds)
+    }
+
+    /// Counters since the start.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// The game's figures since the start.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.world.tally()
+    }
+
+    /// Players, rooms and sessions there are right now.
+    #[must_use]
+    pub fn population(&self) -> (usize, usize, usize) {
+        self.world.population()
     }
 
     /// All sessions as the text of a state file (`--state`).
-    pub fn export_sessions(&self, _now: Millis) -> String {
-        todo!()
+    #[must_use]
+    pub fn export_sessions(&self, now: Millis) -> String {
+        state::encode(&self.world.export(now))
     }
 
-    /// Takes the sessions of a state file in; nobody is connected yet. Returns how many there were.
-    pub fn import_sessions(&mut self, _now: Millis, _text: &str) -> Result<usize, StateError> {
-        todo!()
+    /// Takes the sessions of a state file in. Returns how many of them are still alive.
+    ///
+    /// # Errors
+    ///
+    /// The file is damaged; nothing was taken in.
+    pub fn import_sessions(&mut self, now: Millis, text: &str) -> Result<usize, StateError> {
+        let records = state::decode(text).map_err(StateError)?;
+        let taken = self.world.import(now, records);
+        self.carry_effects();
+        Ok(taken)
+    }
+
+    fn open(&mut self, now: Millis, conn: ConnId, dialect: Dialect) {
+        let session = Session::new(now, dialect, &self.pace);
+        let at = session.deadline(&self.pace);
+        let index = conn.index as usize;
+        if self.sessions.len() <= index {
+            self.sessions.resize_with(index + 1, || None);
+        }
+        debug_assert!(
+            self.sessions[index].is_none(),
+            "a connection's index was used twice"
+        );
+        self.sessions[index] = Some((conn.generation, session));
+        self.counters.opened[dialect as usize] += 1;
+        if dialect.is_socket_io() {
+            let sid = model::draw_sid(&mut self.entropy);
+            let opening = engine_io::Opening {
+                sid: &sid,
+                ping_interval_ms: self.pace.ping_interval_ms,
+                ping_timeout_ms: match dialect {
+                    Dialect::Eio4 => self.pace.ping_timeout_eio4_ms,
+                    Dialect::Plain | Dialect::Eio3 => self.pace.ping_timeout_ms,
+                },
+                max_payload: self.max_message,
+            };
+            self.send(conn, |out| engine_io::encode_open(dialect, opening, out));
+        }
+        if dialect == Dialect::Eio3 {
+            self.send(conn, |out| out.push_str(socket_io::CONNECTED));
+        }
+        self.orders.push_back(Order::Arm {
+            at,
+            timer: Timer::Session(conn),
+        });
+    }
+
+    fn receive(&mut self, now: Millis, conn: ConnId, text: &str) {
+        let Some(session) = self.session_mut(conn) else {
+            return;
+        };
+        let dialect = session.dialect;
+        let inbound = session.receive(now, text);
+        self.counters.texts_in += 1;
+        match inbound {
+            Ok(Inbound::Event { ack, body }) => self.event(now, conn, ack, body),
+            Ok(Inbound::Ping) => self.send(conn, |out| out.push_str(engine_io::PONG)),
+            Ok(Inbound::Connect) => {
+                let sid = model::draw_sid(&mut self.entropy);
+                self.send(conn, |out| socket_io::encode_connected(&sid, out));
+            }
+            Ok(Inbound::OtherNamespace(name)) => {
+                self.send(conn, |out| {
+                    socket_io::encode_no_namespace(dialect, name, out)
+                });
+            }
+            Ok(Inbound::Disconnect) => {
+                if let Some(session) = self.remove_session(conn) {
+                    let (code, reason) = (1000, "the client left");
+                    let rounds = session.rounds;
+                    self.orders.push_back(Order::Close {
+                        conn,
+                        code,
+                        reason,
+                        rounds,
+                    });
+                    self.part(now, &session);
+                }
+            }
+            Ok(Inbound::Nothing) => (),
+            Err(fault) => self.end(now, conn, Ending::fault(fault)),
+        }
+    }
+
+    fn event(&mut self, now: Millis, conn: ConnId, ack: Option<&str>, body: &str) {
+        let named = match event::decode(body) {
+            Ok(named) => named,
+            Err(fault) => return self.end(now, conn, Ending::fault(fault)),
+        };
+        let pace = self.pace;
+        let Some(session) = self.session_mut(conn) else {
+            return;
+        };
+        let within = matches!(named.request, Ok(Request::Ping)) || session.allow(now, &pace);
+        if !within && !matches!(named.request, Ok(Request::Choice(_))) {
+            return self.drop_event(now, conn, ack, &named.name);
+        }
+        let outcome = match &named.request {
+            Ok(request) => self.carry_out(now, conn, request, within),
+            Err(code) => Outcome::Refused(*code),
+        };
+        let refusal = match outcome {
+            Outcome::Done => None,
+            Outcome::Ignored(code) | Outcome::Refused(code) => Some(code),
+        };
+        if let Some(ack) = ack {
+            self.send(conn, |out| socket_io::encode_ack(ack, refusal, out));
+        }
+        // A guest's `hi` comes before the `problem`, too.
+        self.carry_effects();
+        if let Outcome::Refused(code) = outcome {
+            self.refuse(conn, code, &named.name);
+        }
+    }
+
+    /// An event over the rate limit.
+    fn drop_event(&mut self, now: Millis, conn: ConnId, ack: Option<&str>, name: &str) {
+        self.counters.dropped_events += 1;
+        if let Some(ack) = ack {
+            self.send(conn, |out| {
+                socket_io::encode_ack(ack, Some(ProblemCode::TooFast), out)
+            });
+        }
+        match self.session_mut(conn).map(|session| session.dropped(now)) {
+            Some(Drop::Tell) => self.refuse(conn, ProblemCode::TooFast, name),
+            Some(Drop::Flood) => self.end(now, conn, Ending::FLOOD),
+            Some(Drop::Silent) | None => (),
+        }
+    }
+
+    fn refuse(&mut self, conn: ConnId, code: ProblemCode, name: &str) {
+        match code {
+            ProblemCode::UnknownEvent => self.counters.unknown_events += 1,
+            ProblemCode::BadPayload => self.counters.bad_payloads += 1,
+            _ => (),
+        }
+        self.tell(
+            conn,
+            &Event::Problem {
+                code,
+                event: name.into(),
+            },
+        );
+    }
+
+    /// Lets the world do what an event asks for, on behalf of the connection's player.
+    fn carry_out(&mut self, now: Millis, conn: ConnId, request: &Request, relay: bool) -> Outcome {
+        let Some(session) = self.session_mut(conn) else {
+            return Outcome::Ignored(ProblemCode::NotPlaying);
+        };
+        let tries_code = matches!(request, Request::Join(model::Join::EnterRoom(_)));
+        if tries_code && session.v2 && !session.may_try_code(now) {
+            return Outcome::Refused(ProblemCode::TooFast);
+        }
+        let player = match (session.player, request) {
+            (_, Request::Hello(hello)) => return self.hello(now, conn, hello),
+            (Some(player), _) => player,
+            (None, Request::Join(_)) => self.guest(conn),
+            (None, Request::Choice(_) | Request::Face(_)) => {
+                return Outcome::Ignored(ProblemCode::NotPlaying);
+            }
+            (None, Request::Leave) => return Outcome::Done,
+            (None, Request::Away | Request::Ping) => {
+                return Outcome::Refused(ProblemCode::UnknownEvent);
+            }
+        };
+        let outcome = self
+            .world
+            .handle(now, player, request, relay, &mut self.entropy);
+        if outcome == Outcome::Refused(ProblemCode::RoomUnknown)
+            && let Some(session) = self.session_mut(conn)
+        {
+            session.wrong_code(now);
+        }
+        outcome
+    }
+
+    fn hello(&mut self, now: Millis, conn: ConnId, hello: &Hello) -> Outcome {
+        let Some(session) = self.session(conn) else {
+            return Outcome::Ignored(ProblemCode::NotPlaying);
+        };
+        let (name, avatar) = (hello.name.clone(), hello.avatar.clone());
+        if let Some(player) = session.player {
+            if !session.v2 && hello.uid.is_none() {
+                return Outcome::Refused(ProblemCode::BadPayload);
+            }
+            self.world
+                .rename(now, player, hello.uid.clone(), name, avatar);
+            return Outcome::Done;
+        }
+        if hello.v2 {
+            self.hello_v2(now, conn, hello.session.as_ref(), name, avatar);
+            return Outcome::Done;
+        }
+        let Some(uid) = hello.uid.clone() else {
+            return Outcome::Refused(ProblemCode::BadPayload);
+        };
+        self.enter_old(conn, Profile { uid, name, avatar });
+        Outcome::Done
+    }
+
+    fn hello_v2(
+        &mut self,
+        now: Millis,
+        conn: ConnId,
+        token: Option<&Token>,
+        name: Name,
+        avatar: Avatar,
+    ) {
+        let resumed = token.and_then(|token| {
+            self.world
+                .resume(now, conn, token, name.clone(), avatar.clone())
+        });
+        let (player, taken_from) = resumed.unwrap_or_else(|| {
+            let uid = Uid::draw("p-", 12, &mut self.entropy);
+            let token = Token::draw(&mut self.entropy);
+            let profile = Profile { uid, name, avatar };
+            (
+                self.world.enter(conn, profile, Generation::V2, Some(token)),
+                None,
+            )
+        });
+        if let Some(session) = self.session_mut(conn) {
+            session.player = Some(player);
+            session.v2 = true;
+        }
+        if let Some(former) = taken_from {
+            self.counters.takeovers += 1;
+            // It speaks for nobody from now on, so that its end is not taken for the player's.
+            if let Some(session) = self.session_mut(former) {
+                session.player = None;
+            }
+            self.end(now, former, Ending::TAKEN_OVER);
+        }
+    }
+
+    /// Somebody who joins without a name.
+    fn guest(&mut self, conn: ConnId) -> model::PlayerId {
+        let uid = Uid::draw("guest-", 6, &mut self.entropy);
+        let name = Name::new(uid.as_str());
+        self.enter_old(
+            conn,
+            Profile {
+                uid,
+                name,
+                avatar: Avatar::None,
+            },
+        )
+    }
+
+    fn enter_old(&mut self, conn: ConnId, profile: Profile) -> model::PlayerId {
+        let freezes = self
+            .session(conn)
+            .is_some_and(|session| session.dialect == Dialect::Eio3);
+        let player = self
+            .world
+            .enter(conn, profile, Generation::Old { freezes }, None);
+        if let Some(session) = self.session_mut(conn) {
+            session.player = Some(player);
+        }
+        player
+    }
+
+    /// The timer of a connection's session fired.
+    fn beat(&mut self, now: Millis, conn: ConnId) {
+        let pace = self.pace;
+        let Some(session) = self.session_mut(conn) else {
+            return;
+        };
+        match session.pulse(now, &pace) {
+            Pulse::Steady => (),
+            Pulse::PingFrame => self.orders.push_back(Order::Ping { conn }),
+            Pulse::PingPacket => self.send(conn, |out| out.push_str(engine_io::PING)),
+            Pulse::Dead => return self.end(now, conn, Ending::DEAD),
+            Pulse::Mute => return self.end(now, conn, Ending::MUTE),
+        }
+        if let Some(session) = self.session(conn) {
+            let at = session.deadline(&pace);
+            self.orders.push_back(Order::Arm {
+                at,
+                timer: Timer::Session(conn),
+            });
+        }
+    }
+
+    fn dismiss(&mut self, now: Millis, conn: ConnId) {
+        let retry_ms = Some(self.rng.u64(..=self.drain_spread_ms));
+        let ending = Ending {
+            code: 1012,
+            reason: "the server restarts",
+            word: "restart",
+            retry_ms,
+        };
+        self.end(now, conn, ending);
+    }
+
+    /// Ends a connection from our side: `bye` for v2, `41` for who is to stay away, close frame.
+    fn end(&mut self, now: Millis, conn: ConnId, ending: Ending) {
+        let Some(session) = self.session(conn) else {
+            return;
+        };
+        let (v2, dialect) = (session.v2, session.dialect);
+        let Ending {
+            code,
+            reason,
+            word,
+            retry_ms,
+        } = ending;
+        match code {
+            1012 | 4001 => (),
+            4002 | 4408 => self.counters.timeouts += 1,
+            _ => self.counters.faults += 1,
+        }
+        // What was caused before is told before.
+        self.carry_effects();
+        if v2 {
+            self.tell(
+                conn,
+                &Event::Bye {
+                    code,
+                    reason: word,
+                    retry_ms,
+                },
+            );
+        }
+        if dialect.is_socket_io() && retry_ms.is_none() {
+            self.send(conn, |out| out.push_str(socket_io::DISCONNECT));
+        }
+        if let Some(session) = self.remove_session(conn) {
+            let rounds = session.rounds;
+            self.orders.push_back(Order::Close {
+                conn,
+                code,
+                reason,
+                rounds,
+            });
+            self.part(now, &session);
+        }
+    }
+
+    /// Tells the world that a player lost its connection.
+    fn part(&mut self, now: Millis, session: &Session) {
+        if let Some(player) = session.player {
+            self.world.lost(now, player);
+        }
+    }
+
+    fn carry_effects(&mut self) {
+        while let Some(effect) = self.world.pop_effect() {
+            match effect {
+                Effect::Tell { conn, event } => self.tell(conn, &event),
+                Effect::Arm { at, timer } => {
+                    self.orders.push_back(Order::Arm {
+                        at,
+                        timer: Timer::World(timer),
+                    });
+                }
+            }
+        }
+    }
+
+    fn tell(&mut self, conn: ConnId, event: &Event) {
+        let Some(session) = self.session_mut(conn) else {
+            return;
+        };
+        if matches!(event, Event::Start { resumed: false, .. }) {
+            session.rounds += 1;
+        }
+        let (prefix, v2) = (session.dialect.event_prefix(), session.v2);
+        let start = self.texts.len();
+        self.texts.push_str(prefix);
+        let audience = event::Audience {
+            v2,
+            public_url: self.public_url.as_deref(),
+        };
+        event::encode(event, audience, &mut self.texts);
+        self.push_send(conn, start);
+    }
+
+    fn send(&mut self, conn: ConnId, write: impl FnOnce(&mut String)) {
+        let start = self.texts.len();
+        write(&mut self.texts);
+        self.push_send(conn, start);
+    }
+
+    fn push_send(&mut self, conn: ConnId, start: usize) {
+        self.counters.texts_out += 1;
+        self.orders.push_back(Order::Send {
+            conn,
+            start,
+            end: self.texts.len(),
+        });
+    }
+
+    fn session(&self, conn: ConnId) -> Option<&Session> {
+        match self.sessions.get(conn.index as usize) {
+            Some(Some((generation, session))) if *generation == conn.generation => Some(session),
+            _ => None,
+        }
+    }
+
+    fn session_mut(&mut self, conn: ConnId) -> Option<&mut Session> {
+        match self.sessions.get_mut(conn.index as usize) {
+            Some(Some((generation, session))) if *generation == conn.generation => Some(session),
+            _ => None,
+        }
+    }
+
+    fn remove_session(&mut self, conn: ConnId) -> Option<Session> {
+        self.session(conn)?;
+        let place = self.sessions.get_mut(conn.index as usize)?;
+        place.take().map(|(_, session)| session)
+    }
+
+    /// What must hold between any two inputs.
+    #[cfg(debug_assertions)]
+    fn check_invariants(&self, now: Millis) {
+        self.world.check_invariants(now);
+        for (index, place) in self.sessions.iter().enumerate() {
+            let Some((generation, session)) = place else {
+                continue;
+            };
+            let conn = ConnId {
+                index: index as u32,
+                generation: *generation,
+            };
+            if let Some(player) = session.player {
+                let linked = self.world.conn_of(player);
+                assert_eq!(
+                    linked,
+                    Some(conn),
+                    "a session speaks for a player of another connection"
+                );
+            }
+        }
     }
 }

@@ -1,0 +1,415 @@
+//! What one connection's protocol has to remember: dialect, opening, heartbeat, rate, player.
+//!
+//! No rooms, no sockets, no JSON. A session is told the time; it asks for one timer, the lazy one:
+//! traffic only notes when it came, the timer looks at that when it fires.
+
+use crate::model::PlayerId;
+use crate::time::Millis;
+use crate::wire::{self, Dialect, Fault, Inbound};
+
+/// Events a client may send in one go before the rate limit counts: twice a second's share.
+const BURST_SECONDS: u64 = 2;
+/// Dropped events within [`FLOOD_WINDOW_MS`] that end a connection.
+const FLOOD_DROPS_MAX: u32 = 100;
+/// From the first dropped event on.
+const FLOOD_WINDOW_MS: u64 = 10_000;
+/// A client is told at most this often that it is too fast.
+const TOLD_EVERY_MS: u64 = 1_000;
+/// Wrong room codes within [`CODES_WINDOW_MS`]; a code has 29 bits, guessing must not pay.
+const WRONG_CODES_MAX: u32 = 10;
+/// From the first wrong code on.
+const CODES_WINDOW_MS: u64 = 60_000;
+
+/// The durations a session goes by, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Silence after which a ping is sent; Engine.IO 4: between any two pings.
+    pub ping_interval_ms: u64,
+    /// Old clients: silence beyond the interval that ends the connection.
+    pub ping_timeout_ms: u64,
+    /// Engine.IO 4: silence beyond the interval that ends the connection.
+    pub ping_timeout_eio4_ms: u64,
+    /// v2 clients: time to answer a ping.
+    pub ping_timeout_v2_ms: u64,
+    /// Time for the first packet.
+    pub hello_timeout_ms: u64,
+    /// Events per second; 0 is without limit.
+    pub rate_limit: u32,
+}
+
+/// What the session's timer found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pulse {
+    /// Nothing to do yet.
+    Steady,
+    /// A WebSocket ping is due.
+    PingFrame,
+    /// An Engine.IO ping is due.
+    PingPacket,
+    /// No sign of life for too long.
+    Dead,
+    /// Not one packet of the dialect came.
+    Mute,
+}
+
+/// What follows from an event that was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drop {
+    /// Nothing.
+    Silent,
+    /// The client is told; at most once a second.
+    Tell,
+    /// It was one too many: the connection ends.
+    Flood,
+}
+
+/// One connection's memory.
+#[derive(Debug)]
+pub struct Session {
+    /// What it speaks.
+    pub dialect: Dialect,
+    /// For whom it speaks, once it said `hello` or `join`.
+    pub player: Option<PlayerId>,
+    /// Its client named itself a v2 client.
+    pub v2: bool,
+    /// Rounds that started on this connection.
+    pub rounds: u32,
+    /// Engine.IO 4: the default namespace was entered.
+    connected: bool,
+    /// A packet of the dialect came.
+    spoke: bool,
+    opened_at: Millis,
+    seen_at: Millis,
+    pinged_at: Option<Millis>,
+    /// Thousandths of an event that may still be sent.
+    credit: u32,
+    credited_at: Millis,
+    told_at: Option<Millis>,
+    drops: Window,
+    wrong_codes: Window,
+}
+
+/// Counts happenings in a window that begins with the first of them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Window {
+    since: Millis,
+    count: u32,
+}
+
+impl Window {
+    fn count(&mut self, now: Millis, window_ms: u64) -> u32 {
+        if self.count == 0 || window_ms <= now.since(self.since) {
+            *self = Self {
+                since: now,
+                count: 0,
+            };
+        }
+        self.count = self.count.saturating_add(1);
+        self.count
+    }
+
+    fn is_full(&self, now: Millis, window_ms: u64, most: u32) -> bool {
+        most <= self.count && now.since(self.since) < window_ms
+    }
+}
+
+impl Session {
+    /// A connection that was just opened.
+    #[must_use]
+    pub fn new(now: Millis, dialect: Dialect, pace: &Pace) -> Self {
+        Self {
+            dialect,
+            player: None,
+            v2: false,
+            rounds: 0,
+            connected: dialect != Dialect::Eio4,
+            spoke: false,
+            opened_at: now,
+            seen_at: now,
+            pinged_at: None,
+            credit: full_credit(pace),
+            credited_at: now,
+            told_at: None,
+            drops: Window::default(),
+            wrong_codes: Window::default(),
+        }
+    }
+
+    /// Notes a sign of life.
+    pub fn seen(&mut self, now: Millis) {
+        self.seen_at = now;
+        // Answered, whatever it was; Engine.IO 4 pings on, regardless of what comes.
+        if self.dialect != Dialect::Eio4 {
+            self.pinged_at = None;
+        }
+    }
+
+    /// Reads one text message.
+    ///
+    /// # Errors
+    ///
+    /// The fault of the dialect to close with, also for an event before the namespace is entered.
+    pub fn receive<'a>(&mut self, now: Millis, text: &'a str) -> Result<Inbound<'a>, Fault> {
+        self.seen(now);
+        let inbound = wire::decode(self.dialect, text)?;
+        self.spoke = true;
+        match inbound {
+            Inbound::Connect if self.connected => Ok(Inbound::Nothing),
+            Inbound::Connect => {
+                self.connected = true;
+                Ok(inbound)
+            }
+            Inbound::Event { .. } if !self.connected => Err(Fault {
+                code: 1008,
+                reason: "event before the connect packet",
+            }),
+            _ => Ok(inbound),
+        }
+    }
+
+    /// Takes one event off the rate limit; `false` when nothing is left of it.
+    pub fn allow(&mut self, now: Millis, pace: &Pace) -> bool {
+        if pace.rate_limit == 0 {
+            return true;
+        }
+        // An event a second is one thousandth of an event a millisecond, so the units fit.
+        let earned = now
+            .since(self.credited_at)
+            .saturating_mul(pace.rate_limit.into());
+        let credit = u64::from(self.credit)
+            .saturating_add(earned)
+            .min(full_credit(pace).into());
+        self.credited_at = now;
+        self.credit = u32::try_from(credit).unwrap_or(u32::MAX);
+        let within = 1_000 <= self.credit;
+        if within {
+            self.credit -= 1_000;
+        }
+        within
+    }
+
+    /// Notes that an event over the limit was dropped.
+    pub fn dropped(&mut self, now: Millis) -> Drop {
+        if FLOOD_DROPS_MAX <= self.drops.count(now, FLOOD_WINDOW_MS) {
+            return Drop::Flood;
+        }
+        if self
+            .told_at
+            .is_some_and(|told| now.since(told) < TOLD_EVERY_MS)
+        {
+            return Drop::Silent;
+        }
+        self.told_at = Some(now);
+        Drop::Tell
+    }
+
+    /// Whether this connection may try another room code.
+    #[must_use]
+    pub fn may_try_code(&self, now: Millis) -> bool {
+        !self
+            .wrong_codes
+            .is_full(now, CODES_WINDOW_MS, WRONG_CODES_MAX)
+    }
+
+    /// Notes a wrong room code.
+    pub fn wrong_code(&mut self, now: Millis) {
+        self.wrong_codes.count(now, CODES_WINDOW_MS);
+    }
+
+    /// Looks at the clock; call it when the session's timer fired, then arm [`Session::deadline`].
+    pub fn pulse(&mut self, now: Millis, pace: &Pace) -> Pulse {
+        if self.dies_at(pace) <= now {
+            return Pulse::Dead;
+        }
+        if !self.spoke && self.opened_at + pace.hello_timeout_ms <= now {
+            return Pulse::Mute;
+        }
+        if now < self.pings_at(pace) {
+            return Pulse::Steady;
+        }
+        self.pinged_at = Some(now);
+        if self.dialect == Dialect::Eio4 {
+            Pulse::PingPacket
+        } else {
+            Pulse::PingFrame
+        }
+    }
+
+    /// When the session's timer is wanted next: never later than the next [`Pulse`] but `Steady`.
+    #[must_use]
+    pub fn deadline(&self, pace: &Pace) -> Millis {
+        let mut at = self.dies_at(pace).min(self.pings_at(pace));
+        if !self.spoke {
+            at = at.min(self.opened_at + pace.hello_timeout_ms);
+        }
+        at
+    }
+
+    fn pings_at(&self, pace: &Pace) -> Millis {
+        let last = match (self.dialect, self.pinged_at) {
+            (Dialect::Eio4, pinged) => pinged.unwrap_or(self.opened_at),
+            (_, pinged) => self.seen_at.max(pinged.unwrap_or_default()),
+        };
+        last + pace.ping_interval_ms
+    }
+
+    fn dies_at(&self, pace: &Pace) -> Millis {
+        match (self.dialect, self.v2) {
+            (Dialect::Eio4, _) => self.seen_at + pace.ping_interval_ms + pace.ping_timeout_eio4_ms,
+            (_, false) => self.seen_at + pace.ping_interval_ms + pace.ping_timeout_ms,
+            (_, true) => match self.pinged_at {
+                Some(pinged) => pinged + pace.ping_timeout_v2_ms,
+                None => self.seen_at + pace.ping_interval_ms + pace.ping_timeout_v2_ms,
+            },
+        }
+    }
+}
+
+fn full_credit(pace: &Pace) -> u32 {
+    let credit = u64::from(pace.rate_limit) * BURST_SECONDS * 1_000;
+    u32::try_from(credit).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Dialect::{Eio3, Eio4, Plain};
+    use super::*;
+
+    const PACE: Pace = Pace {
+        ping_interval_ms: 25_000,
+        ping_timeout_ms: 60_000,
+        ping_timeout_eio4_ms: 20_000,
+        ping_timeout_v2_ms: 10_000,
+        hello_timeout_ms: 30_000,
+        rate_limit: 10,
+    };
+
+    /// Runs a session that spoke at 0 and was seen at the given moments, until it dies.
+    fn life(dialect: Dialect, v2: bool, seen: &[u64]) -> Vec<(u64, Pulse)> {
+        let mut session = Session::new(Millis(0), dialect, &PACE);
+        session.spoke = true;
+        session.v2 = v2;
+        let mut seen = seen.iter().copied().peekable();
+        let mut pulses = Vec::new();
+        loop {
+            let at = session.deadline(&PACE);
+            while let Some(moment) = seen.next_if(|&moment| moment <= at.0) {
+                session.seen(Millis(moment));
+            }
+            let pulse = session.pulse(at, &PACE);
+            if pulse != Pulse::Steady {
+                pulses.push((at.0 / 1000, pulse));
+            }
+            if matches!(pulse, Pulse::Dead | Pulse::Mute) {
+                return pulses;
+            }
+        }
+    }
+
+    #[test]
+    fn every_dialect_and_generation_has_its_heartbeat() {
+        use Pulse::{Dead, PingFrame, PingPacket};
+        let old = vec![
+            (25, PingFrame),
+            (50, PingFrame),
+            (75, PingFrame),
+            (85, Dead),
+        ];
+        assert_eq!(life(Plain, false, &[]), old);
+        assert_eq!(life(Eio3, false, &[]), old);
+        assert_eq!(life(Plain, true, &[]), [(25, PingFrame), (35, Dead)]);
+        assert_eq!(life(Eio4, false, &[]), [(25, PingPacket), (45, Dead)]);
+        assert_eq!(life(Eio4, true, &[]), [(25, PingPacket), (45, Dead)]);
+        // Seen at 10 s: everything is counted from there, but for Engine.IO 4's fixed ping.
+        assert_eq!(life(Plain, true, &[10_000]), [(35, PingFrame), (45, Dead)]);
+        assert_eq!(
+            life(Eio4, false, &[10_000]),
+            [(25, PingPacket), (50, PingPacket), (55, Dead)]
+        );
+        // An answered ping.
+        assert_eq!(
+            life(Plain, true, &[25_100]),
+            [(25, PingFrame), (50, PingFrame), (60, Dead)]
+        );
+    }
+
+    #[test]
+    fn who_never_speaks_is_sent_away() {
+        for dialect in [Plain, Eio3, Eio4] {
+            let mut session = Session::new(Millis(0), dialect, &PACE);
+            assert!(session.deadline(&PACE) <= Millis(25_000));
+            session.pulse(Millis(25_000), &PACE);
+            session.seen(Millis(29_000));
+            assert_eq!(session.deadline(&PACE), Millis(30_000));
+            assert_eq!(session.pulse(Millis(30_000), &PACE), Pulse::Mute);
+        }
+    }
+
+    #[test]
+    fn ten_a_second_and_twenty_at_once() {
+        let mut session = Session::new(Millis(0), Plain, &PACE);
+        let mut within = |at: u64| session.allow(Millis(at), &PACE);
+        assert_eq!((0..30).filter(|_| within(0)).count(), 20);
+        assert!(!within(99));
+        assert!(within(100));
+        assert!(!within(150));
+        assert_eq!(
+            (0..100).filter(|tick| within(1_000 + tick * 100)).count(),
+            100
+        );
+        assert_eq!((0..30).filter(|_| within(1_000_000)).count(), 20);
+        let off = Pace {
+            rate_limit: 0,
+            ..PACE
+        };
+        let mut session = Session::new(Millis(0), Plain, &off);
+        assert!((0..10_000).all(|_| session.allow(Millis(0), &off)));
+    }
+
+    #[test]
+    fn a_flood_is_told_once_a_second_and_ended_at_the_hundredth_drop() {
+        let mut session = Session::new(Millis(0), Plain, &PACE);
+        assert_eq!(session.dropped(Millis(0)), Drop::Tell);
+        assert_eq!(session.dropped(Millis(999)), Drop::Silent);
+        assert_eq!(session.dropped(Millis(1_000)), Drop::Tell);
+        for _ in 0..96 {
+            assert_ne!(session.dropped(Millis(1_500)), Drop::Flood);
+        }
+        assert_eq!(session.dropped(Millis(9_999)), Drop::Flood);
+        let mut session = Session::new(Millis(0), Plain, &PACE);
+        for drop in 0..1_000 {
+            assert_ne!(
+                session.dropped(Millis(drop * 120)),
+                Drop::Flood,
+                "100 take 12 s"
+            );
+        }
+    }
+
+    #[test]
+    fn engine_io_4_wants_to_be_entered_first() {
+        let mut session = Session::new(Millis(0), Eio4, &PACE);
+        assert_eq!(session.receive(Millis(0), "2"), Ok(Inbound::Ping));
+        assert_eq!(
+            session
+                .receive(Millis(0), "42[\"join\"]")
+                .map_err(|fault| fault.code),
+            Err(1008)
+        );
+        assert_eq!(session.receive(Millis(0), "40"), Ok(Inbound::Connect));
+        assert_eq!(session.receive(Millis(0), "40"), Ok(Inbound::Nothing));
+        assert!(session.receive(Millis(0), "42[\"join\"]").is_ok());
+    }
+
+    #[test]
+    fn ten_wrong_codes_a_minute() {
+        let mut session = Session::new(Millis(0), Plain, &PACE);
+        for moment in 0..10 {
+            assert!(session.may_try_code(Millis(moment)));
+            session.wrong_code(Millis(moment));
+        }
+        assert!(!session.may_try_code(Millis(10)));
+        assert!(!session.may_try_code(Millis(59_999)));
+        assert!(session.may_try_code(Millis(60_000)));
+    }
+}

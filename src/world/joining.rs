@@ -1,0 +1,422 @@
+//! Coming and going: `join` in all its forms, `leave`, the lobby's pairing, private rooms.
+
+use super::room::{ABSENCE_MS, Between, Phase, Private, Room, Seat, Waiting, Who};
+use super::{Outcome, RoomId, World};
+use crate::model::{Entropy, Event, Generation, Join, PlayerId, ProblemCode, RoomCode};
+use crate::time::Millis;
+
+impl World {
+    pub(super) fn join(
+        &mut self,
+        now: Millis,
+        id: PlayerId,
+        join: Join,
+        entropy: &mut Entropy,
+    ) -> Outcome {
+        let Some(player) = self.players.get_mut(id) else {
+            return Outcome::Ignored(ProblemCode::NotPlaying);
+        };
+        player.frozen_until = None;
+        let v2 = player.is_v2();
+        let room_id = player.room;
+        // Rooms and new opponents on request are words of v2 only.
+        let join = if v2 { join } else { Join::Any };
+        let room = room_id.and_then(|room| self.rooms.get(room));
+        let own_code = room
+            .and_then(|room| room.private.as_ref())
+            .map(|private| private.code);
+        if let Join::EnterRoom(Some(code)) = join
+            && own_code == Some(code)
+        {
+            return Outcome::Done;
+        }
+        if room_id.is_some_and(|room| self.plays(id, room)) {
+            let code = ProblemCode::AlreadyPlaying;
+            return if v2 {
+                Outcome::Refused(code)
+            } else {
+                Outcome::Ignored(code)
+            };
+        }
+        if self.draining {
+            return Outcome::Refused(ProblemCode::Draining);
+        }
+        match join {
+            Join::Any => self.join_any(now, id),
+            Join::New => self.join_new(now, id),
+            Join::CreateRoom => self.create_room(now, id, entropy),
+            Join::EnterRoom(code) => return self.enter_room(now, id, code),
+        }
+        Outcome::Done
+    }
+
+    /// A round with whoever comes; between rounds: again with the same opponent.
+    fn join_any(&mut self, now: Millis, id: PlayerId) {
+        let Some(room_id) = self.players.get(id).and_then(|player| player.room) else {
+            return self.enter_lobby(now, id, now, None);
+        };
+        let Some(room) = self.rooms.get_mut(room_id) else {
+            return;
+        };
+        if matches!(room.phase, Phase::Waiting(_)) {
+            return;
+        }
+        if let Some(seat) = room.seat_mut(id)
+            && seat.ready.is_none()
+        {
+            seat.ready = Some(now);
+            self.tell_room(room_id);
+        }
+        self.run_room(now, room_id);
+        self.arm_room(room_id);
+    }
+
+    /// A round with somebody else.
+    fn join_new(&mut self, now: Millis, id: PlayerId) {
+        let Some(room_id) = self.players.get(id).and_then(|player| player.room) else {
+            return self.enter_lobby(now, id, now, None);
+        };
+        let Some(room) = self.rooms.get(room_id) else {
+            return;
+        };
+        if matches!(room.phase, Phase::Waiting(_)) {
+            return;
+        }
+        let partner = room.partner(id);
+        self.vacate(id);
+        self.enter_lobby(now, id, now, partner);
+    }
+
+    /// Frees the original mini program's button: as if it had asked for somebody new.
+    pub(super) fn thaw(&mut self, now: Millis, id: PlayerId) {
+        if let Some(player) = self.players.get_mut(id) {
+            player.frozen_until = None;
+            self.join_new(now, id);
+        }
+    }
+
+    pub(super) fn leave(&mut self, id: PlayerId) -> Outcome {
+        if let Some(player) = self.players.get_mut(id) {
+            player.frozen_until = None;
+        }
+        self.vacate(id);
+        Outcome::Done
+    }
+
+    /// Takes a player off its seat, whatever its room is doing, and tells who sits with it.
+    ///
+    /// In a round that is giving up: what it chose is void and its streak over.
+    pub(super) fn vacate(&mut self, id: PlayerId) {
+        self.leave_queue(id);
+        let Some(player) = self.players.get_mut(id) else {
+            return;
+        };
+        player.held = [None, None];
+        let Some(room_id) = player.room.take() else {
+            return;
+        };
+        let uid = player.profile.uid.clone();
+        let Some(room) = self.rooms.get_mut(room_id) else {
+            return;
+        };
+        let partner = room.partner(id);
+        room.stand_up(id);
+        if let Some(round) = room.round_mut()
+            && let Some(side) = round.side_of(id)
+        {
+            let against_robot = round.robot().is_some();
+            player.score.streak = 0;
+            let total = player.score.total;
+            let contender = &mut round.contenders[side];
+            contender.who = Who::Left {
+                uid: uid.clone(),
+                total,
+            };
+            contender.choice = None;
+            self.robot_rounds_running -= usize::from(against_robot);
+        }
+        if let Some(partner) = partner {
+            if let Some(player) = self.players.get_mut(partner) {
+                player.held = [None, None];
+            }
+            self.tell(partner, Event::Leave { uid });
+        }
+        self.after_departure(room_id, partner);
+    }
+
+    /// Decides what becomes of a room that somebody left.
+    fn after_departure(&mut self, room_id: RoomId, partner: Option<PlayerId>) {
+        let Some(room) = self.rooms.get_mut(room_id) else {
+            return;
+        };
+        let lasts = match &mut room.phase {
+            Phase::Waiting(_) => false,
+            Phase::Playing(round) => round.has_humans() || !room.seats.iter().all(Option::is_none),
+            Phase::Between(between) => {
+                // Whoever comes next meets the one who stayed for the first time.
+                between.first = true;
+                room.private.is_some() && !room.is_empty()
+            }
+        };
+        if lasts {
+            self.tell_room(room_id);
+            self.arm_room(room_id);
+        } else {
+            self.remove_room(room_id);
+            if let Some(partner) = partner {
+                self.release(partner);
+            }
+        }
+    }
+
+    /// Makes a player free that lost its room; an old one that was lost before is forgotten now.
+    pub(super) fn release(&mut self, id: PlayerId) {
+        let Some(player) = self.players.get_mut(id) else {
+            return;
+        };
+        player.room = None;
+        player.held = [None, None];
+        if !player.is_v2() && player.link.conn().is_none() {
+            self.remove_player(id);
+        }
+    }
+
+    pub(super) fn remove_room(&mut self, id: RoomId) {
+        let Some(room) = self.rooms.remove(id) else {
+            return;
+        };
+        if let Some(round) = room.round() {
+            self.rounds_running -= 1;
+            self.robot_rounds_running -= usize::from(round.robot().is_some() && round.has_humans());
+        }
+        if let Some(private) = room.private {
+            self.by_code.remove(&private.code);
+        }
+    }
+
+    pub(super) fn insert_room(&mut self, private: Option<Private>, phase: Phase) -> RoomId {
+        self.last_room += 1;
+        let code = private.as_ref().map(|private| private.code);
+        let id = self.rooms.insert(Room {
+            number: self.last_room,
+            private,
+            seats: [None, None],
+            phase,
+            armed: None,
+        });
+        if let Some(code) = code {
+            self.by_code.insert(code, id);
+        }
+        id
+    }
+
+    pub(super) fn sit(&mut self, id: PlayerId, room_id: RoomId) {
+        if let (Some(player), Some(room)) = (self.players.get_mut(id), self.rooms.get_mut(room_id))
+        {
+            debug_assert!(player.room.is_none(), "nobody sits in two rooms");
+            player.room = Some(room_id);
+            room.sit(id);
+        }
+    }
+
+    /// Waits for an opponent since `since`, apart from `apart` until the robot's time.
+    pub(super) fn enter_lobby(
+        &mut self,
+        now: Millis,
+        id: PlayerId,
+        since: Millis,
+        apart: Option<PlayerId>,
+    ) {
+        let robot_at = since + self.rules.robot_after_ms;
+        let waiting = Waiting {
+            since,
+            robot_at,
+            apart,
+            parked: None,
+        };
+        let room_id = self.insert_room(None, Phase::Waiting(waiting));
+        self.sit(id, room_id);
+        if self.find_opponent(now, id).is_none() {
+            self.tell_room(room_id);
+        }
+        self.meet(now, id);
+        self.arm_room(room_id);
+    }
+
+    /// Pairs a waiting player if anybody fits, else lets it stand in line or play a robot.
+    pub(super) fn meet(&mut self, now: Millis, id: PlayerId) {
+        if let Some(other) = self.find_opponent(now, id)
+            && !self.draining
+        {
+            return self.pair(now, id, other);
+        }
+        let Some((_, waiting)) = self.waiting_of(id) else {
+            return;
+        };
+        let since = waiting.since;
+        if let Some(player) = self.players.get(id) {
+            self.lobby.insert(since, id, &player.profile.uid);
+        }
+        if let Some(room_id) = self.players.get(id).and_then(|player| player.room) {
+            self.run_room(now, room_id);
+        }
+    }
+
+    /// The robot's time has come for a waiting player: rather any human, else perhaps one that is
+    /// about to be free, else a robot.
+    pub(super) fn call_robot(&mut self, now: Millis, room_id: RoomId) {
+        let cap_ms = self.rules.robot_after_ms + self.rules.game_time_ms;
+        let Some(room) = self.rooms.get_mut(room_id) else {
+            return;
+        };
+        let Some(id) = room.first_player() else {
+            return;
+        };
+        let Phase::Waiting(waiting) = &mut room.phase else {
+            return;
+        };
+        let cap = waiting.since + cap_ms;
+        waiting.apart = None;
+        if let Some(other) = self.find_opponent(now, id) {
+            return self.pair(now, id, other);
+        }
+        if 0 < self.robot_rounds_running && now < cap {
+            if let Some(Room {
+                phase: Phase::Waiting(waiting),
+                ..
+            }) = self.rooms.get_mut(room_id)
+            {
+                waiting.robot_at = cap;
+            }
+            return;
+        }
+        self.leave_queue(id);
+        self.start_round(now, room_id);
+    }
+
+    /// The longest waiting player that may be paired with this waiting one.
+    fn find_opponent(&self, now: Millis, id: PlayerId) -> Option<PlayerId> {
+        let uid = &self.players.get(id)?.profile.uid;
+        self.lobby.find(uid, |other| self.may_pair(now, id, other))
+    }
+
+    /// Whether two waiting players may meet now.
+    pub(super) fn may_pair(&self, now: Millis, one: PlayerId, other: PlayerId) -> bool {
+        let kept_apart = |id, from| {
+            self.waiting_of(id).is_none_or(|(_, waiting)| {
+                waiting.apart == Some(from) && now < waiting.since + self.rules.robot_after_ms
+            })
+        };
+        let uid = |id| self.players.get(id).map(|player| &player.profile.uid);
+        one != other && uid(one) != uid(other) && !kept_apart(one, other) && !kept_apart(other, one)
+    }
+
+    /// Seats two waiting players in the room of the one who waits longer, and lets them play.
+    fn pair(&mut self, now: Millis, one: PlayerId, other: PlayerId) {
+        let since = |id| self.waiting_of(id).map(|(_, waiting)| waiting.since);
+        // Of two equally long waits the one that stood in line already is the longer one.
+        let (host, guest) = if since(one) < since(other) {
+            (one, other)
+        } else {
+            (other, one)
+        };
+        self.leave_queue(one);
+        self.leave_queue(other);
+        let Some(room_id) = self.players.get(host).and_then(|player| player.room) else {
+            return;
+        };
+        if let Some(player) = self.players.get_mut(guest)
+            && let Some(own_room) = player.room.take()
+        {
+            self.remove_room(own_room);
+        }
+        self.sit(guest, room_id);
+        self.start_round(now, room_id);
+    }
+
+    /// Takes a player out of the lobby's line, if it stands there.
+    pub(super) fn leave_queue(&mut self, id: PlayerId) {
+        let Some(since) = self.waiting_of(id).map(|(_, waiting)| waiting.since) else {
+            return;
+        };
+        if let Some(player) = self.players.get(id) {
+            self.lobby.remove(since, id, &player.profile.uid);
+        }
+    }
+
+    /// The room and the state of a player that waits in the lobby.
+    pub(super) fn waiting_of(&self, id: PlayerId) -> Option<(RoomId, &Waiting)> {
+        let room_id = self.players.get(id)?.room?;
+        match &self.rooms.get(room_id)?.phase {
+            Phase::Waiting(waiting) => Some((room_id, waiting)),
+            Phase::Playing(_) | Phase::Between(_) => None,
+        }
+    }
+
+    fn create_room(&mut self, now: Millis, id: PlayerId, entropy: &mut Entropy) {
+        self.vacate(id);
+        let code = loop {
+            let code = RoomCode::draw(entropy);
+            if !self.by_code.contains_key(&code) {
+                break code;
+            }
+        };
+        let between = Between {
+            since: now,
+            first: true,
+            not_before: now,
+        };
+        let private = Private { code, touched: now };
+        let room_id = self.insert_room(Some(private), Phase::Between(between));
+        self.tally.private_rooms += 1;
+        self.sit(id, room_id);
+        self.tell_room(room_id);
+        self.arm_room(room_id);
+    }
+
+    fn enter_room(&mut self, now: Millis, id: PlayerId, code: Option<RoomCode>) -> Outcome {
+        let Some(room_id) = code.and_then(|code| self.by_code.get(&code).copied()) else {
+            return Outcome::Refused(ProblemCode::RoomUnknown);
+        };
+        let full = self.rooms.get(room_id).is_some_and(Room::is_full);
+        if full {
+            let Some(sleeper) = self.yielding_seat(now, room_id) else {
+                return Outcome::Refused(ProblemCode::RoomFull);
+            };
+            self.vacate(sleeper);
+        }
+        self.vacate(id);
+        self.sit(id, room_id);
+        self.touch(now, id);
+        self.tell_room(room_id);
+        self.run_room(now, room_id);
+        self.arm_room(room_id);
+        Outcome::Done
+    }
+
+    /// Between rounds, whose seat goes to a newcomer: one that has been absent too long.
+    fn yielding_seat(&self, now: Millis, room_id: RoomId) -> Option<PlayerId> {
+        let room = self.rooms.get(room_id)?;
+        if room.round().is_some() {
+            return None;
+        }
+        room.players().find(|&id| {
+            let absent = self
+                .players
+                .get(id)
+                .and_then(|player| player.link.absent_since());
+            absent.is_some_and(|since| ABSENCE_MS < now.since(since))
+        })
+    }
+
+    /// Whether a seat's player would begin the next round.
+    pub(super) fn is_willing(&self, seat: &Seat, between: &Between) -> bool {
+        self.players.get(seat.player).is_some_and(|player| {
+            player.link.is_online()
+                && match player.generation {
+                    Generation::V2 => between.first || seat.ready.is_some(),
+                    Generation::Old { .. } => seat.chose,
+                }
+        })
+    }
+}

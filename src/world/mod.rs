@@ -1,0 +1,747 @@
+//! The game: players, the lobby, rooms, rounds, sessions.
+//!
+//! Driven by `(now, input)`, it answers with [`Effect`]s: events for connections, and timers.
+//! Absent here: text, JSON, IO, the clock, the global generator. Everything that is random comes
+//! from the seed, everything that is secret from the `entropy` passed in.
+
+mod check;
+mod joining;
+mod lobby;
+mod robot;
+mod room;
+mod rounds;
+pub mod rules;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::rc::Rc;
+
+use fastrand::Rng;
+
+use crate::model::{
+    Avatar, ConnId, Entropy, Event, Generation, HiSession, Movement, Name, PlayerId, ProblemCode,
+    Profile, Request, ResultRow, RoomCode, SessionRecord, Token, Uid,
+};
+use crate::slots::{Handle, Slots};
+use crate::time::Millis;
+use lobby::Lobby;
+use room::{Phase, Room};
+use rules::Score;
+
+/// One room of the world.
+pub type RoomId = Handle;
+
+/// How long the button of the original mini program stays frozen after a loss at most.
+const FROZEN_MS: u64 = 4_000;
+
+/// The numbers the game goes by; durations in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// How long a round lasts; whole seconds.
+    pub game_time_ms: u64,
+    /// How long a lone player waits for a human.
+    pub robot_after_ms: u64,
+    /// How long one who is ready waits for the same opponent.
+    pub rematch_wait_ms: u64,
+    /// Shortest time between two `movement`s of a kind to one player; 0 is off.
+    pub relay_interval_ms: u64,
+    /// How long a session outlives its connection.
+    pub session_ttl_ms: u64,
+    /// Most sessions there may be, online ones included.
+    pub max_sessions: usize,
+}
+
+/// What the world wants done.
+#[derive(Debug)]
+pub enum Effect {
+    /// Tell a connection an event.
+    Tell {
+        /// Whom.
+        conn: ConnId,
+        /// What.
+        event: Event,
+    },
+    /// Hand `timer` to [`World::due`] at `at` or later.
+    Arm {
+        /// When.
+        at: Millis,
+        /// What.
+        timer: Timer,
+    },
+}
+
+/// A timer of the world's. One that is no longer wanted does nothing when it is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timer {
+    /// A held `movement`, a frozen button.
+    Player(PlayerId),
+    /// Whatever the room's phase waits for.
+    Room(RoomId),
+    /// The session that has been offline longest.
+    Sessions,
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was carried out.
+    Done,
+    /// It came at the wrong time; no fault, nobody is told but an acknowledgement.
+    Ignored(ProblemCode),
+    /// It was refused, and the client is told.
+    Refused(ProblemCode),
+}
+
+/// Figures of the whole process, for the log and the metrics.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    /// Rounds begun between two humans.
+    pub human_rounds: u64,
+    /// Rounds begun between a human and a robot.
+    pub robot_rounds: u64,
+    /// Sessions taken up again.
+    pub resumed: u64,
+    /// Private rooms made.
+    pub private_rooms: u64,
+}
+
+/// The whole game.
+#[derive(Debug)]
+pub struct World {
+    rules: Rules,
+    rng: Rng,
+    players: Slots<Player>,
+    rooms: Slots<Room>,
+    lobby: Lobby,
+    by_token: HashMap<Token, PlayerId>,
+    by_code: HashMap<RoomCode, RoomId>,
+    /// v2 players without a connection, by the end of their sessions: longest offline first.
+    offline: BTreeSet<(Millis, PlayerId)>,
+    sweep_armed: Option<Millis>,
+    /// Players that are connected and not away.
+    online: u32,
+    rounds_running: usize,
+    /// Of these, rounds of a human that is still there against a robot.
+    robot_rounds_running: usize,
+    last_room: u64,
+    last_robot: u64,
+    draining: bool,
+    tally: Tally,
+    effects: VecDeque<Effect>,
+}
+
+/// Somebody who said `hello`, or `join`.
+#[derive(Debug)]
+struct Player {
+    profile: Profile,
+    generation: Generation,
+    /// v2 players have one.
+    token: Option<Token>,
+    link: Link,
+    score: Score,
+    /// Where it sits.
+    room: Option<RoomId>,
+    /// When the original mini program's button is freed.
+    frozen_until: Option<Millis>,
+    /// v2: the last result, for one who comes back.
+    last_result: Option<(Millis, Rc<[ResultRow; 2]>)>,
+    /// From when on it may be sent a `movement` again, by kind.
+    relay_free_at: [Millis; 2],
+    /// A `movement` of its partner's that waits for that, by kind.
+    held: [Option<Movement>; 2],
+    /// The earliest timer that is armed for it.
+    armed: Option<Millis>,
+}
+
+/// Whether a player can be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    Online(ConnId),
+    /// Connected, but in the background.
+    Away(ConnId, Millis),
+    Offline {
+        since: Millis,
+        /// When a v2 player's session ends.
+        expires_at: Millis,
+    },
+}
+
+impl Link {
+    fn conn(self) -> Option<ConnId> {
+        match self {
+            Self::Online(conn) | Self::Away(conn, _) => Some(conn),
+            Self::Offline { .. } => None,
+        }
+    }
+
+    fn is_online(self) -> bool {
+        matches!(self, Self::Online(_))
+    }
+
+    fn absent_since(self) -> Option<Millis> {
+        match self {
+            Self::Online(_) => None,
+            Self::Away(_, since) | Self::Offline { since, .. } => Some(since),
+        }
+    }
+}
+
+impl Player {
+    fn is_v2(&self) -> bool {
+        self.generation == Generation::V2
+    }
+}
+
+impl World {
+    /// A world without anybody in it. `seed` decides what robots do.
+    #[must_use]
+    pub fn new(rules: Rules, seed: u64) -> Self {
+        Self {
+            rules,
+            rng: Rng::with_seed(seed),
+            players: Slots::default(),
+            rooms: Slots::default(),
+            lobby: Lobby::default(),
+            by_token: HashMap::new(),
+            by_code: HashMap::new(),
+            offline: BTreeSet::new(),
+            sweep_armed: None,
+            online: 0,
+            rounds_running: 0,
+            robot_rounds_running: 0,
+            last_room: 0,
+            last_robot: 0,
+            draining: false,
+            tally: Tally::default(),
+            effects: VecDeque::new(),
+        }
+    }
+
+    /// The next effect, in order. Empty the world of them after every input.
+    pub fn pop_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// How many rounds run.
+    #[must_use]
+    pub fn running_rounds(&self) -> usize {
+        self.rounds_running
+    }
+
+    /// Figures since the start.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// The connection a player is reached on.
+    #[must_use]
+    pub fn conn_of(&self, id: PlayerId) -> Option<ConnId> {
+        self.players.get(id)?.link.conn()
+    }
+
+    /// Players, rooms and sessions there are right now.
+    #[must_use]
+    pub fn population(&self) -> (usize, usize, usize) {
+        (self.players.len(), self.rooms.len(), self.by_token.len())
+    }
+
+    /// A new player on a connection; it is told `hi`. v2 players bring a fresh token.
+    pub fn enter(
+        &mut self,
+        conn: ConnId,
+        profile: Profile,
+        generation: Generation,
+        token: Option<Token>,
+    ) -> PlayerId {
+        debug_assert_eq!(
+            token.is_some(),
+            generation == Generation::V2,
+            "only v2 has sessions"
+        );
+        if token.is_some() {
+            self.make_room_for_a_session();
+        }
+        let id = self.insert_player(profile, generation, token, Link::Online(conn));
+        self.online += 1;
+        self.greet(id, false);
+        id
+    }
+
+    /// Takes a session up on a new connection; `None` when no session has this token.
+    ///
+    /// Returns the connection that spoke for the player until now, if it is still open.
+    pub fn resume(
+        &mut self,
+        now: Millis,
+        conn: ConnId,
+        token: &Token,
+        name: Name,
+        avatar: Avatar,
+    ) -> Option<(PlayerId, Option<ConnId>)> {
+        let id = *self.by_token.get(token)?;
+        self.settle(now, id);
+        let player = self.players.get_mut(id)?;
+        let old = player.link.conn();
+        player.profile.name = name;
+        player.profile.avatar = avatar;
+        self.tally.resumed += 1;
+        // Linked quietly first: `hi` comes before what the return itself causes.
+        let before = self.link(id, Link::Online(conn))?;
+        self.greet(id, true);
+        self.touch(now, id);
+        let room = self.players.get(id)?.room;
+        let plays = room.is_some_and(|room| self.plays(id, room));
+        match room {
+            // The others learn that it is back; what the return causes comes after its `room`.
+            Some(_) if !before.is_online() => self.came_back(now, id),
+            Some(room) => self.tell_room_to(room, &[id]),
+            None => (),
+        }
+        match room {
+            Some(room) if plays => self.repeat_start(now, id, room),
+            Some(_) => (),
+            None => self.repeat_result(now, id),
+        }
+        Some((id, old))
+    }
+
+    /// A later `hello`: name and picture change; an old client's uid too, unless it is seated.
+    pub fn rename(
+        &mut self,
+        now: Millis,
+        id: PlayerId,
+        uid: Option<Uid>,
+        name: Name,
+        avatar: Avatar,
+    ) {
+        self.back_from_away(now, id);
+        self.settle(now, id);
+        self.touch(now, id);
+        let Some(player) = self.players.get_mut(id) else {
+            return;
+        };
+        player.profile.name = name;
+        player.profile.avatar = avatar;
+        if let Some(uid) = uid.filter(|_| !player.is_v2() && player.room.is_none()) {
+            player.profile.uid = uid;
+        }
+        let room = player.room;
+        self.greet(id, false);
+        if let Some(room) = room {
+            self.tell_room(room);
+        }
+    }
+
+    /// Carries out a request. `relay` is false for a choice over the rate limit: it counts, and
+    /// nobody is told.
+    pub fn handle(
+        &mut self,
+        now: Millis,
+        id: PlayerId,
+        request: &Request,
+        relay: bool,
+        entropy: &mut Entropy,
+    ) -> Outcome {
+        let Some(v2) = self.players.get(id).map(Player::is_v2) else {
+            debug_assert!(false, "a session spoke for a player that is gone");
+            return Outcome::Ignored(ProblemCode::NotPlaying);
+        };
+        if !v2 && matches!(request, Request::Away | Request::Ping) {
+            return Outcome::Refused(ProblemCode::UnknownEvent);
+        }
+        if !matches!(request, Request::Away) {
+            self.back_from_away(now, id);
+        }
+        self.settle(now, id);
+        self.touch(now, id);
+        match request {
+            Request::Join(join) => self.join(now, id, *join, entropy),
+            Request::Choice(choice) => self.choose(now, id, *choice, relay),
+            Request::Face(face) => self.show_face(now, id, *face),
+            Request::Leave => self.leave(id),
+            Request::Away => self.go_away(now, id),
+            Request::Ping => {
+                self.tell(id, Event::Pong);
+                Outcome::Done
+            }
+            Request::Hello(_) => {
+                debug_assert!(false, "the hub turns hello into enter, resume or rename");
+                Outcome::Done
+            }
+        }
+    }
+
+    /// A player's connection ended.
+    pub fn lost(&mut self, now: Millis, id: PlayerId) {
+        self.settle(now, id);
+        let Some(player) = self.players.get_mut(id) else {
+            return;
+        };
+        player.frozen_until = None;
+        player.held = [None, None];
+        let (v2, room) = (player.is_v2(), player.room);
+        if v2 || room.is_some_and(|room| self.plays(id, room)) {
+            // A seat stays to the deadline, and so does an old client's player on it.
+            let expires_at = now + self.rules.session_ttl_ms;
+            self.set_link(
+                now,
+                id,
+                Link::Offline {
+                    since: now,
+                    expires_at,
+                },
+            );
+        } else {
+            self.vacate(id);
+            self.remove_player(id);
+        }
+        self.arm_sweep();
+    }
+
+    /// A timer that [`Effect::Arm`] asked for is due.
+    pub fn due(&mut self, now: Millis, timer: Timer) {
+        match timer {
+            Timer::Player(id) => self.player_due(now, id),
+            Timer::Room(id) => {
+                if let Some(room) = self.rooms.get_mut(id) {
+                    room.armed = room.armed.filter(|&armed| now < armed);
+                    self.run_room(now, id);
+                    self.arm_room(id);
+                }
+            }
+            Timer::Sessions => {
+                self.sweep_armed = self.sweep_armed.filter(|&armed| now < armed);
+                while let Some(&(expires_at, id)) = self.offline.first()
+                    && expires_at <= now
+                {
+                    self.end_session(id);
+                }
+                self.arm_sweep();
+            }
+        }
+    }
+
+    /// No new rounds and no robots from now on; running rounds end by themselves.
+    pub fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// All sessions, as they are to be kept over a restart.
+    #[must_use]
+    pub fn export(&self, now: Millis) -> Vec<SessionRecord> {
+        let record = |(_, player): (PlayerId, &Player)| {
+            Some(SessionRecord {
+                token: player.token.clone()?,
+                profile: player.profile.clone(),
+                total_score: player.score.total,
+                win_streak: player.score.streak,
+                idle_ms: match player.link {
+                    Link::Online(_) | Link::Away(..) => 0,
+                    Link::Offline { expires_at, .. } => self
+                        .rules
+                        .session_ttl_ms
+                        .saturating_sub(expires_at.since(now)),
+                },
+            })
+        };
+        self.players.iter().filter_map(record).collect()
+    }
+
+    /// Takes sessions of an earlier process in; their players are offline. Returns how many were
+    /// still worth it: not too old, not known yet, not more than there may be.
+    pub fn import(&mut self, now: Millis, mut records: Vec<SessionRecord>) -> usize {
+        records.sort_by_key(|record| record.idle_ms);
+        records.retain(|record| record.idle_ms < self.rules.session_ttl_ms);
+        records.truncate(self.rules.max_sessions.saturating_sub(self.by_token.len()));
+        let mut taken = 0;
+        for record in records {
+            if self.by_token.contains_key(&record.token) {
+                continue;
+            }
+            let expires_at = now + (self.rules.session_ttl_ms - record.idle_ms);
+            let link = Link::Offline {
+                since: now,
+                expires_at,
+            };
+            let token = Some(record.token);
+            let id = self.insert_player(record.profile, Generation::V2, token, link);
+            if let Some(player) = self.players.get_mut(id) {
+                player.score = Score {
+                    total: record.total_score,
+                    streak: record.win_streak,
+                };
+            }
+            self.offline.insert((expires_at, id));
+            taken += 1;
+        }
+        self.arm_sweep();
+        taken
+    }
+
+    fn insert_player(
+        &mut self,
+        profile: Profile,
+        generation: Generation,
+        token: Option<Token>,
+        link: Link,
+    ) -> PlayerId {
+        let id = self.players.insert(Player {
+            profile,
+            generation,
+            token: token.clone(),
+            link,
+            score: Score::default(),
+            room: None,
+            frozen_until: None,
+            last_result: None,
+            relay_free_at: [Millis::ZERO; 2],
+            held: [None, None],
+            armed: None,
+        });
+        if let Some(token) = token {
+            self.by_token.insert(token, id);
+        }
+        id
+    }
+
+    /// Forgets a player without a seat.
+    fn remove_player(&mut self, id: PlayerId) {
+        let Some(player) = self.players.remove(id) else {
+            return;
+        };
+        debug_assert!(
+            player.room.is_none(),
+            "a removed player would leave a ghost on its seat"
+        );
+        match player.link {
+            Link::Online(_) => self.online -= 1,
+            Link::Away(..) => (),
+            Link::Offline { expires_at, .. } => {
+                self.offline.remove(&(expires_at, id));
+            }
+        }
+        if let Some(token) = player.token {
+            self.by_token.remove(&token);
+        }
+    }
+
+    /// Ends a session for good, wherever its player sits.
+    fn end_session(&mut self, id: PlayerId) {
+        self.vacate(id);
+        self.remove_player(id);
+    }
+
+    /// At the limit, the longest offline goes first.
+    fn make_room_for_a_session(&mut self) {
+        while self.rules.max_sessions <= self.by_token.len() {
+            let Some(&(_, id)) = self.offline.first() else {
+                return;
+            };
+            self.end_session(id);
+        }
+    }
+
+    fn arm_sweep(&mut self) {
+        let Some(&(at, _)) = self.offline.first() else {
+            return;
+        };
+        if self.sweep_armed.is_none_or(|armed| at < armed) {
+            self.sweep_armed = Some(at);
+            self.effects.push_back(Effect::Arm {
+                at,
+                timer: Timer::Sessions,
+            });
+        }
+    }
+
+    fn tell(&mut self, id: PlayerId, event: Event) {
+        if let Some(conn) = self.players.get(id).and_then(|player| player.link.conn()) {
+            self.effects.push_back(Effect::Tell { conn, event });
+        }
+    }
+
+    /// `hi`.
+    fn greet(&mut self, id: PlayerId, resumed: bool) {
+        let Some(player) = self.players.get(id) else {
+            return;
+        };
+        let session = player.token.as_ref().map(|token| {
+            Box::new(HiSession {
+                uid: player.profile.uid.clone(),
+                token: token.clone(),
+                resumed,
+                total_score: player.score.total,
+                win_streak: player.score.streak,
+            })
+        });
+        let nearby = self.online - u32::from(player.link.is_online());
+        self.tell(id, Event::Hi { nearby, session });
+    }
+
+    /// Changes a player's link and the counts that depend on it; returns the former link.
+    fn link(&mut self, id: PlayerId, link: Link) -> Option<Link> {
+        let player = self.players.get_mut(id)?;
+        let before = std::mem::replace(&mut player.link, link);
+        let v2 = player.is_v2();
+        match before {
+            Link::Online(_) => self.online -= 1,
+            Link::Away(..) => (),
+            Link::Offline { expires_at, .. } => {
+                self.offline.remove(&(expires_at, id));
+            }
+        }
+        match link {
+            Link::Online(_) => self.online += 1,
+            Link::Offline { expires_at, .. } if v2 => {
+                self.offline.insert((expires_at, id));
+            }
+            Link::Away(..) | Link::Offline { .. } => (),
+        }
+        Some(before)
+    }
+
+    /// Changes a player's link, and what its room makes of it.
+    fn set_link(&mut self, now: Millis, id: PlayerId, link: Link) {
+        let Some(before) = self.link(id, link) else {
+            return;
+        };
+        match (before.is_online(), link.is_online()) {
+            (true, false) => self.became_absent(now, id),
+            (false, true) => self.came_back(now, id),
+            _ => (),
+        }
+    }
+
+    /// Whether a player is one of the two sides of its room's running round.
+    fn plays(&self, id: PlayerId, room: RoomId) -> bool {
+        let round = self.rooms.get(room).and_then(Room::round);
+        round.is_some_and(|round| round.side_of(id).is_some())
+    }
+
+    fn go_away(&mut self, now: Millis, id: PlayerId) -> Outcome {
+        if let Some(Link::Online(conn)) = self.players.get(id).map(|player| player.link) {
+            self.set_link(now, id, Link::Away(conn, now));
+        }
+        Outcome::Done
+    }
+
+    fn back_from_away(&mut self, now: Millis, id: PlayerId) {
+        if let Some(Link::Away(conn, _)) = self.players.get(id).map(|player| player.link) {
+            self.set_link(now, id, Link::Online(conn));
+        }
+    }
+
+    fn became_absent(&mut self, now: Millis, id: PlayerId) {
+        let Some(room_id) = self.players.get(id).and_then(|player| player.room) else {
+            return;
+        };
+        self.leave_queue(id);
+        let Some(room) = self.rooms.get_mut(room_id) else {
+            return;
+        };
+        match &mut room.phase {
+            Phase::Waiting(waiting) => waiting.parked = Some(now),
+            Phase::Playing(_) => (),
+            Phase::Between(_) => {
+                if let Some(seat) = room.seat_mut(id) {
+                    seat.ready = None;
+                }
+            }
+        }
+        self.tell_room(room_id);
+        self.arm_room(room_id);
+    }
+
+    fn came_back(&mut self, now: Millis, id: PlayerId) {
+        let Some(room_id) = self.players.get(id).and_then(|player| player.room) else {
+            return;
+        };
+        let Some(room) = self.rooms.get_mut(room_id) else {
+            return;
+        };
+        if let Phase::Waiting(waiting) = &mut room.phase {
+            waiting.parked = None;
+            self.tell_room(room_id);
+            self.meet(now, id);
+        } else {
+            self.tell_room(room_id);
+            self.run_room(now, room_id);
+        }
+        self.arm_room(room_id);
+    }
+
+    /// Notes that a member of a private room did something.
+    fn touch(&mut self, now: Millis, id: PlayerId) {
+        let room = self.players.get(id).and_then(|player| player.room);
+        if let Some(private) = room
+            .and_then(|room| self.rooms.get_mut(room))
+            .and_then(|room| room.private.as_mut())
+        {
+            private.touched = now;
+        }
+    }
+
+    /// Ends a round whose time is over before anything else is done at `now`, so that it does not
+    /// matter whether the timer or a message comes first.
+    fn settle(&mut self, now: Millis, id: PlayerId) {
+        let Some(room_id) = self.players.get(id).and_then(|player| player.room) else {
+            return;
+        };
+        let round = self.rooms.get(room_id).and_then(Room::round);
+        if round.is_some_and(|round| round.ends_at <= now) {
+            self.run_room(now, room_id);
+            self.arm_room(room_id);
+        }
+    }
+
+    fn player_due(&mut self, now: Millis, id: PlayerId) {
+        let Some(player) = self.players.get_mut(id) else {
+            return;
+        };
+        player.armed = player.armed.filter(|&armed| now < armed);
+        for kind in 0..player.held.len() {
+            self.release_held(now, id, kind);
+        }
+        let frozen = self.players.get(id).and_then(|player| player.frozen_until);
+        if frozen.is_some_and(|until| until <= now) && !self.draining {
+            self.thaw(now, id);
+        }
+        self.arm_player(id);
+    }
+
+    fn arm_player(&mut self, id: PlayerId) {
+        let draining = self.draining;
+        let Some(player) = self.players.get_mut(id) else {
+            return;
+        };
+        let held = player.held.iter().zip(player.relay_free_at);
+        let held = held
+            .filter_map(|(held, free_at)| held.map(|_| free_at))
+            .min();
+        let frozen = player.frozen_until.filter(|_| !draining);
+        let Some(at) = [held, frozen].into_iter().flatten().min() else {
+            return;
+        };
+        if player.armed.is_none_or(|armed| at < armed) {
+            player.armed = Some(at);
+            self.effects.push_back(Effect::Arm {
+                at,
+                timer: Timer::Player(id),
+            });
+        }
+    }
+
+    fn arm_room(&mut self, id: RoomId) {
+        let at = self.rooms.get(id).map(|room| self.room_deadline(room));
+        let (Some(at), Some(room)) = (at, self.rooms.get_mut(id)) else {
+            return;
+        };
+        if room.armed.is_none_or(|armed| at < armed) {
+            room.armed = Some(at);
+            self.effects.push_back(Effect::Arm {
+                at,
+                timer: Timer::Room(id),
+            });
+        }
+    }
+}

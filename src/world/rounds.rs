@@ -1,0 +1,599 @@
+//! A round from its start to what follows it, and what happens in it.
+
+use std::rc::Rc;
+
+use super::robot::Robot;
+use super::room::{
+    ABSENCE_MS, Between, Contender, PRIVATE_IDLE_MS, Phase, Room, Round, STAY_MS, Who,
+};
+use super::rules::{self, Outcome as Judgement, Score};
+use super::{Effect, FROZEN_MS, Outcome, Player, RoomId, World};
+use crate::model::{
+    Avatar, Choice, Event, Face, Generation, Movement, Name, PlayerId, ProblemCode, Profile,
+    ResultRow, RoomState, RoomUser, StartUser, Uid,
+};
+use crate::time::Millis;
+
+/// The original mini program's page ignores taps from a `start` that comes sooner after a result
+/// that it won or drew.
+const OLD_PAGE_MS: u64 = 1_500;
+/// How long a result is repeated to one who comes back.
+const RESULT_KEPT_MS: u64 = 60_000;
+
+impl World {
+    /// Begins a round with who sits in the room; a single one gets a robot.
+    pub(super) fn start_round(&mut self, now: Millis, room_id: RoomId) {
+        let Some(room) = self.rooms.get_mut(room_id) else {
+            return;
+        };
+        let mut humans = room.players();
+        let (Some(first), second) = (humans.next(), humans.next()) else {
+            return;
+        };
+        drop(humans);
+        let side = |who| Contender { who, choice: None };
+        let opponent = match second {
+            Some(second) => {
+                self.tally.human_rounds += 1;
+                Who::Human(second)
+            }
+            None => {
+                self.tally.robot_rounds += 1;
+                self.robot_rounds_running += 1;
+                let Some(player) = self.players.get(first) else {
+                    return;
+                };
+                Who::Robot(Box::new(Robot::new(
+                    now,
+                    &mut self.last_robot,
+                    &player.profile.uid,
+                )))
+            }
+        };
+        room.phase = Phase::Playing(Round {
+            ends_at: now + self.rules.game_time_ms,
+            contenders: [side(Who::Human(first)), side(opponent)],
+        });
+        for seat in room.seats.iter_mut().flatten() {
+            seat.ready = None;
+            seat.chose = false;
+        }
+        self.rounds_running += 1;
+        for id in [Some(first), second].into_iter().flatten() {
+            if let Some(player) = self.players.get_mut(id) {
+                player.frozen_until = None;
+                player.held = [None, None];
+            }
+        }
+        self.tell_room(room_id);
+        let game_time_s = u32::try_from(self.rules.game_time_ms / 1000).unwrap_or(u32::MAX);
+        if let Some(users) = self.start_users(room_id) {
+            for id in [Some(first), second].into_iter().flatten() {
+                let users = Box::new(users.clone());
+                self.tell(
+                    id,
+                    Event::Start {
+                        game_time_s,
+                        users,
+                        resumed: false,
+                    },
+                );
+            }
+        }
+        self.arm_room(room_id);
+    }
+
+    /// Both sides of a running round, without their choices.
+    fn start_users(&self, room_id: RoomId) -> Option<[StartUser; 2]> {
+        let round = self.rooms.get(room_id)?.round()?;
+        let user = |contender: &Contender| match &contender.who {
+            Who::Human(id) => {
+                let player = self.players.get(*id)?;
+                Some(StartUser {
+                    profile: player.profile.clone(),
+                    choice: None,
+                    total_score: player.score.total,
+                    win_streak: player.score.streak,
+                })
+            }
+            Who::Robot(robot) => Some(StartUser {
+                profile: robot.profile.clone(),
+                choice: None,
+                total_score: 0,
+                win_streak: 0,
+            }),
+            Who::Left { uid, total } => Some(StartUser {
+                profile: Profile {
+                    uid: uid.clone(),
+                    name: Name::default(),
+                    avatar: Avatar::None,
+                },
+                choice: None,
+                total_score: *total,
+                win_streak: 0,
+            }),
+        };
+        let [first, second] = &round.contenders;
+        Some([user(first)?, user(second)?])
+    }
+
+    /// Tells one who came back the round it is in, with the time that is left.
+    pub(super) fn repeat_start(&mut self, now: Millis, id: PlayerId, room_id: RoomId) {
+        let Some(mut users) = self.start_users(room_id) else {
+            return;
+        };
+        let Some(round) = self.rooms.get(room_id).and_then(Room::round) else {
+            return;
+        };
+        let Some(side) = round.side_of(id) else {
+            return;
+        };
+        users[side].choice = round.contenders[side].choice;
+        let left_s = round.ends_at.since(now).div_ceil(1000);
+        let game_time_s = u32::try_from(left_s).unwrap_or(u32::MAX);
+        self.tell(
+            id,
+            Event::Start {
+                game_time_s,
+                users: Box::new(users),
+                resumed: true,
+            },
+        );
+    }
+
+    /// Tells one who came back the result it may have missed.
+    pub(super) fn repeat_result(&mut self, now: Millis, id: PlayerId) {
+        let Some(player) = self.players.get(id) else {
+            return;
+        };
+        if let Some((at, rows)) = &player.last_result
+            && now.since(*at) < RESULT_KEPT_MS
+        {
+            let rows = Rc::clone(rows);
+            self.tell(id, Event::Result(rows));
+        }
+    }
+
+    pub(super) fn choose(
+        &mut self,
+        now: Millis,
+        id: PlayerId,
+        choice: Choice,
+        relay: bool,
+    ) -> Outcome {
+        let ignored = Outcome::Ignored(ProblemCode::NotPlaying);
+        let Some(room_id) = self.players.get(id).and_then(|player| player.room) else {
+            return ignored;
+        };
+        let Some(room) = self.rooms.get_mut(room_id) else {
+            return ignored;
+        };
+        let Some(round) = room.round_mut() else {
+            return ignored;
+        };
+        let Some(side) = round.side_of(id) else {
+            return ignored;
+        };
+        round.contenders[side].choice = Some(choice);
+        if relay && let Who::Human(opponent) = round.contenders[1 - side].who {
+            self.relay(now, opponent, Movement::Choice);
+        }
+        Outcome::Done
+    }
+
+    pub(super) fn show_face(&mut self, now: Millis, id: PlayerId, face: Face) -> Outcome {
+        let ignored = Outcome::Ignored(ProblemCode::NotPlaying);
+        let Some(room_id) = self.players.get(id).and_then(|player| player.room) else {
+            return ignored;
+        };
+        let Some(room) = self.rooms.get(room_id) else {
+            return ignored;
+        };
+        match (
+            room.partner(id),
+            room.round().and_then(|round| round.robot()),
+        ) {
+            (Some(partner), _) => self.relay(now, partner, Movement::Face(face)),
+            // A robot has seen it; it is not moved.
+            (None, Some(_)) => (),
+            (None, None) => return ignored,
+        }
+        Outcome::Done
+    }
+
+    /// Tells a player what its partner did, not more often than the relay interval allows.
+    fn relay(&mut self, now: Millis, to: PlayerId, movement: Movement) {
+        let interval_ms = self.rules.relay_interval_ms;
+        let Some(player) = self.players.get_mut(to) else {
+            return;
+        };
+        let kind = usize::from(movement != Movement::Choice);
+        if now < player.relay_free_at[kind] {
+            player.held[kind] = Some(movement);
+            self.arm_player(to);
+            return;
+        }
+        player.relay_free_at[kind] = now + interval_ms;
+        player.held[kind] = None;
+        if let (Some(conn), Some(uid)) = (player.link.conn(), self.partner_uid(to)) {
+            self.effects.push_back(Effect::Tell {
+                conn,
+                event: Event::Movement { uid, movement },
+            });
+        }
+    }
+
+    /// Sends a held movement whose time has come.
+    pub(super) fn release_held(&mut self, now: Millis, id: PlayerId, kind: usize) {
+        let Some(player) = self.players.get_mut(id) else {
+            return;
+        };
+        if player.relay_free_at[kind] <= now
+            && let Some(movement) = player.held[kind].take()
+        {
+            self.relay(now, id, movement);
+        }
+    }
+
+    /// Who a player's movements come from: its partner or its robot.
+    fn partner_uid(&self, id: PlayerId) -> Option<Uid> {
+        let room = self.rooms.get(self.players.get(id)?.room?)?;
+        match room.partner(id) {
+            Some(partner) => Some(self.players.get(partner)?.profile.uid.clone()),
+            None => Some(room.round()?.robot()?.profile.uid.clone()),
+        }
+    }
+
+    /// Does whatever a room's deadlines ask for at `now`.
+    pub(super) fn run_room(&mut self, now: Millis, room_id: RoomId) {
+        let Some(room) = self.rooms.get(room_id) else {
+            return;
+        };
+        match &room.phase {
+            Phase::Waiting(waiting) => match waiting.parked {
+                Some(since) if since + ABSENCE_MS <= now => {
+                    if let Some(id) = room.first_player() {
+                        self.vacate(id);
+                    }
+                }
+                None if waiting.robot_at <= now && !self.draining => self.call_robot(now, room_id),
+                _ => (),
+            },
+            Phase::Playing(round) => {
+                let ends_at = round.ends_at;
+                self.move_robot(now.min(ends_at - 1), room_id);
+                if ends_at <= now {
+                    self.finish_round(now, room_id);
+                }
+            }
+            Phase::Between(_) => self.run_between(now, room_id),
+        }
+    }
+
+    /// Lets the room's robot make all its moves up to `now`.
+    fn move_robot(&mut self, now: Millis, room_id: RoomId) {
+        while let Some(room) = self.rooms.get_mut(room_id)
+            && let human = room.first_player()
+            && let Some(round) = room.round_mut()
+            && let Some((robot, choice)) = round.robot_mut()
+            && robot.moves_at <= now
+        {
+            *choice = Some(robot.choose(&mut self.rng));
+            if let Some(human) = human {
+                self.relay(now, human, Movement::Choice);
+            }
+        }
+    }
+
+    fn run_between(&mut self, now: Millis, room_id: RoomId) {
+        let Some(room) = self.rooms.get(room_id) else {
+            return;
+        };
+        let Phase::Between(between) = &room.phase else {
+            return;
+        };
+        if self.is_wanted(room, between) && !self.draining {
+            if between.not_before <= now {
+                self.start_round(now, room_id);
+            }
+            return;
+        }
+        if let Some(private) = &room.private {
+            if private.touched + PRIVATE_IDLE_MS <= now {
+                self.expire(room_id);
+            }
+            return;
+        }
+        let stay_is_over = between.since + STAY_MS <= now;
+        let waits_since = room
+            .seats
+            .iter()
+            .flatten()
+            .filter_map(|seat| Some((seat.ready?, seat.player)));
+        let Some((since, waiter)) = waits_since.min() else {
+            if stay_is_over {
+                self.dissolve(room_id);
+            }
+            return;
+        };
+        if !self.draining && (stay_is_over || since + self.rules.rematch_wait_ms <= now) {
+            self.vacate(waiter);
+            self.enter_lobby(now, waiter, since, None);
+        }
+    }
+
+    /// Whether both seats' players would begin the next round, and one of them asked for it.
+    fn is_wanted(&self, room: &Room, between: &Between) -> bool {
+        let asked = between.first || room.seats.iter().flatten().any(|seat| seat.ready.is_some());
+        asked
+            && room.seats.iter().all(|seat| {
+                seat.as_ref()
+                    .is_some_and(|seat| self.is_willing(seat, between))
+            })
+    }
+
+    /// When a room has to be looked at next; always after the `now` that last ran it.
+    pub(super) fn room_deadline(&self, room: &Room) -> Millis {
+        match &room.phase {
+            Phase::Waiting(waiting) => match waiting.parked {
+                Some(since) => since + ABSENCE_MS,
+                None if self.draining => Millis(u64::MAX),
+                None => waiting.robot_at,
+            },
+            Phase::Playing(round) => match round.robot() {
+                Some(robot) => robot.moves_at.min(round.ends_at),
+                None => round.ends_at,
+            },
+            Phase::Between(_) if self.draining => Millis(u64::MAX),
+            Phase::Between(between) => {
+                let wanted = self.is_wanted(room, between).then_some(between.not_before);
+                let end = match &room.private {
+                    Some(private) => private.touched + PRIVATE_IDLE_MS,
+                    None => between.since + STAY_MS,
+                };
+                let ready = room
+                    .seats
+                    .iter()
+                    .flatten()
+                    .filter_map(|seat| seat.ready)
+                    .min();
+                let ready = ready.filter(|_| room.private.is_none() && wanted.is_none());
+                let moves_on = ready.map(|since| since + self.rules.rematch_wait_ms);
+                [wanted, moves_on]
+                    .into_iter()
+                    .flatten()
+                    .fold(end, Millis::min)
+            }
+        }
+    }
+
+    /// The one way a round ends.
+    fn finish_round(&mut self, now: Millis, room_id: RoomId) {
+        let Some(room) = self.rooms.get_mut(room_id) else {
+            return;
+        };
+        if !matches!(room.phase, Phase::Playing(_)) {
+            return;
+        }
+        let between = Between {
+            since: now,
+            first: false,
+            not_before: now,
+        };
+        let Phase::Playing(round) = std::mem::replace(&mut room.phase, Phase::Between(between))
+        else {
+            return;
+        };
+        self.rounds_running -= 1;
+        self.robot_rounds_running -= usize::from(round.robot().is_some() && round.has_humans());
+        let [first, second] = &round.contenders;
+        let judgements = [
+            rules::judge(first.choice, second.choice),
+            rules::judge(second.choice, first.choice),
+        ];
+        let rows: Rc<[ResultRow; 2]> = Rc::new([
+            self.score_side(now, first, judgements[0]),
+            self.score_side(now, second, judgements[1]),
+        ]);
+        let mut not_before = now;
+        for (contender, judgement) in round.contenders.iter().zip(judgements) {
+            let Who::Human(id) = contender.who else {
+                continue;
+            };
+            let Some(player) = self.players.get_mut(id) else {
+                continue;
+            };
+            player.held = [None, None];
+            if player.is_v2() {
+                player.last_result = Some((now, Rc::clone(&rows)));
+            } else if judgement != Judgement::Lose {
+                not_before = now + OLD_PAGE_MS;
+            }
+            self.tell(id, Event::Result(Rc::clone(&rows)));
+            self.arm_player(id);
+        }
+        self.after_round(now, room_id, &round, not_before);
+    }
+
+    /// Gives one side its points; returns its row of the result.
+    fn score_side(&mut self, now: Millis, side: &Contender, judgement: Judgement) -> ResultRow {
+        let (uid, before) = match &side.who {
+            Who::Left { uid, total } => {
+                return ResultRow {
+                    uid: uid.clone(),
+                    round_score: 0,
+                    total_score: *total,
+                    win_streak: 0,
+                    choice: None,
+                };
+            }
+            Who::Robot(robot) => (robot.profile.uid.clone(), Score::default()),
+            Who::Human(id) => match self.players.get(*id) {
+                Some(player) => (player.profile.uid.clone(), player.score),
+                None => (Uid::robot(0), Score::default()),
+            },
+        };
+        let (score, round_score) = rules::score(before, judgement);
+        if let Who::Human(id) = side.who
+            && let Some(player) = self.players.get_mut(id)
+        {
+            player.score = score;
+            let lost = judgement == Judgement::Lose && side.choice.is_some();
+            let freezes = player.generation == Generation::Old { freezes: true };
+            let there = player.link.conn().is_some();
+            player.frozen_until = (lost && freezes && there).then_some(now + FROZEN_MS);
+        }
+        ResultRow {
+            uid,
+            round_score,
+            total_score: score.total,
+            win_streak: score.streak,
+            choice: side.choice,
+        }
+    }
+
+    /// Decides who stays seated after a result.
+    fn after_round(&mut self, now: Millis, room_id: RoomId, round: &Round, not_before: Millis) {
+        let Some(room) = self.rooms.get_mut(room_id) else {
+            return;
+        };
+        let mut met = true;
+        for (seat, contender) in room.seats.iter_mut().zip(&round.contenders) {
+            let Some(seat) = seat else {
+                met = false;
+                continue;
+            };
+            seat.ready = None;
+            seat.chose = contender.choice.is_some();
+            met &= matches!(contender.who, Who::Human(id) if id == seat.player);
+        }
+        if let Phase::Between(between) = &mut room.phase {
+            between.not_before = not_before;
+            // Somebody who came while the round ran has not met the other yet.
+            between.first = !met;
+        }
+        let private = room.private.is_some();
+        let stays = |world: &Self, id| {
+            world
+                .players
+                .get(id)
+                .is_some_and(|player| player.link.is_online())
+        };
+        let seats: Vec<_> = room.seats.iter().flatten().copied().collect();
+        let both = seats.len() == 2
+            && seats.iter().all(|seat| {
+                let v2 = self.players.get(seat.player).is_some_and(Player::is_v2);
+                stays(self, seat.player) && (v2 || seat.chose)
+            });
+        if private || both {
+            self.tell_room(room_id);
+            self.run_room(now, room_id);
+            self.arm_room(room_id);
+        } else {
+            self.dissolve(room_id);
+        }
+    }
+
+    /// Ends a public room: everybody in it has lost its partner and is free.
+    fn dissolve(&mut self, room_id: RoomId) {
+        let Some(room) = self.rooms.get(room_id) else {
+            return;
+        };
+        let players: Vec<_> = room.players().collect();
+        let uid = |world: &Self, id| Some(world.players.get(id)?.profile.uid.clone());
+        for &id in &players {
+            let partner = players.iter().find(|&&other| other != id);
+            if let Some(uid) = partner.and_then(|&partner| uid(self, partner)) {
+                self.tell(id, Event::Leave { uid });
+            }
+        }
+        self.remove_room(room_id);
+        for id in players {
+            self.release(id);
+        }
+    }
+
+    /// Ends a private room that nobody used for too long.
+    fn expire(&mut self, room_id: RoomId) {
+        let Some(room) = self.rooms.get(room_id) else {
+            return;
+        };
+        let players: Vec<_> = room.players().collect();
+        for id in players {
+            let event = "join".into();
+            self.tell(
+                id,
+                Event::Problem {
+                    code: ProblemCode::RoomUnknown,
+                    event,
+                },
+            );
+        }
+        self.dissolve(room_id);
+    }
+
+    /// Tells every v2 client in a room its state.
+    pub(super) fn tell_room(&mut self, room_id: RoomId) {
+        let Some(room) = self.rooms.get(room_id) else {
+            return;
+        };
+        let players: Vec<_> = room.players().collect();
+        self.tell_room_to(room_id, &players);
+    }
+
+    /// Tells the v2 clients among these a room's state.
+    pub(super) fn tell_room_to(&mut self, room_id: RoomId, players: &[PlayerId]) {
+        let Some(room) = self.rooms.get(room_id) else {
+            return;
+        };
+        let reads = |player: &Player| player.is_v2() && player.link.conn().is_some();
+        let reads = |&id: &PlayerId| self.players.get(id).is_some_and(reads);
+        let readers: Vec<_> = players.iter().copied().filter(reads).collect();
+        if readers.is_empty() {
+            return;
+        }
+        let state = self.room_state(room);
+        for id in readers {
+            self.tell(id, Event::Room(Box::new(state.clone())));
+        }
+    }
+
+    fn room_state(&self, room: &Room) -> RoomState {
+        let mut users = Vec::with_capacity(2);
+        for (index, seat) in room.seats.iter().enumerate() {
+            if let Some(seat) = seat
+                && let Some(player) = self.players.get(seat.player)
+            {
+                let online = player.link.is_online();
+                let ready = match &room.phase {
+                    Phase::Waiting(_) | Phase::Playing(_) => true,
+                    Phase::Between(between) => self.is_willing(seat, between),
+                };
+                let profile = player.profile.clone();
+                users.push(RoomUser {
+                    profile,
+                    ready,
+                    robot: false,
+                    online,
+                });
+            } else if let Some(round) = room.round()
+                && let Who::Robot(robot) = &round.contenders[index].who
+            {
+                let profile = robot.profile.clone();
+                users.push(RoomUser {
+                    profile,
+                    ready: true,
+                    robot: true,
+                    online: true,
+                });
+            }
+        }
+        let code = room.private.as_ref().map(|private| private.code);
+        RoomState {
+            number: room.number,
+            full: users.len() == 2,
+            users,
+            code,
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The rules of a round as pure functions: who wins, what it is worth.
+
+use crate::model::Choice;
+
+/// How a round ended for one side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It beat the other.
+    Win,
+    /// It was beaten.
+    Lose,
+    /// Neither.
+    Draw,
+}
+
+/// Points of one player.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Score {
+    /// Of all rounds, saturating.
+    pub total: u32,
+    /// Wins in a row.
+    pub streak: u32,
+}
+
+/// Judges a round from the first hand's point of view.
+///
+/// No choice loses to any choice; two silent hands draw.
+#[must_use]
+pub fn judge(own: Option<Choice>, other: Option<Choice>) -> Outcome {
+    use Choice::{Paper, Rock, Scissors};
+    match (own, other) {
+        (own, other) if own == other => Outcome::Draw,
+        (None, _) => Outcome::Lose,
+        (_, None) => Outcome::Win,
+        (Some(Rock), Some(Scissors))
+        | (Some(Scissors), Some(Paper))
+        | (Some(Paper), Some(Rock)) => Outcome::Win,
+        _ => Outcome::Lose,
+    }
+}
+
+/// Applies an outcome; returns the new score and the points of this round.
+///
+/// A win is worth the length of the streak it makes, a draw keeps the streak, a loss ends it.
+#[must_use]
+pub fn score(before: Score, outcome: Outcome) -> (Score, u32) {
+    match outcome {
+        Outcome::Win => {
+            let streak = before.streak.saturating_add(1);
+            (
+                Score {
+                    total: before.total.saturating_add(streak),
+                    streak,
+                },
+                streak,
+            )
+        }
+        Outcome::Lose => (
+            Score {
+                streak: 0,
+                ..before
+            },
+            0,
+        ),
+        Outcome::Draw => (before, 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Outcome::{Draw, Lose, Win};
+    use super::*;
+
+    #[track_caller]
+    fn check(first: Option<Choice>, second: Option<Choice>, want: Outcome) {
+        let mirrored = match want {
+            Win => Lose,
+            Lose => Win,
+            Draw => Draw,
+        };
+        assert_eq!(judge(first, second), want, "{first:?} against {second:?}");
+        assert_eq!(
+            judge(second, first),
+            mirrored,
+            "{second:?} against {first:?}"
+        );
+    }
+
+    #[test]
+    fn every_pairing() {
+        let [s, r, p] = Choice::ALL.map(Some);
+        #[rustfmt::skip]
+        let table = [
+            (r, r, Draw), (r, s, Win), (r, p, Lose), (r, None, Win),
+            (s, s, Draw), (s, p, Win), (s, None, Win),
+            (p, p, Draw), (p, None, Win), (None, None, Draw),
+        ];
+        for (first, second, want) in table {
+            check(first, second, want);
+        }
+    }
+
+    #[test]
+    fn a_streak_makes_wins_worth_more() {
+        let mut at = Score::default();
+        let mut points = Vec::new();
+        for outcome in [Win, Win, Draw, Win, Lose, Draw, Win] {
+            let (next, round) = score(at, outcome);
+            points.push((round, next.total, next.streak));
+            at = next;
+        }
+        let want = [
+            (1, 1, 1),
+            (2, 3, 2),
+            (0, 3, 2),
+            (3, 6, 3),
+            (0, 6, 0),
+            (0, 6, 0),
+            (1, 7, 1),
+        ];
+        assert_eq!(points, want);
+        let full = Score {
+            total: u32::MAX - 1,
+            streak: u32::MAX,
+        };
+        assert_eq!(
+            score(full, Win).0,
+            Score {
+                total: u32::MAX,
+                streak: u32::MAX
+            }
+        );
+    }
+}
