@@ -175,8 +175,12 @@ impl World {
             let in_time = now.since(state.since) <= longest || self.draining || due_now;
             assert!(in_time, "a lobby wait is too long");
             for &other in waiting.iter().skip(index + 1).take(PAIRS_MAX) {
-                let both = self.draining || !self.may_pair(now, one, other);
-                assert!(both, "two players who may be paired both wait");
+                let (_, theirs) = self.waiting_of(other).expect("who stands in line waits");
+                let may_meet = self.may_meet(now, (one, state), (other, theirs));
+                assert!(
+                    self.draining || due_now || !may_meet,
+                    "two who may meet both wait"
+                );
             }
         }
     }
