@@ -5,4 +5,5 @@ pub mod hub;
 pub mod model;
 pub mod slots;
 pub mod time;
+pub mod wheel;
 pub mod wire;
