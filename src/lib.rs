@@ -90,3 +90,4 @@ pub mod metrics;
 
 pub mod hub;
 
+pub mod wheel;
