@@ -20,7 +20,10 @@ struct Consoles {
 }
 
 fn conn(console: usize) -> ConnId {
-    ConnId { index: console as u32, generation: 1 }
+    ConnId {
+        index: console as u32,
+        generation: 1,
+    }
 }
 
 impl Consoles {
@@ -28,9 +31,18 @@ impl Consoles {
         let mut rng = fastrand::Rng::with_seed(1);
         let hub = Hub::new(config, 1, Box::new(move |bytes: &mut [u8]| rng.fill(bytes)));
         let (timers, unread) = (BTreeMap::new(), [vec![], vec![]]);
-        let mut consoles = Self { hub, now: Millis(0), timers, armed: 0, unread };
+        let mut consoles = Self {
+            hub,
+            now: Millis(0),
+            timers,
+            armed: 0,
+            unread,
+        };
         for console in 0..2 {
-            consoles.tell(Input::Opened { conn: conn(console), dialect: Dialect::Plain });
+            consoles.tell(Input::Opened {
+                conn: conn(console),
+                dialect: Dialect::Plain,
+            });
         }
         consoles
     }
@@ -57,7 +69,10 @@ impl Consoles {
         while self.unread[console].is_empty() {
             let ((at, _), timer) = self.timers.pop_first().expect("something is still to come");
             self.now = at;
-            assert!(at < Millis(60_000), "nothing came for a minute, wanted {want}");
+            assert!(
+                at < Millis(60_000),
+                "nothing came for a minute, wanted {want}"
+            );
             self.tell(Input::Due { timer });
         }
         assert_eq!(self.unread[console].remove(0), want);
@@ -66,7 +81,10 @@ impl Consoles {
 
 /// The configuration of the command line that asks for time to type.
 fn typed_command(readme: &str) -> Config {
-    let line = readme.lines().find(|line| line.contains("--robot-after")).expect("the command");
+    let line = readme
+        .lines()
+        .find(|line| line.contains("--robot-after"))
+        .expect("the command");
     let (_, flags) = line.split_once(" -- ").expect("flags after --");
     let args = flags.split_whitespace().map(Into::into);
     match Config::load(args, |_| None) {
@@ -83,13 +101,23 @@ fn play(readme: &str, lines_min: usize) {
     for line in transcript.lines() {
         let console = usize::from(line.starts_with('B'));
         match line.split_at(4) {
-            ("A > " | "B > ", text) => consoles.tell(Input::Text { conn: conn(console), text }),
+            ("A > " | "B > ", text) => consoles.tell(Input::Text {
+                conn: conn(console),
+                text,
+            }),
             ("A < " | "B < ", text) => consoles.expect(console, text),
             _ => panic!("not a line of a transcript: {line}"),
         }
     }
-    assert_eq!(consoles.unread, [vec![""; 0], vec![]], "the transcript leaves something out");
-    assert!(lines_min <= transcript.lines().count(), "the transcript is a whole game");
+    assert_eq!(
+        consoles.unread,
+        [vec![""; 0], vec![]],
+        "the transcript leaves something out"
+    );
+    assert!(
+        lines_min <= transcript.lines().count(),
+        "the transcript is a whole game"
+    );
 }
 
 #[test]

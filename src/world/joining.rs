@@ -30,7 +30,7 @@ impl World {
         {
             return Outcome::Done;
         }
-        if room_id.is_some_and(|room| self.plays(id, room)) {
+        if self.is_playing(id) {
             let code = ProblemCode::AlreadyPlaying;
             return if v2 {
                 Outcome::Refused(code)
