@@ -15,7 +15,7 @@ pub(super) struct Knob {
     pub(super) kind: Kind,
     /// In the syntax of the flag; empty means not set.
     pub(super) default: &'static str,
-    /// What it does and why it is as it is; at most two lines of 94 columns.
+    /// What it does and why it is as it is; at most three lines of 80 columns.
     pub(super) help: &'static str,
 }
 
@@ -124,8 +124,9 @@ pub(super) const KNOBS: &[Knob] = &[
             set: |config, text| parse::listen(text).map(|listen| config.listen = listen),
         },
         default: "127.0.0.1:9595",
-        help: "Only this machine by default: TLS and the outside belong to a proxy such as nginx.\n\
-               Port 0 takes a free one. If this is not given, PORT replaces the default's port.",
+        help: "Only this machine by default: TLS and the outside belong to a proxy such as\n\
+               nginx. Port 0 takes a free one. If this is not given, PORT replaces the\n\
+               default's port.",
     },
     Knob {
         flag: "--base-path",
@@ -136,7 +137,8 @@ pub(super) const KNOBS: &[Knob] = &[
             set: |config, text| parse::base_path(text).map(|path| config.base_path = path),
         },
         default: "/applet/websocket",
-        help: "Where sockets are opened; the default is what the original mini program asks for.",
+        help: "Where sockets are opened; the default is what the original mini program asks\n\
+               for.",
     },
     Knob {
         flag: "--public-url",
@@ -147,8 +149,8 @@ pub(super) const KNOBS: &[Knob] = &[
             set: |config, text| parse::public_url(text).map(|url| config.public_url = Some(url)),
         },
         default: "",
-        help: "Where players reach the web page, e.g. https://example.org/applet/websocket. Old mini\n\
-               programs load the built-in avatars from there; without it they see none.",
+        help: "Where players reach the web page, e.g. https://example.org/applet/websocket. Old\n\
+               mini programs load the built-in avatars from there; without it they see none.",
     },
     Knob {
         flag: "--game-time",
@@ -162,31 +164,33 @@ pub(super) const KNOBS: &[Knob] = &[
         section: Section::Game,
         kind: number!(robot_after_ms, Unit::Milliseconds, 0, MINUTE),
         default: "1s",
-        help: "How long a lonely player waits for a human before a robot sits down; 0 is at once.",
+        help: "How long a lonely player waits for a human before a robot sits down; 0 is at\n\
+               once.",
     },
     Knob {
         flag: "--rematch-wait",
         section: Section::Game,
         kind: number!(rematch_wait_ms, Unit::Milliseconds, 0, MINUTE),
         default: "5s",
-        help: "How long a player who wants to go on waits for its partner before it gets another one.\n\
-               Rooms last 60s after a result, so there is nothing to wait for beyond that.",
+        help: "How long a player who wants to go on waits for its partner before it gets\n\
+               another one. Rooms last 60s after a result, so there is nothing to wait for\n\
+               beyond that.",
     },
     Knob {
         flag: "--relay-interval",
         section: Section::Game,
         kind: number!(relay_interval_ms, Unit::Milliseconds, 0, 10 * SECOND),
         default: "100ms",
-        help: "An opponent's choices and faces are shown at most this often, so that nobody can flood\n\
-               the other's page; 0 is off.",
+        help: "An opponent's choices and faces are shown at most this often, so that nobody can\n\
+               flood the other's page; 0 is off.",
     },
     Knob {
         flag: "--rate-limit",
         section: Section::Limits,
         kind: number!(rate_limit, Unit::Count("events per second"), 0, 1_000),
         default: "10",
-        help: "Events per second and connection, with bursts of twice as many: more than fingers can\n\
-               do; 0 is off.",
+        help: "Events per second and connection, with bursts of twice as many: more than\n\
+               fingers can do; 0 is off.",
     },
     Knob {
         flag: "--max-connections",
@@ -207,7 +211,8 @@ pub(super) const KNOBS: &[Knob] = &[
         section: Section::Limits,
         kind: number!(max_queue, Unit::Bytes, 2 * KIB, 16 * KIB * KIB),
         default: "16k",
-        help: "What may wait for a client that does not read; beyond it the connection is closed.",
+        help: "What may wait for a client that does not read; beyond it the connection is\n\
+               closed.",
     },
     Knob {
         flag: "--head-timeout",
@@ -235,39 +240,40 @@ pub(super) const KNOBS: &[Knob] = &[
         section: Section::Timeouts,
         kind: number!(ping_timeout_ms, Unit::Milliseconds, 100, HOUR),
         default: "60s",
-        help: "Old clients: closed after the ping interval and this without a sign of life. Long, since\n\
-               the original mini program does not come back by itself.",
+        help: "Old clients: closed after the ping interval and this without a sign of life.\n\
+               Long, since the original mini program does not come back by itself.",
     },
     Knob {
         flag: "--ping-timeout-eio4",
         section: Section::Timeouts,
         kind: number!(ping_timeout_eio4_ms, Unit::Milliseconds, 100, HOUR),
         default: "20s",
-        help: "Socket.IO 3 and 4 clients: the same, counted from the server's ping. It is announced to\n\
-               them, and they hang up by it too.",
+        help: "Socket.IO 3 and 4 clients: the same, counted from the server's ping. It is\n\
+               announced to them, and they hang up by it too.",
     },
     Knob {
         flag: "--ping-timeout-v2",
         section: Section::Timeouts,
         kind: number!(ping_timeout_v2_ms, Unit::Milliseconds, 100, HOUR),
         default: "10s",
-        help: "Clients with sessions: closed this long after an unanswered ping. Short, since they come\n\
-               back by themselves and lose nothing.",
+        help: "Clients with sessions: closed this long after an unanswered ping. Short, since\n\
+               they come back by themselves and lose nothing.",
     },
     Knob {
         flag: "--linger",
         section: Section::Timeouts,
         kind: number!(linger_ms, Unit::Milliseconds, 100, 30 * SECOND),
         default: "2s",
-        help: "How long a closing connection is still read, so that its peer gets the last answer.",
+        help: "How long a closing connection is still read, so that its peer gets the last\n\
+               answer.",
     },
     Knob {
         flag: "--session-ttl",
         section: Section::Sessions,
         kind: number!(session_ttl_ms, Unit::Milliseconds, SECOND, 7 * 24 * HOUR),
         default: "30m",
-        help: "How long a player who is cut off keeps name, score and streak; the default is about the\n\
-               life of a suspended mini program.",
+        help: "How long a player who is cut off keeps name, score and streak; the default is\n\
+               about the life of a suspended mini program.",
     },
     Knob {
         flag: "--max-sessions",
@@ -285,15 +291,16 @@ pub(super) const KNOBS: &[Knob] = &[
             set: |config, text| parse::path(text).map(|path| config.state = Some(path)),
         },
         default: "",
-        help: "Sessions are written there when the server stops and read back at start; without it a\n\
-               restart forgets the scores.",
+        help: "Sessions are written there when the server stops and read back at start; without\n\
+               it a restart forgets the scores.",
     },
     Knob {
         flag: "--drain-timeout",
         section: Section::Stopping,
         kind: number!(drain_timeout_ms, Unit::Milliseconds, 100, 10 * MINUTE),
         default: "10s",
-        help: "After SIGTERM or SIGINT running rounds end first, but the process is gone by then.",
+        help: "After SIGTERM or SIGINT running rounds end first, but the process is gone by\n\
+               then.",
     },
     Knob {
         flag: "--drain-spread",
@@ -311,7 +318,8 @@ pub(super) const KNOBS: &[Knob] = &[
             set: |config, text| parse::log_level(text).map(|level| config.log_level = level),
         },
         default: "info",
-        help: "off, error, warn, info, debug or trace; below debug there is no line per message.",
+        help: "off, error, warn, info, debug or trace; below debug there is no line per\n\
+               message.",
     },
     Knob {
         flag: "--seed",
@@ -322,6 +330,7 @@ pub(super) const KNOBS: &[Knob] = &[
             set: |config, text| parse::seed(text).map(|seed| config.seed = Some(seed)),
         },
         default: "",
-        help: "Robots and spreads repeat themselves with the same seed. Secrets never depend on it.",
+        help: "Robots and spreads repeat themselves with the same seed. Secrets never depend on\n\
+               it.",
     },
 ];
