@@ -4,10 +4,10 @@
 //! payload's business.
 //!
 //! Ticks are 1 ms. Eleven levels of 64 slots cover every `u64`: a slot of level 0 is one tick wide,
-//! one of level 1 is 64 ticks wide, and so on. A timer lies at the level of the highest base-64 digit
-//! in which its deadline differs from the cursor, in the slot that this digit names. When the cursor
-//! reaches a slot of a higher level, that slot's timers move down (at most ten times in a timer's
-//! life), so a slot of level 0 holds the timers of exactly one deadline, in arming order.
+//! one of level 1 is 64 ticks wide, and so on. A timer lies at the level of the highest base-64
+//! digit in which its deadline differs from the cursor, in the slot that this digit names. When the
+//! cursor reaches a slot of a higher level, that slot's timers move down (at most ten times in a
+//! timer's life), so a slot of level 0 holds the timers of exactly one deadline, in arming order.
 //!
 //! Source: Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", SOSP 1987, scheme 7.
 //!
@@ -177,9 +177,9 @@ impl<T> Wheel<T> {
 
     /// When to call [`pop_due`](Self::pop_due) next; `None` without timers.
     ///
-    /// Never later than the earliest deadline, but possibly earlier (the start of a slot, at most ten
-    /// times per timer). Always later than the `now` that last drained the wheel, so that a poll loop
-    /// cannot spin: a timer that was armed late has to wait for the next tick.
+    /// Never later than the earliest deadline, but possibly earlier (the start of a slot, at most
+    /// ten times per timer). Always later than the `now` that last drained the wheel, so that a
+    /// poll loop cannot spin: a timer that was armed late has to wait for the next tick.
     #[must_use]
     pub fn next_wakeup(&self) -> Option<Millis> {
         let earliest = match self.late.first() {
@@ -206,8 +206,8 @@ impl<T> Wheel<T> {
 
     /// The first slot that is not empty, and the first moment it covers.
     ///
-    /// All of a level's timers come before those of the levels above it, and before the cursor's own
-    /// slot there are none: so the lowest bit of the lowest level decides.
+    /// All of a level's timers come before those of the levels above it, and before the cursor's
+    /// own slot there are none: so the lowest bit of the lowest level decides.
     fn earliest(&self) -> Option<(Place, Millis)> {
         let level = self.occupied.iter().position(|slots| *slots != 0)?;
         let slot = self.occupied[level].trailing_zeros() as usize;
