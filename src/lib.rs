@@ -3,6 +3,8 @@
 pub mod config;
 pub mod hub;
 pub mod model;
+pub mod net;
 pub mod slots;
 pub mod time;
+pub mod wheel;
 pub mod wire;
