@@ -111,46 +111,97 @@ pub enum Output<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateError(pub String);
 
-/// The whole game behind one call.
-pub struct Hub {}
+/// Stand-in: echoes texts. The game replaces it.
+pub struct Hub {
+    queue: std::collections::VecDeque<Owned>,
+    popped: Option<Owned>,
+    open: std::collections::BTreeSet<ConnId>,
+}
+
+enum Owned {
+    Send(ConnId, String),
+    Close(ConnId, u16, &'static str),
+    Arm(Millis, Timer),
+}
 
 impl Hub {
     /// A hub without anybody in it.
-    ///
-    /// `seed` decides robots and spreads; `entropy` is the source of what nobody may guess.
     pub fn new(_config: &Config, _seed: u64, _entropy: Box<Entropy>) -> Self {
-        todo!()
+        Self {
+            queue: Default::default(),
+            popped: None,
+            open: Default::default(),
+        }
     }
 
-    /// Takes one fact. Then call [`Hub::pop_output`] until `None`, before the next fact.
-    ///
-    /// `now` never goes back.
-    pub fn handle(&mut self, _now: Millis, _input: Input<'_>) {
-        todo!()
+    /// Takes one fact.
+    pub fn handle(&mut self, now: Millis, input: Input<'_>) {
+        match input {
+            Input::Opened { conn, .. } => {
+                assert!(self.open.insert(conn));
+                let at = now + 1000;
+                self.queue.push_back(Owned::Arm(at, Timer::Session(conn)));
+            }
+            Input::Text { conn, text } => {
+                assert!(self.open.contains(&conn));
+                if text == "flood" {
+                    for _ in 0..1000 {
+                        self.queue.push_back(Owned::Send(conn, "x".repeat(4000)));
+                    }
+                }
+                self.queue.push_back(Owned::Send(conn, text.to_owned()));
+            }
+            Input::Binary { conn } => self.close(conn, 1003, "binary"),
+            Input::Seen { .. } | Input::Drain | Input::Due { .. } => {}
+            Input::Violation { conn, code, reason } => self.close(conn, code, reason),
+            Input::Closed { conn } => assert!(self.open.remove(&conn)),
+            Input::Dismiss { conn } => self.close(conn, 1012, "restart"),
+        }
     }
 
-    /// The next order, in the order they are to be carried out.
+    fn close(&mut self, conn: ConnId, code: u16, reason: &'static str) {
+        assert!(self.open.remove(&conn));
+        self.queue.push_back(Owned::Close(conn, code, reason));
+    }
+
+    /// The next order.
     pub fn pop_output(&mut self) -> Option<Output<'_>> {
-        todo!()
+        self.popped = self.queue.pop_front();
+        Some(match self.popped.as_ref()? {
+            Owned::Send(conn, text) => Output::Send { conn: *conn, text },
+            Owned::Close(conn, code, reason) => Output::Close {
+                conn: *conn,
+                code: *code,
+                reason,
+                rounds: 0,
+            },
+            Owned::Arm(at, timer) => Output::Arm {
+                at: *at,
+                timer: *timer,
+            },
+        })
     }
 
-    /// How many rounds run right now; a drain waits for zero.
+    /// How many rounds run right now.
     pub fn running_rounds(&self) -> usize {
-        todo!()
+        0
     }
 
-    /// How many rounds started on a connection, for its line in the log.
+    /// How many rounds started on a connection.
     pub fn rounds_of(&self, _conn: ConnId) -> u32 {
-        todo!()
+        0
     }
 
-    /// All sessions as the text of a state file (`--state`).
+    /// All sessions.
     pub fn export_sessions(&self, _now: Millis) -> String {
-        todo!()
+        "sessions".into()
     }
 
-    /// Takes the sessions of a state file in; nobody is connected yet. Returns how many there were.
-    pub fn import_sessions(&mut self, _now: Millis, _text: &str) -> Result<usize, StateError> {
-        todo!()
+    /// Takes the sessions of a state file in.
+    pub fn import_sessions(&mut self, _now: Millis, text: &str) -> Result<usize, StateError> {
+        match text {
+            "sessions" => Ok(0),
+            _ => Err(StateError("not sessions".into())),
+        }
     }
 }

@@ -14,11 +14,11 @@
 //! - `state`: the sessions' file.
 
 mod assets;
-//mod conn;
+mod conn;
 mod frames;
 pub mod http;
-//pub mod listen;
+pub mod listen;
 mod queue;
-//pub mod server;
-//mod sockets;
-//mod state;
+pub mod server;
+mod sockets;
+mod state;

@@ -55,21 +55,18 @@ impl Stream {
         input.extend(bytes);
         let mut input = &input[..];
         while !self.over {
-            let waiting = input.len();
-            assert_eq!(decoder.has_frame(input), {
-                let step = decoder.next(&mut input, &mut self.fragments);
-                self.replies.extend(&decoder.replies);
-                self.over = matches!(step, Step::Close | Step::Violation(..));
-                if step == Step::Starved {
-                    assert_eq!(waiting, input.len());
-                    self.rest = input.to_vec();
-                    assert!(self.rest.len() < decoder.frame_bytes_max());
-                    assert_eq!(decoder.has_frame(input), false);
-                    return;
-                }
-                self.steps.push(step);
-                true
-            });
+            let (complete, waiting) = (decoder.has_frame(input), input.len());
+            let step = decoder.next(&mut input, &mut self.fragments);
+            self.replies.extend(&decoder.replies);
+            self.over = matches!(step, Step::Close | Step::Violation(..));
+            assert_eq!(complete, step != Step::Starved);
+            if !complete {
+                assert_eq!(waiting, input.len());
+                assert!(waiting < decoder.frame_bytes_max());
+                self.rest = input.to_vec();
+                return;
+            }
+            self.steps.push(step);
         }
     }
 }
