@@ -64,6 +64,8 @@ pub(crate) struct Conn {
     pub(crate) peer: Peer,
     /// When it was accepted, and when it was upgraded since.
     pub(crate) since: Millis,
+    /// It came after the server was asked to stop.
+    pub(crate) newcomer: bool,
     /// Where it is in its life.
     pub(crate) phase: Phase,
     /// What the kernel has not taken yet.
@@ -118,6 +120,7 @@ impl Conn {
             socket,
             peer,
             since,
+            newcomer: false,
             phase: Phase::Head { timer },
             queue: Queue::default(),
             rest: Vec::new(),

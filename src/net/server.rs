@@ -73,11 +73,11 @@ enum Life {
     /// Not in sight.
     Serving,
     /// No new rounds; the running ones are waited for.
-    Draining { since: Millis },
+    Draining,
     /// Everybody is sent away, slice by slice, from this index on.
-    Dismissing { since: Millis, next: usize },
+    Dismissing { next: usize },
     /// Everybody was; the last bytes are on their way.
-    Leaving { since: Millis },
+    Leaving,
     /// The loop ends after this turn.
     Over,
 }
@@ -220,11 +220,11 @@ impl Server {
             _ => (),
         }
         self.now = Millis(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let mut stop = None;
         for event in events.iter() {
             match event.token() {
                 LISTENER => self.accept_waits = true,
-                SIGNALS => self.on_signals(),
-                STOP => self.on_stop("asked"),
+                token @ (SIGNALS | STOP) => stop = Some(token),
                 _ => self.sockets.note(event),
             }
         }
@@ -232,10 +232,19 @@ impl Server {
         for index in std::mem::take(&mut self.sockets.ready) {
             self.read(index);
         }
+        // Those who came in the same turn were here before: they are answered as ever.
+        match stop {
+            Some(SIGNALS) => self.on_signals(),
+            Some(_) => self.on_stop("asked"),
+            None => (),
+        }
         self.fire_timers();
         self.drain();
         self.write();
         self.sockets.sweep();
+        if self.life == Life::Leaving && self.sockets.is_quiet() {
+            self.life = Life::Over;
+        }
         Ok(())
     }
 
@@ -256,6 +265,7 @@ impl Server {
 
     /// Accepts those who wait, a bounded number at a time. No error ends the service.
     fn accept(&mut self) {
+        let newcomer = self.life != Life::Serving;
         for _ in 0..ACCEPTS_MAX {
             if !self.may_accept() {
                 return;
@@ -276,7 +286,7 @@ impl Server {
                     _ => return self.pause_accepting(&error),
                 },
             };
-            if let Err(error) = self.sockets.insert(self.now, socket, peer) {
+            if let Err(error) = self.sockets.insert(self.now, socket, peer, newcomer) {
                 return self.pause_accepting(&error);
             }
         }
@@ -351,12 +361,12 @@ impl Server {
             conn.rest = bytes.to_vec();
             return;
         }
-        let (peer, since) = (conn.peer, conn.since);
+        let (peer, newcomer) = (conn.peer, conn.newcomer);
         let context = Context {
             base: &self.config.base_path,
             full: self.config.max_connections <= self.sockets.open_count(),
             draining: self.life != Life::Serving,
-            newcomer: self.life.began().is_some_and(|began| began <= since),
+            newcomer,
         };
         match http::respond(bytes, context) {
             Decision::Partial => {
@@ -472,9 +482,9 @@ impl Server {
                 }
                 Alarm::Accept => self.accept_paused = false,
                 Alarm::DrainHurry => {
-                    if let Life::Draining { since } = self.life {
+                    if self.life == Life::Draining {
                         log::warn!("{} rounds are cut short", self.hub.running_rounds());
-                        self.life = Life::Dismissing { since, next: 0 };
+                        self.life = Life::Dismissing { next: 0 };
                     }
                 }
                 Alarm::DrainEnd => self.life = Life::Over,
@@ -542,7 +552,7 @@ impl Server {
             self.sockets.open_count(),
             self.hub.running_rounds()
         );
-        self.life = Life::Draining { since: self.now };
+        self.life = Life::Draining;
         let end = self.now + self.config.drain_timeout_ms;
         // The last part of the time is for saying goodbye.
         let farewell_ms = (self.config.linger_ms + 500).min(self.config.drain_timeout_ms / 2);
@@ -554,11 +564,11 @@ impl Server {
     /// Takes a drain one step further.
     fn drain(&mut self) {
         match self.life {
-            Life::Draining { since } if self.hub.running_rounds() == 0 => {
-                self.life = Life::Dismissing { since, next: 0 };
+            Life::Draining if self.hub.running_rounds() == 0 => {
+                self.life = Life::Dismissing { next: 0 };
                 self.drain();
             }
-            Life::Dismissing { since, next } => {
+            Life::Dismissing { next } => {
                 let last = self.sockets.index_end();
                 let until = next.saturating_add(DISMISSALS_MAX).min(last);
                 for index in next..until {
@@ -567,25 +577,15 @@ impl Server {
                     }
                 }
                 self.life = if until == last {
-                    Life::Leaving { since }
+                    Life::Leaving
                 } else {
-                    Life::Dismissing { since, next: until }
+                    Life::Dismissing { next: until }
                 };
             }
-            Life::Leaving { .. } if self.sockets.is_quiet() => self.life = Life::Over,
-            Life::Serving | Life::Draining { .. } | Life::Leaving { .. } | Life::Over => (),
+            Life::Serving | Life::Draining | Life::Leaving | Life::Over => (),
         }
     }
 }
 
-impl Life {
-    /// When the drain began.
-    fn began(self) -> Option<Millis> {
-        match self {
-            Self::Serving | Self::Over => None,
-            Self::Draining { since } | Self::Dismissing { since, .. } | Self::Leaving { since } => {
-                Some(since)
-            }
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -142,7 +142,13 @@ impl Sockets {
     }
 
     /// Takes a new connection in and waits for its head.
-    pub(crate) fn insert(&mut self, now: Millis, socket: Socket, peer: Peer) -> io::Result<()> {
+    pub(crate) fn insert(
+        &mut self,
+        now: Millis,
+        socket: Socket,
+        peer: Peer,
+        newcomer: bool,
+    ) -> io::Result<()> {
         let entry = self.conns.vacant_entry();
         let index = entry.key();
         self.generation = self.generation.wrapping_add(1);
@@ -156,7 +162,9 @@ impl Sockets {
         let timer = self
             .wheel
             .arm(now + self.head_timeout_ms, Alarm::Socket(id));
-        entry.insert(Conn::new(self.generation, socket, peer, now, timer));
+        let mut conn = Conn::new(self.generation, socket, peer, now, timer);
+        conn.newcomer = newcomer;
+        entry.insert(conn);
         Ok(())
     }
 
