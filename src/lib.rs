@@ -91,3 +91,5 @@ pub mod metrics;
 pub mod hub;
 
 pub mod wheel;
+
+pub mod net;
