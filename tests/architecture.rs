@@ -1,4 +1,4 @@
-//! The map of design.md as rules: who may know whom, and what stands nowhere but at the edge.
+//! The map of the crate as rules: who may know whom, and what stands nowhere but at the edge.
 //!
 //! It reads the sources as text, without a parser: comments and string literals are blanked first,
 //! then words and paths are looked for. That is crude, but every rule is shown to fail on a small bad
