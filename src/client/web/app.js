@@ -107,10 +107,12 @@ function side(id) {
     pop(face) {
       if (!(face >= 1 && face <= 4)) return;
       $('use', pop).setAttribute('href', `#face${face}`);
-      pop.hidden = false;
-      pop.getAnimations().forEach((animation) => animation.cancel());
+      // Hidden and shown again, so that the same face pops up anew.
+      pop.setAttribute('hidden', '');
+      pop.getBoundingClientRect();
+      pop.removeAttribute('hidden');
       clearTimeout(pop.timer);
-      pop.timer = setTimeout(() => { pop.hidden = true; }, 2500);
+      pop.timer = setTimeout(() => pop.setAttribute('hidden', ''), 2500);
     },
   };
 }
@@ -280,7 +282,9 @@ $('#profile').onclick = () => {
   card.returnValue = '';
   card.showModal();
 };
-card.onclick = (event) => event.target === card && card.close();
+card.onclick = (event) => {
+  if (event.target === card) card.close();
+};
 card.onclose = () => {
   if (card.returnValue !== 'ok') return;
   const chosen = $('[name=uavatar]:checked', card);
