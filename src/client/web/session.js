@@ -265,7 +265,8 @@ export function createSession(env) {
       if (state.phase === 'waiting') return;
       const { present } = state.other && state.other.uid === other.uid ? state.other : {};
       meet(other);
-      state.other.present = Boolean(present);
+      // A robot lives only for its round.
+      state.other.present = Boolean(present) && !state.other.robot;
       state.phase = 'between';
       state.outcome = me.roundScore > 0 ? 'win' : other.roundScore > 0 ? 'lose' : 'draw';
     },
