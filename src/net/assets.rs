@@ -19,13 +19,34 @@ pub(crate) struct Asset {
 
 /// The page and its script change together: a browser asks every time, and mostly hears 304.
 const ASK: &str = "no-cache";
+/// A picture that changes may be the old one for a day.
+const DAY: &str = "public, max-age=86400";
 
 #[rustfmt::skip]
 const ASSETS: &[Asset] = &[
     Asset { path: "", content_type: "text/html; charset=utf-8", cache: ASK, bytes: include_bytes!("../client/web/index.html") },
     Asset { path: "index.html", content_type: "text/html; charset=utf-8", cache: ASK, bytes: include_bytes!("../client/web/index.html") },
     Asset { path: "app.js", content_type: "text/javascript; charset=utf-8", cache: ASK, bytes: include_bytes!("../client/web/app.js") },
+    Asset { path: "session.js", content_type: "text/javascript; charset=utf-8", cache: ASK, bytes: include_bytes!("../client/web/session.js") },
+    Asset { path: "words.js", content_type: "text/javascript; charset=utf-8", cache: ASK, bytes: include_bytes!("../client/web/words.js") },
     Asset { path: "style.css", content_type: "text/css; charset=utf-8", cache: ASK, bytes: include_bytes!("../client/web/style.css") },
+    Asset { path: "avatars/0.svg", content_type: "image/svg+xml", cache: DAY, bytes: include_bytes!("../client/web/avatars/0.svg") },
+    Asset { path: "avatars/1.svg", content_type: "image/svg+xml", cache: DAY, bytes: include_bytes!("../client/web/avatars/1.svg") },
+    Asset { path: "avatars/2.svg", content_type: "image/svg+xml", cache: DAY, bytes: include_bytes!("../client/web/avatars/2.svg") },
+    Asset { path: "avatars/3.svg", content_type: "image/svg+xml", cache: DAY, bytes: include_bytes!("../client/web/avatars/3.svg") },
+    Asset { path: "avatars/4.svg", content_type: "image/svg+xml", cache: DAY, bytes: include_bytes!("../client/web/avatars/4.svg") },
+    Asset { path: "avatars/5.svg", content_type: "image/svg+xml", cache: DAY, bytes: include_bytes!("../client/web/avatars/5.svg") },
+    Asset { path: "avatars/6.svg", content_type: "image/svg+xml", cache: DAY, bytes: include_bytes!("../client/web/avatars/6.svg") },
+    Asset { path: "avatars/7.svg", content_type: "image/svg+xml", cache: DAY, bytes: include_bytes!("../client/web/avatars/7.svg") },
+    Asset { path: "avatars/8.svg", content_type: "image/svg+xml", cache: DAY, bytes: include_bytes!("../client/web/avatars/8.svg") },
+    Asset { path: "avatars/9.svg", content_type: "image/svg+xml", cache: DAY, bytes: include_bytes!("../client/web/avatars/9.svg") },
+    Asset { path: "avatars/10.svg", content_type: "image/svg+xml", cache: DAY, bytes: include_bytes!("../client/web/avatars/10.svg") },
+    Asset { path: "avatars/11.svg", content_type: "image/svg+xml", cache: DAY, bytes: include_bytes!("../client/web/avatars/11.svg") },
+    Asset { path: "avatars/12.svg", content_type: "image/svg+xml", cache: DAY, bytes: include_bytes!("../client/web/avatars/12.svg") },
+    Asset { path: "avatars/13.svg", content_type: "image/svg+xml", cache: DAY, bytes: include_bytes!("../client/web/avatars/13.svg") },
+    Asset { path: "avatars/14.svg", content_type: "image/svg+xml", cache: DAY, bytes: include_bytes!("../client/web/avatars/14.svg") },
+    Asset { path: "avatars/15.svg", content_type: "image/svg+xml", cache: DAY, bytes: include_bytes!("../client/web/avatars/15.svg") },
+    Asset { path: "avatars/robot.svg", content_type: "image/svg+xml", cache: DAY, bytes: include_bytes!("../client/web/avatars/robot.svg") },
 ];
 
 /// Hashes of [`ASSETS`], in the same order; computed once, when the first file is asked for.
