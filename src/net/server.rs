@@ -16,7 +16,7 @@ use signal_hook_mio::v1_0::Signals;
 
 use super::conn::{Phase, RECV_BYTES, Received};
 use super::frames::{Decoder, Step};
-use super::http::{self, Context, Decision, HEAD_BYTES_MAX};
+use super::http::{self, Context, Decision, HEAD_BYTES_MAX, Page};
 use super::listen::{BindError, Listener};
 use super::sockets::{Alarm, Failure, Sockets};
 use super::state;
@@ -48,6 +48,7 @@ const STOP: Token = Token(usize::MAX - 3);
 
 /// The whole server.
 pub struct Server {
+    page: Page,
     config: Config,
     poll: Poll,
     listener: Listener,
@@ -150,6 +151,7 @@ impl Server {
             state::read(path, &mut hub, Millis::ZERO);
         }
         Ok(Self {
+            page: Page::new(&config.base_path),
             config,
             poll,
             listener,
@@ -364,6 +366,7 @@ impl Server {
         let (peer, newcomer) = (conn.peer, conn.newcomer);
         let context = Context {
             base: &self.config.base_path,
+            page: self.page,
             full: self.config.max_connections <= self.sockets.open_count(),
             draining: self.life != Life::Serving,
             newcomer,
