@@ -19,7 +19,10 @@ fn main() -> ExitCode {
     if let Some(path) = std::env::var_os("STATE") {
         config.state = Some(path.into());
     }
-    let logger = simple_logger::SimpleLogger::new().with_level(config.log_level);
+    // tungstenite tells what players write, as it is, to whoever asks for details.
+    let logger = simple_logger::SimpleLogger::new()
+        .with_level(config.log_level)
+        .with_module_level("tungstenite", log::LevelFilter::Warn);
     if let Err(error) = logger.init() {
         eprintln!("no log: {error}");
     }
