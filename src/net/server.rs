@@ -59,7 +59,10 @@ pub struct Server {
     hub: Hub,
     sockets: Sockets,
     decoder: Decoder,
+    /// What is received passes through here, whoever sends it.
     buffer: Vec<u8>,
+    /// Those being read in this turn; kept for its memory.
+    batch: Vec<usize>,
     /// Connections may wait in the kernel: the listener says so only once.
     accept_waits: bool,
     /// Descriptors ran out; a timer ends the pause.
@@ -163,6 +166,7 @@ impl Server {
             sockets,
             decoder,
             buffer: vec![0; buffer_bytes],
+            batch: Vec::new(),
             accept_waits: false,
             accept_paused: false,
             polling_logged: None,
@@ -209,9 +213,17 @@ impl Server {
         if let Some(path) = &self.config.state {
             state::write(path, &self.hub.export_sessions(self.now));
         }
+        let tally = self.hub.tally();
+        log::info!(
+            "stopped after {} s: {}, {} rounds between humans, {} against robots",
+            self.now.0 / 1000,
+            self.hub.counters(),
+            tally.human_rounds,
+            tally.robot_rounds,
+        );
         match self.sockets.open_count() {
-            0 => log::info!("stopped"),
-            count => log::warn!("stopped, {count} connections were cut"),
+            0 => (),
+            count => log::warn!("{count} connections were cut"),
         }
         Ok(())
     }
@@ -231,9 +243,13 @@ impl Server {
             }
         }
         self.accept();
-        for index in std::mem::take(&mut self.sockets.ready) {
+        // Those that are not finished stand on the next turn's list by the end of this loop.
+        let mut batch = std::mem::take(&mut self.batch);
+        std::mem::swap(&mut batch, &mut self.sockets.ready);
+        for index in batch.drain(..) {
             self.read(index);
         }
+        self.batch = batch;
         // Those who came in the same turn were here before: they are answered as ever.
         match stop {
             Some(SIGNALS) => self.on_signals(),
