@@ -1,0 +1,1 @@
+//! How well players are brought together: figures, and bounds on them.
