@@ -282,9 +282,6 @@ impl Shadow {
                 }
             }
         }
-        if let Fact::Closed { conn } = fact {
-            self.lost(now, *conn);
-        }
         self.end_of_step(now)
     }
 

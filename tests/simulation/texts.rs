@@ -60,6 +60,20 @@ pub(crate) struct Start {
     pub(crate) room_users: [StartUser; 2],
 }
 
+impl Start {
+    /// Whether two clients were told the same; pictures are told old clients in other words.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let plain = |start: &Self| {
+            let mut start = start.clone();
+            for user in &mut start.room_users {
+                user.uavatar.clear();
+            }
+            start
+        };
+        plain(self) == plain(other)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct StartUser {

@@ -281,7 +281,7 @@ impl Shadow {
         if let Some((id, round, side)) = self.round_of(player) {
             if round.untold.contains(&player) {
                 let text = &round.text;
-                ensure!(start == text, rules::START_BOTH, "{start:?} is not {text:?}");
+                ensure!(start.is_same(text), rules::START_BOTH, "{start:?} is not {text:?}");
                 if let Some(round) = self.rooms.get_mut(&id).and_then(|room| room.round.as_mut()) {
                     round.untold.retain(|&untold| untold != player);
                 }

@@ -129,6 +129,10 @@ impl Shadow {
                 }
                 Ok(())
             }
+            Fact::Closed { conn } => {
+                self.lost(now, *conn);
+                Ok(())
+            }
             Fact::Drain => {
                 self.draining = true;
                 Ok(())
@@ -136,7 +140,6 @@ impl Shadow {
             Fact::Opened { .. }
             | Fact::Binary { .. }
             | Fact::Violation { .. }
-            | Fact::Closed { .. }
             | Fact::Dismiss { .. } => Ok(()),
         }
     }
@@ -945,7 +948,7 @@ impl Told<'_> {
                 return None;
             };
             let player = shadow.lines.get(&to)?.player?;
-            let fresh = to != conn && other == start && shadow.round_of(player).is_none();
+            let fresh = to != conn && other.is_same(start) && shadow.round_of(player).is_none();
             fresh.then_some(player)
         })
     }
