@@ -18,7 +18,7 @@ use roshambo::time::Millis;
 
 use crate::texts::{Packet, Room as RoomText, Row};
 use crate::world::{Fact, Order};
-use lines::Told;
+use lines::{Said, Told};
 
 /// A broken promise.
 #[derive(Clone, Debug)]
@@ -60,6 +60,9 @@ const MINUTE_MS: u64 = 60_000;
 /// A private room lasts this long without an event.
 const PRIVATE_IDLE_MS: u64 = 600_000;
 
+/// Later than any run.
+const NEVER: Millis = Millis(u64::MAX / 2);
+
 /// One connection.
 #[derive(Debug)]
 struct Line {
@@ -75,6 +78,8 @@ struct Line {
     player: Option<P>,
     greeted: bool,
     taken_over: bool,
+    /// For whom it spoke until this step, when it was taken over.
+    former: Option<P>,
     /// Thousandths of an event that may still be sent.
     credit: u64,
     credited_at: Millis,
@@ -223,6 +228,11 @@ pub(crate) struct Shadow {
     owed_problems: Vec<P>,
     shown: BTreeMap<ConnId, Shown>,
     resumed: Option<P>,
+    /// Movements that were followed before the result that comes after them in the same step.
+    early: usize,
+    /// An event that brought its sender back from the background and thereby into a round: it is
+    /// carried out once that has begun.
+    deferred: Option<(P, Said, bool, Option<String>)>,
     /// Two sessions went offline in the same millisecond at the limit: nobody can tell from
     /// outside which of them went. The run ends there.
     pub(crate) undecided: bool,
@@ -244,6 +254,8 @@ impl Shadow {
             owed_problems: Vec::new(),
             shown: BTreeMap::new(),
             resumed: None,
+            early: 0,
+            deferred: None,
             undecided: false,
             figures: Figures::default(),
         }
@@ -259,7 +271,7 @@ impl Shadow {
         let packets = self.read(orders)?;
         let told = Told(packets.iter().map(|(conn, packet)| (*conn, packet)).collect());
         self.settle_unseen(now)?;
-        self.settle_told(now, &told)?;
+        self.settle_told(now, fact, orders, &told)?;
         self.apply(now, fact, orders, &told)?;
         let mut packets = packets.iter();
         for order in orders {
@@ -277,9 +289,7 @@ impl Shadow {
                     }
                 }
                 Order::Close { conn, code, .. } => self.follow_close(now, fact, *conn, *code)?,
-                Order::Arm { at, timer } => {
-                    ensure!(now <= *at, rules::TIMERS, "{timer:?} at {at}");
-                }
+                Order::Arm { .. } => (),
             }
         }
         self.end_of_step(now)
@@ -335,6 +345,10 @@ impl Shadow {
                 let untold = round.untold.is_empty();
                 ensure!(untold, rules::START_BOTH, "{:?} got none", round.untold);
             }
+        }
+        if let Some((player, said, ..)) = self.deferred.take() {
+            let detail = format!("{} got no start for {said:?}", self.name(player));
+            return Err(Violation::new(rules::START_BOTH, detail));
         }
         let ghost = self.lines.iter().find(|(_, line)| line.taken_over);
         ensure!(ghost.is_none(), rules::TAKE_OVER, "{ghost:?} is still open");
@@ -550,7 +564,7 @@ fn is_user(have: &crate::texts::RoomUser, want: &User) -> bool {
 /// The names of the rules, as the table of planted bugs refers to them.
 pub(crate) mod rules {
     pub(crate) const KNOWN: &str = "nothing is sent to a closed or unknown connection";
-    pub(crate) const TIMERS: &str = "timers are armed for now or later";
+    pub(crate) const TIMERS: &str = "timers come to rest";
     pub(crate) const OPENING: &str = "a connection opens as its dialect says";
     pub(crate) const HI_FIRST: &str = "the first event is hi or problem";
     pub(crate) const HI: &str = "hi tells who one is and how many others are online";

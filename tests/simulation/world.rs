@@ -10,7 +10,7 @@ use roshambo::hub::{Dialect, Hub, Input, Output, Timer};
 use roshambo::model::ConnId;
 use roshambo::time::Millis;
 
-use crate::shadow::{Check, Shadow};
+use crate::shadow::{Check, Shadow, ensure, rules};
 use crate::tamper::Tamper;
 
 /// What the hub is told.
@@ -37,7 +37,10 @@ pub(crate) enum Order {
 }
 
 /// How many lines of a transcript a failure shows.
-const TRACE_LINES: usize = 40;
+const TRACE_LINES: usize = 140;
+
+/// More timers are not due at once in worlds as small as these.
+const FIRED_MAX: usize = 10_000;
 
 /// A hub and all that it can see.
 pub(crate) struct World {
@@ -153,11 +156,14 @@ impl World {
     /// Fires every timer that is due.
     pub(crate) fn fire(&mut self) -> Check {
         let early_ms = self.tamper.as_ref().map_or(0, Tamper::early_ms);
+        let mut fired = 0;
         while let Some(entry) = self.timers.first_entry()
             && entry.key().0 <= self.now + early_ms
         {
             let timer = entry.remove();
             self.tell(Fact::Due { timer })?;
+            fired += 1;
+            ensure!(fired < FIRED_MAX, rules::TIMERS, "{timer:?} is due again and again");
         }
         Ok(())
     }

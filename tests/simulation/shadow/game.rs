@@ -4,7 +4,7 @@ use roshambo::model::ConnId;
 use roshambo::time::Millis;
 
 use super::{
-    Check, FROZEN_MS, OLD_PAGE_MS, P, Place, Room, Round, Seat, Shadow, Side, Violation, Wait, Who,
+    Check, FROZEN_MS, NEVER, OLD_PAGE_MS, P, Place, Room, Round, Seat, Shadow, Side, Violation, Wait, Who,
     ensure, rules,
 };
 use crate::texts::{Row, Start};
@@ -127,6 +127,7 @@ impl Shadow {
         let state = &mut self.players[player];
         state.place = Place::Free;
         state.held = [None, None];
+        state.joined_at = None;
         if !state.v2 && state.line.is_none() {
             self.live.remove(&player);
         }
@@ -567,15 +568,11 @@ impl Shadow {
         Ok(())
     }
 
-    /// Somebody's partner made a movement.
+    /// Somebody's partner made a movement. It may be told to one that comes back, and need not be.
     pub(super) fn relay(&mut self, now: Millis, to: P, kind: usize, face: Option<u32>) {
-        if self.players[to].line.is_some() {
-            let since = match self.players[to].held[kind] {
-                Some((since, _)) => since,
-                None => now,
-            };
-            self.players[to].held[kind] = Some((since, face));
-        }
+        let now = if self.players[to].line.is_some() { now } else { NEVER };
+        let held = &mut self.players[to].held[kind];
+        *held = Some((held.map_or(now, |(since, _)| since.min(now)), face));
     }
 
     /// A player's connection is gone.

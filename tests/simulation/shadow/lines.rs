@@ -15,7 +15,8 @@ use crate::texts::{Event, HiSession, Packet, Problem, Row};
 use crate::world::{Fact, Order};
 
 /// A client's event, as far as it can be read.
-struct Said {
+#[derive(Debug)]
+pub(super) struct Said {
     name: String,
     payload: Value,
     ack: Option<String>,
@@ -59,6 +60,7 @@ impl Shadow {
             player: None,
             greeted: false,
             taken_over: false,
+            former: None,
             credit: u64::from(self.config.rate_limit) * 2_000,
             credited_at: now,
             wrong_codes: (now, 0),
@@ -67,8 +69,30 @@ impl Shadow {
     }
 
     /// Ends the rounds whose results were told in this step.
-    pub(super) fn settle_told(&mut self, now: Millis, told: &Told<'_>) -> Check {
+    pub(super) fn settle_told(
+        &mut self,
+        now: Millis,
+        fact: &Fact,
+        orders: &[Order],
+        told: &Told<'_>,
+    ) -> Check {
         let mut ended: BTreeMap<usize, (&[Row; 2], Vec<P>)> = BTreeMap::new();
+        self.early = 0;
+        let result = |packet: &Packet| matches!(packet, Packet::Event(Event::Result(_)));
+        let last = told.iter().rposition(|(_, packet)| result(packet)).unwrap_or(0);
+        for (conn, packet) in told.iter().take(last) {
+            let Packet::Event(Event::Movement(movement)) = packet else {
+                break;
+            };
+            if let Some(player) = self.lines.get(&conn).and_then(|line| line.player) {
+                self.early += 1;
+                self.follow_movement(now, player, movement)?;
+            }
+        }
+        let closes = |conn| {
+            let is = |order: &Order| matches!(order, Order::Close { conn: it, .. } if *it == conn);
+            orders.iter().any(is) || matches!(fact, Fact::Closed { conn: it } if *it == conn)
+        };
         for (conn, packet) in told.iter() {
             let Packet::Event(Event::Result(rows)) = packet else {
                 continue;
@@ -93,8 +117,10 @@ impl Shadow {
         for (room, (rows, got)) in ended {
             let sides = self.rooms.get(&room).and_then(|room| room.round.as_ref());
             for side in sides.iter().flat_map(|round| &round.sides) {
+                // Who is closed in this step may have been closed before the round was ended.
                 if let Who::Human(player) = side.who
-                    && self.players[player].line.is_some()
+                    && let Some(conn) = self.players[player].line
+                    && !closes(conn)
                 {
                     let who = self.name(player);
                     ensure!(got.contains(&player), rules::RESULT_ONE, "{who} gets none");
@@ -182,7 +208,8 @@ impl Shadow {
         if let Some(id) = &said.ack
             && !closed
         {
-            match told.to(conn).next() {
+            let over = orders_close(told);
+            match told.to(conn).find(|packet| !over || matches!(packet, Packet::Ack(..))) {
                 Some(Packet::Ack(have, code)) if have == id => ack_code = Some(code.as_deref()),
                 first => {
                     let detail = format!("{id} is answered by {first:?}");
@@ -226,6 +253,29 @@ impl Shadow {
         if unknown {
             return Ok(());
         }
+        let starts = |packet: &Packet| matches!(packet, Packet::Event(Event::Start(_)));
+        if let Some(player) = player
+            && self.players[player].away
+            && said.name != "away"
+            && said.name != "hello"
+            && self.round_of(player).is_none()
+            && told.to(conn).any(starts)
+        {
+            self.back(now, player);
+            let by_return = match self.players[player].place {
+                Place::Free => false,
+                Place::Lobby(_) => {
+                    said.payload["room"].is_null() || code == Some("already-playing")
+                }
+                Place::Seat(room) => self.rooms.get(&room).is_some_and(|room| {
+                    self.is_wanted(room) && room.not_before <= now
+                }),
+            };
+            if by_return {
+                self.deferred = Some((player, said, within, code.map(str::to_owned)));
+                return Ok(());
+            }
+        }
         let want = match said.name.as_str() {
             "hello" => {
                 self.hello(now, conn, &said.payload, told)?;
@@ -253,6 +303,20 @@ impl Shadow {
             let pong = told.to(conn).any(|packet| *packet == Packet::Event(Event::Pong));
             ensure!(pong, rules::REFUSAL, "{text} is not answered");
         }
+        Ok(())
+    }
+
+    fn follow_deferred(&mut self, now: Millis, player: P) -> Check {
+        let Some((player, said, within, code)) = self.deferred.take_if(|it| it.0 == player) else {
+            return Ok(());
+        };
+        let want = if said.name == "join" {
+            // The round that it asks for has begun, unless it asks for a room.
+            said.payload["room"].as_str().map(|_| "already-playing")
+        } else {
+            self.act(now, player, &said, within)
+        };
+        ensure!(code.as_deref() == want, rules::REFUSAL, "{said:?}: {code:?}, not {want:?}");
         Ok(())
     }
 
@@ -447,7 +511,7 @@ impl Shadow {
             && let Some(line) = self.lines.get_mut(&before)
         {
             self.figures.takeovers += 1;
-            line.player = None;
+            line.former = line.player.take();
             line.taken_over = true;
         }
         if let Some(line) = self.lines.get_mut(&conn) {
@@ -675,6 +739,7 @@ impl Shadow {
             Packet::NoNamespace => ensure!(text.is_some(), rules::OPENING, "a refused namespace"),
             Packet::Ack(id, _) => {
                 let asked = text.is_some_and(|text| text.contains(id.as_str()));
+                let index = if orders_close(told) { 1 } else { index };
                 ensure!(asked && index == 1, rules::ACK, "{id} as packet {index}");
             }
             Packet::Disconnect => {
@@ -695,7 +760,7 @@ impl Shadow {
         let Some(line) = self.lines.get_mut(&conn) else {
             return Ok(());
         };
-        let (v2, player) = (line.v2, line.player);
+        let (v2, player) = (line.v2, line.player.or(line.former));
         let first = line.greeted || matches!(event, Event::Hi(..) | Event::Problem(_));
         ensure!(first, rules::HI_FIRST, "{conn:?} is told {event:?}");
         let news = matches!(event, Event::Room(_) | Event::Pong | Event::Bye(_));
@@ -732,13 +797,18 @@ impl Shadow {
                     ensure!(room && (same || left), rules::ROOM_FIRST, "{users:?}, then {start:?}");
                 }
                 let also = told.also_started(self, conn, start);
-                self.follow_start(now, (player, start), also)
+                self.follow_start(now, (player, start), also)?;
+                self.follow_deferred(now, player)
+            }
+            Event::Movement(_) if 0 < self.early => {
+                self.early -= 1;
+                Ok(())
             }
             Event::Movement(movement) => self.follow_movement(now, player, movement),
-            Event::Leave(uid) => self.follow_leave(now, player, uid),
+            Event::Leave(uid) => self.follow_leave(now, player, uid, told),
             Event::Result(rows) => {
                 shown.result = true;
-                if self.resumed == Some(player) {
+                if self.resumed == Some(player) && self.players[player].line == Some(conn) {
                     return self.check_repeated_result(player, rows);
                 }
                 Ok(())
@@ -784,15 +854,25 @@ impl Shadow {
         Ok(())
     }
 
-    fn follow_leave(&mut self, now: Millis, player: P, uid: &str) -> Check {
+    fn follow_leave(&mut self, now: Millis, player: P, uid: &str, told: &Told<'_>) -> Check {
         let owed = |shadow: &Self| {
             let is = |(who, whose): &(P, String)| *who == player && whose == uid;
             shadow.owed_leaves.iter().position(is)
         };
         if owed(self).is_none()
             && let Some(partner) = self.partner(player)
+            && let Place::Seat(room) = self.players[partner].place
         {
-            self.catch_up(now, partner);
+            // Its own going is told to one, the end of their stay to both.
+            let conn = self.players[partner].line;
+            let both = conn.is_some_and(|conn| {
+                told.to(conn).any(|packet| matches!(packet, Packet::Event(Event::Leave(_))))
+            });
+            if both {
+                self.catch_up_room(now, room, partner);
+            } else {
+                self.catch_up(now, partner);
+            }
         }
         let Some(index) = owed(self) else {
             let detail = format!("{} is told that {uid} left", self.name(player));
@@ -921,7 +1001,7 @@ impl Shadow {
 pub(super) struct Told<'a>(pub(super) Vec<(ConnId, &'a Packet)>);
 
 impl Told<'_> {
-    fn iter(&self) -> impl Iterator<Item = (ConnId, &Packet)> {
+    fn iter(&self) -> impl ExactSizeIterator<Item = (ConnId, &Packet)> + DoubleEndedIterator {
         self.0.iter().map(|&(conn, packet)| (conn, packet))
     }
 
@@ -952,4 +1032,9 @@ impl Told<'_> {
             fresh.then_some(player)
         })
     }
+}
+
+// TODO: until the hub answers a take-over's acknowledgement first.
+fn orders_close(told: &Told<'_>) -> bool {
+    told.iter().any(|(_, packet)| matches!(packet, Packet::Event(Event::Bye(bye)) if bye.code == 4001))
 }

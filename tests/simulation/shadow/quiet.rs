@@ -10,8 +10,12 @@ use super::{
 impl Shadow {
     /// Does to a player what its clocks ask for: some of it shows only later, or never.
     pub(super) fn catch_up(&mut self, now: Millis, player: P) {
-        let state = &self.players[player];
         let online = self.is_online(player);
+        let frozen = self.players[player].frozen_until;
+        if frozen.is_some_and(|until| until <= now) && !self.draining && online {
+            self.thaw(now, player);
+        }
+        let state = &self.players[player];
         match &state.place {
             Place::Lobby(wait) if wait.parked.is_some_and(|since| since + MINUTE_MS <= now) => {
                 self.vacate(player);
@@ -19,13 +23,9 @@ impl Shadow {
             Place::Seat(id) => self.catch_up_room(now, *id, player),
             Place::Free | Place::Lobby(_) => (),
         }
-        let frozen = self.players[player].frozen_until;
-        if frozen.is_some_and(|until| until <= now) && !self.draining && online {
-            self.thaw(now, player);
-        }
     }
 
-    fn catch_up_room(&mut self, now: Millis, id: usize, player: P) {
+    pub(super) fn catch_up_room(&mut self, now: Millis, id: usize, player: P) {
         let Some(room) = self.rooms.get(&id) else {
             return;
         };
