@@ -45,8 +45,7 @@ impl Plan {
         let actors = one_of(rng, &[2, 3, 5, 8, 13, 20]) as usize;
         let tight = rng.u32(..4) == 0;
         if tight {
-            // Each actor may hold two connections, in a take-over.
-            config.max_sessions = 2 * actors;
+            config.max_sessions = actors + rng.usize(..3);
         }
         let all = [
             Kind::Original,
@@ -276,6 +275,7 @@ impl Crowd {
             return Ok(());
         };
         match act {
+            Act::TakeOver | Act::Steal | Act::Guess if !self.may_lose() => Ok(()),
             Act::Connect => self.say_raw(index, "40".into()),
             Act::Hello | Act::Rename => {
                 let known = self.actors[index].token.clone();
@@ -391,15 +391,20 @@ impl Crowd {
             }
             Act::Mute => {
                 // Who falls silent together dies together, which the limit on sessions resents.
-                self.actors[index].mute = self.plan.config.max_sessions > 1_000;
+                self.actors[index].mute = !self.is_tight();
                 Ok(())
             }
         }
     }
 
+    /// Whether sessions may be pushed out by newer ones.
+    fn is_tight(&self) -> bool {
+        self.plan.config.max_sessions < Config::default().max_sessions
+    }
+
     /// At the limit on sessions it has to be clear who is offline longest: one loss a millisecond.
     fn may_lose(&mut self) -> bool {
-        if self.plan.config.max_sessions > 1_000 {
+        if !self.is_tight() {
             return true;
         }
         self.last_loss.replace(self.world.now) != Some(self.world.now)
@@ -417,16 +422,17 @@ impl Crowd {
     /// A second connection of the same client; the first is left to itself, or lost right away.
     fn reopen(&mut self, index: usize) -> Check {
         let former = self.actors[index].conn;
-        self.open(index)?;
-        self.actors[index].plans.clear();
+        // Where sessions are few, nobody holds two.
+        let loses = self.is_tight() || self.rng.u32(..4) == 0;
         if let Some(former) = former
-            && self.rng.u32(..4) == 0
-            && self.may_lose()
+            && loses
         {
             self.owners.remove(&former);
+            self.last_loss = Some(self.world.now);
             self.world.close(former)?;
-            self.deliver();
         }
+        self.open(index)?;
+        self.actors[index].plans.clear();
         Ok(())
     }
 

@@ -352,6 +352,7 @@ impl Shadow {
         }
         let ghost = self.lines.iter().find(|(_, line)| line.taken_over);
         ensure!(ghost.is_none(), rules::TAKE_OVER, "{ghost:?} is still open");
+        self.excuse(now);
         if let Some(player) = self.resumed {
             self.check_resumed(now, player)?;
         }
@@ -402,12 +403,11 @@ impl Shadow {
                 }
             }
         };
-        if matches(self) {
-            return Ok(());
+        if !matches(self) {
+            self.catch_up(now, player);
         }
-        self.catch_up(now, player);
         if matches(self) {
-            return Ok(());
+            return self.check_number(player);
         }
         let want = self.room_of(player);
         let told = &self.players[player].told;
@@ -416,6 +416,19 @@ impl Shadow {
             rules::ROOM_TOLD,
             format!("{who} was told {told:?}, it is {want:?}"),
         ))
+    }
+
+    /// Both players of a room are told one number for it, which it keeps.
+    fn check_number(&mut self, player: P) -> Check {
+        let state = &self.players[player];
+        if let (Place::Seat(id), Some(told)) = (&state.place, &state.told)
+            && let Some(room) = self.rooms.get_mut(id)
+        {
+            let number = room.number.get_or_insert_with(|| told.room_id.clone());
+            let same = *number == told.room_id && number.starts_with("room");
+            ensure!(same, rules::ROOM, "{number} is told as {told:?}");
+        }
+        Ok(())
     }
 
     /// The users of a player's room and its code, as `room` is to tell them.

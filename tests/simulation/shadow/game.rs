@@ -580,6 +580,7 @@ impl Shadow {
         let Some(player) = self.lines.remove(&conn).and_then(|line| line.player) else {
             return;
         };
+        self.owed_leaves.retain(|(owed, _)| *owed != player);
         let was_online = self.is_online(player);
         let plays = self.round_of(player).is_some();
         let state = &mut self.players[player];

@@ -82,11 +82,14 @@ impl Shadow {
         let last = told.iter().rposition(|(_, packet)| result(packet)).unwrap_or(0);
         for (conn, packet) in told.iter().take(last) {
             let Packet::Event(Event::Movement(movement)) = packet else {
-                break;
+                continue;
             };
             if let Some(player) = self.lines.get(&conn).and_then(|line| line.player) {
                 self.early += 1;
+                let before = self.players[player].moved_at;
                 self.follow_movement(now, player, movement)?;
+                // A robot's move that was late, as after a jump of the clock.
+                self.players[player].moved_at = before;
             }
         }
         let closes = |conn| {
@@ -208,8 +211,7 @@ impl Shadow {
         if let Some(id) = &said.ack
             && !closed
         {
-            let over = orders_close(told);
-            match told.to(conn).find(|packet| !over || matches!(packet, Packet::Ack(..))) {
+            match told.to(conn).next() {
                 Some(Packet::Ack(have, code)) if have == id => ack_code = Some(code.as_deref()),
                 first => {
                     let detail = format!("{id} is answered by {first:?}");
@@ -311,8 +313,11 @@ impl Shadow {
             return Ok(());
         };
         let want = if said.name == "join" {
-            // The round that it asks for has begun, unless it asks for a room.
-            said.payload["room"].as_str().map(|_| "already-playing")
+            // The round that it asks for has begun, unless it asks for another room.
+            let room = said.payload["room"].as_str();
+            let own = self.own_code(player);
+            let other = room.filter(|room| own != Some(room.to_ascii_uppercase()));
+            other.map(|_| "already-playing")
         } else {
             self.act(now, player, &said, within)
         };
@@ -597,10 +602,7 @@ impl Shadow {
         self.back(now, player);
         self.touch(now, player);
         self.players[player].frozen_until = None;
-        let own = match self.players[player].place {
-            Place::Seat(id) => self.rooms.get(&id).and_then(|room| room.code.clone()),
-            Place::Free | Place::Lobby(_) => None,
-        };
+        let own = self.own_code(player);
         if enters.is_some_and(|room| own == Some(room.to_ascii_uppercase())) {
             return Ok(None);
         }
@@ -649,6 +651,14 @@ impl Shadow {
             }
         }
         Ok(None)
+    }
+
+    /// The code of the private room that a player sits in.
+    fn own_code(&self, player: P) -> Option<String> {
+        match self.players[player].place {
+            Place::Seat(id) => self.rooms.get(&id)?.code.clone(),
+            Place::Free | Place::Lobby(_) => None,
+        }
     }
 
     fn enter_room(
@@ -739,7 +749,6 @@ impl Shadow {
             Packet::NoNamespace => ensure!(text.is_some(), rules::OPENING, "a refused namespace"),
             Packet::Ack(id, _) => {
                 let asked = text.is_some_and(|text| text.contains(id.as_str()));
-                let index = if orders_close(told) { 1 } else { index };
                 ensure!(asked && index == 1, rules::ACK, "{id} as packet {index}");
             }
             Packet::Disconnect => {
@@ -989,9 +998,10 @@ impl Shadow {
                 (both, both)
             }
             (_, true) => {
-                let both = interval + config.ping_timeout_v2_ms;
+                let answer = config.ping_timeout_v2_ms;
+                let pinged = line.pinged_at.map(|pinged| pinged.since(line.seen_at) + answer);
                 // It may have turned v2 long after it was pinged as an old one.
-                (config.ping_timeout_v2_ms, both)
+                (answer, pinged.unwrap_or(interval + answer))
             }
         }
     }
@@ -1032,9 +1042,4 @@ impl Told<'_> {
             fresh.then_some(player)
         })
     }
-}
-
-// TODO: until the hub answers a take-over's acknowledgement first.
-fn orders_close(told: &Told<'_>) -> bool {
-    told.iter().any(|(_, packet)| matches!(packet, Packet::Event(Event::Bye(bye)) if bye.code == 4001))
 }

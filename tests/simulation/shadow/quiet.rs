@@ -138,23 +138,36 @@ impl Shadow {
                 ensure!(!may, rules::BOTH_WAIT, "{who:?}");
             }
         }
-        let robots: Vec<P> = self.humans_against_robots();
+        self.excuse(now);
         for (since, player) in waiting {
             let robot_at = since + self.config.robot_after_ms;
             let cap = robot_at + self.config.game_time_ms;
             let who = self.name(player);
-            let busy = robots.iter().any(|&other| other != player);
-            let Place::Lobby(wait) = &mut self.players[player].place else {
+            let Place::Lobby(wait) = &self.players[player].place else {
                 continue;
             };
             let rule = if wait.thawed { rules::FROZEN } else { rules::LOBBY_WAIT };
             ensure!(now < cap.max(wait.entered + 1), rule, "{who} waits since {since}");
-            if robot_at <= now {
-                wait.excused |= busy;
-                ensure!(wait.excused, rules::ROBOT_LATE, "{who} waits since {since}");
-            }
+            let late = robot_at <= now && !wait.excused;
+            ensure!(!late, rules::ROBOT_LATE, "{who} waits since {since}");
         }
         Ok(())
+    }
+
+    /// Whoever waits when its robot's time has come, while another human plays against a robot,
+    /// may have to wait for that human.
+    pub(super) fn excuse(&mut self, now: Millis) {
+        let waiting = self.eligible();
+        if waiting.is_empty() {
+            return;
+        }
+        let robots: Vec<P> = self.humans_against_robots();
+        for (since, player) in waiting {
+            let busy = robots.iter().any(|&other| other != player);
+            if let Place::Lobby(wait) = &mut self.players[player].place {
+                wait.excused |= busy && since + self.config.robot_after_ms <= now;
+            }
+        }
     }
 
     /// Who is in a round against a robot.
