@@ -228,6 +228,8 @@ pub(crate) struct Shadow {
     owed_problems: Vec<P>,
     shown: BTreeMap<ConnId, Shown>,
     resumed: Option<P>,
+    /// The last end of a round of a human against a robot.
+    robot_round_ended: Option<(Millis, P)>,
     /// Movements that were followed before the result that comes after them in the same step.
     early: usize,
     /// An event that brought its sender back from the background and thereby into a round: it is
@@ -254,6 +256,7 @@ impl Shadow {
             owed_problems: Vec::new(),
             shown: BTreeMap::new(),
             resumed: None,
+            robot_round_ended: None,
             early: 0,
             deferred: None,
             undecided: false,
@@ -270,7 +273,7 @@ impl Shadow {
         }
         let packets = self.read(orders)?;
         let told = Told(packets.iter().map(|(conn, packet)| (*conn, packet)).collect());
-        self.settle_unseen(now)?;
+        self.settle_unseen(now, &told)?;
         self.settle_told(now, fact, orders, &told)?;
         self.apply(now, fact, orders, &told)?;
         let mut packets = packets.iter();
@@ -310,11 +313,17 @@ impl Shadow {
         Ok(told)
     }
 
-    /// Rounds whose time is over end before anything else that happens, also where nobody sees it.
-    fn settle_unseen(&mut self, now: Millis) -> Check {
-        let over = |(&room, state): (&usize, &Room)| {
-            let round = state.round.as_ref()?;
-            (round.ends_at <= now && !self.is_watched(round)).then_some(room)
+    /// Rounds whose time is over end before anything else that happens, also where no player sees
+    /// it; somebody who came meanwhile is told the room then.
+    fn settle_unseen(&mut self, now: Millis, told: &Told<'_>) -> Check {
+        let over = |(&id, room): (&usize, &Room)| {
+            let round = room.round.as_ref()?;
+            let newcomers = room.seats.iter().flatten().filter_map(|seat| {
+                let comer = round.side_of(seat.player).is_none();
+                self.players[seat.player].line.filter(|_| comer)
+            });
+            let seen = newcomers.map(|conn| told.room(conn)).next().unwrap_or(true);
+            (round.ends_at <= now && !self.is_watched(round) && seen).then_some(id)
         };
         let unseen: Vec<usize> = self.rooms.iter().filter_map(over).collect();
         for room in unseen {

@@ -39,6 +39,9 @@ impl Shadow {
                 }
                 Who::Human(player) => {
                     let player = *player;
+                    if round.robot() {
+                        self.robot_round_ended = Some((now, player));
+                    }
                     if robot_unseen {
                         self.players[player].unsure = true;
                     }

@@ -19,6 +19,8 @@ use crate::world::{Fact, Order};
 pub(super) struct Said {
     name: String,
     payload: Value,
+    /// Whether it is a `choice` as it should be, to the letter.
+    sound_choice: bool,
     ack: Option<String>,
 }
 
@@ -42,9 +44,16 @@ fn interpret(dialect: Dialect, text: &str) -> Option<Said> {
     }
     let items: Vec<&RawValue> = serde_json::from_str(body).ok()?;
     let name = serde_json::from_str(items.first()?.get()).ok()?;
+    let raw = items.get(1).map_or("", |item| item.get());
+    let sound_choice = (1..=3).any(|choice| raw == format!(r#"{{"choice":{choice}}}"#));
     let payload = items.get(1).and_then(|item| serde_json::from_str(item.get()).ok());
     let payload = payload.unwrap_or_default();
-    Some(Said { name, payload, ack })
+    Some(Said {
+        name,
+        payload,
+        sound_choice,
+        ack,
+    })
 }
 
 impl Shadow {
@@ -234,13 +243,13 @@ impl Shadow {
             return Ok(());
         }
         let code = problem.map(|problem| problem.code.as_str());
-        if !within && said.name != "choice" {
+        if !within && !(said.name == "choice" && said.sound_choice) {
             let dropped = code.is_none_or(|code| code == "too-fast")
                 && ack_code.is_none_or(|code| code == Some("too-fast"));
             ensure!(dropped, rules::RATE, "{text} is over the limit: {code:?}");
             return Ok(());
         }
-        if code == Some("bad-payload") || (!within && code == Some("too-fast")) {
+        if code == Some("bad-payload") {
             return Ok(());
         }
         let player = line.player;
@@ -277,6 +286,16 @@ impl Shadow {
                 self.deferred = Some((player, said, within, code.map(str::to_owned)));
                 return Ok(());
             }
+        }
+        if let Some(player) = player
+            && self.players[player].away
+            && said.name != "away"
+            && let Some(partner) = self.partner(player)
+            && told.to(conn).any(|packet| matches!(packet, Packet::Event(Event::Leave(_))))
+        {
+            // Its return has its room looked at, and the partner's wait was over already.
+            self.back(now, player);
+            self.catch_up(now, partner);
         }
         let want = match said.name.as_str() {
             "hello" => {
@@ -400,7 +419,10 @@ impl Shadow {
             let v2 = payload["v"].as_u64().is_some_and(|version| 2 <= version);
             ensure!(v2 == session.is_some(), rules::HI, "{payload} is answered by {hi:?}");
             return match session {
-                Some(session) => self.attach_v2(now, conn, payload, session),
+                Some(session) => {
+                    let seated = told.room(conn);
+                    self.attach_v2(now, conn, payload, (session, seated))
+                }
                 None => {
                     self.attach_old(conn, uid.unwrap_or_default().into());
                     Ok(())
@@ -464,7 +486,7 @@ impl Shadow {
         now: Millis,
         conn: ConnId,
         payload: &Value,
-        hi: &HiSession,
+        (hi, seated): (&HiSession, bool),
     ) -> Check {
         if let Some(line) = self.lines.get_mut(&conn) {
             line.v2 = true;
@@ -494,6 +516,10 @@ impl Shadow {
         };
         self.figures.resumes += 1;
         self.resumed = Some(player);
+        if !seated {
+            // What became of its place while nobody saw it.
+            self.catch_up(now, player);
+        }
         let state = &mut self.players[player];
         if std::mem::take(&mut state.unsure) {
             let (total, streak) = (state.total, state.streak);
@@ -1017,6 +1043,12 @@ impl Told<'_> {
 
     fn to(&self, conn: ConnId) -> impl Iterator<Item = &Packet> {
         self.iter().filter(move |(to, _)| *to == conn).map(|(_, packet)| packet)
+    }
+
+    /// Whether a connection is told of its room.
+    pub(super) fn room(&self, conn: ConnId) -> bool {
+        let room = |packet: &Packet| matches!(packet, Packet::Event(Event::Room(_)));
+        self.to(conn).any(room)
     }
 
     fn problem(&self, conn: ConnId) -> Option<&Problem> {

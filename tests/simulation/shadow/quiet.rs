@@ -163,7 +163,10 @@ impl Shadow {
         }
         let robots: Vec<P> = self.humans_against_robots();
         for (since, player) in waiting {
-            let busy = robots.iter().any(|&other| other != player);
+            // In one millisecond it cannot be seen which came first, the end of a round or the wait.
+            let just = self.robot_round_ended.filter(|&(at, _)| at == now);
+            let just = just.is_some_and(|(_, other)| other != player);
+            let busy = just || robots.iter().any(|&other| other != player);
             if let Place::Lobby(wait) = &mut self.players[player].place {
                 wait.excused |= busy && since + self.config.robot_after_ms <= now;
             }
