@@ -104,8 +104,8 @@ pub(crate) struct Failure {
 pub(crate) fn run(seed: u64, options: Options) -> Result<Success, Failure> {
     let mut rng = Rng::with_seed(seed);
     let plan = Plan::draw(&mut rng);
-    let mut world = World::new(&plan.config, rng.u64(..), !options.unchecked);
-    world.tamper = options.bug.map(|bug| Tamper::new(bug, seed));
+    let tamper = options.bug.map(|bug| Tamper::new(bug, seed));
+    let world = World::new(&plan.config, rng.u64(..), !options.unchecked, tamper);
     let mut crowd = Crowd::new(plan, rng, world);
     let done = catch_unwind(AssertUnwindSafe(|| crowd.live()));
     let violation = match done {

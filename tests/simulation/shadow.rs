@@ -295,7 +295,7 @@ impl Shadow {
                 Order::Arm { .. } => (),
             }
         }
-        self.end_of_step(now)
+        self.end_of_step(now, fact)
     }
 
     /// Reads all texts of a step. They go to open connections only.
@@ -340,7 +340,7 @@ impl Shadow {
         })
     }
 
-    fn end_of_step(&mut self, now: Millis) -> Check {
+    fn end_of_step(&mut self, now: Millis, fact: &Fact) -> Check {
         if let Some((player, uid)) = self.owed_leaves.first() {
             let detail = format!("{} is not told that {uid} left", self.name(*player));
             return Err(Violation::new(rules::LEAVE_ONCE, detail));
@@ -362,6 +362,15 @@ impl Shadow {
         let ghost = self.lines.iter().find(|(_, line)| line.taken_over);
         ensure!(ghost.is_none(), rules::TAKE_OVER, "{ghost:?} is still open");
         self.excuse(now);
+        if let Fact::Opened { conn, dialect } = fact {
+            let shown = self.shown.get(conn).map_or(0, |shown| shown.packets);
+            let want = match dialect {
+                Dialect::Plain => 0,
+                Dialect::Eio3 => 2,
+                Dialect::Eio4 => 1,
+            };
+            ensure!(shown == want, rules::OPENING, "{dialect:?} opens with {shown} packets");
+        }
         if let Some(player) = self.resumed {
             self.check_resumed(now, player)?;
         }

@@ -2,6 +2,7 @@
 //! is named for it has to catch it.
 
 use fastrand::Rng;
+use roshambo::config::Config;
 use roshambo::model::ConnId;
 use roshambo::time::Millis;
 
@@ -33,6 +34,7 @@ pub(crate) enum Bug {
     ByeWithoutRetry,
     DropRobotStart,
     DropHumanStart,
+    DropRematchStart,
     DropOneStart,
     SwallowPlayerTimers,
     DropLeave,
@@ -50,14 +52,26 @@ pub(crate) enum Bug {
     DropProblem,
     DropTakeOver,
     SwallowHeartbeats,
-    SwallowLoss,
+    SwallowExpiry,
+    SwallowDrain,
     OwnUidTwice,
+    DropOpening,
+    DropSecondRobotStart,
+    HastyRobots,
+    SlowRobots,
+    LongRounds,
+    NoRateLimit,
+    ChangeTooFast,
+    WrongCode,
+    FullRoom,
+    MiscountRounds,
+    SpinTimers,
     ChangeBytes,
 }
 
 impl Bug {
     /// Every bug with the rule that catches it.
-    pub(crate) const ALL: [(Self, &'static str); 42] = [
+    pub(crate) const ALL: [(Self, &'static str); 55] = [
         (Self::DropResult, rules::RESULT_ONE),
         (Self::LateResult, rules::RESULT_TIME),
         (Self::EarlyTimers, rules::RESULT_TIME),
@@ -97,8 +111,21 @@ impl Bug {
         (Self::DropProblem, rules::REFUSAL),
         (Self::DropTakeOver, rules::TAKE_OVER),
         (Self::SwallowHeartbeats, rules::SILENCE),
-        (Self::SwallowLoss, rules::OUTLIVES),
+        (Self::SwallowExpiry, rules::OUTLIVES),
+        (Self::SwallowDrain, rules::START_FROM),
         (Self::OwnUidTwice, rules::TWO_UIDS),
+        (Self::DropOpening, rules::OPENING),
+        (Self::DropRematchStart, rules::REMATCH),
+        (Self::DropSecondRobotStart, rules::LOBBY_WAIT),
+        (Self::HastyRobots, rules::ROBOT_EARLY),
+        (Self::SlowRobots, rules::ROBOT_LATE),
+        (Self::LongRounds, rules::START),
+        (Self::NoRateLimit, rules::RATE),
+        (Self::ChangeTooFast, rules::RATE),
+        (Self::WrongCode, rules::CLOSE),
+        (Self::FullRoom, rules::ROOM),
+        (Self::MiscountRounds, rules::ROUNDS),
+        (Self::SpinTimers, rules::TIMERS),
         (Self::ChangeBytes, rules::SAME_BYTES),
     ];
 }
@@ -111,7 +138,10 @@ pub(crate) struct Tamper {
     late: Vec<Order>,
     last_closed: Option<ConnId>,
     last_open: Option<ConnId>,
-    done: bool,
+    /// When a robot's round was let through last.
+    robot_started: Option<Millis>,
+    /// Who has started together.
+    pairs: Vec<Vec<ConnId>>,
 }
 
 impl Tamper {
@@ -122,13 +152,30 @@ impl Tamper {
             late: Vec::new(),
             last_closed: None,
             last_open: None,
-            done: false,
+            robot_started: None,
+            pairs: Vec::new(),
         }
     }
 
     /// By how much the hub's timers fire too early.
     pub(crate) fn early_ms(&self) -> u64 {
         u64::from(self.bug == Bug::EarlyTimers)
+    }
+
+    /// What the hub takes for its configuration.
+    pub(crate) fn configure(&self, config: &mut Config) {
+        match self.bug {
+            Bug::HastyRobots => config.robot_after_ms /= 2,
+            Bug::SlowRobots => config.robot_after_ms += 100,
+            Bug::LongRounds => config.game_time_ms += 1_000,
+            Bug::NoRateLimit => config.rate_limit = 0,
+            _ => (),
+        }
+    }
+
+    /// How many rounds more than there are the hub says are running.
+    pub(crate) fn rounds_too_many(&self) -> usize {
+        usize::from(self.bug == Bug::MiscountRounds)
     }
 
     /// Whether the hub never learns of a fact.
@@ -153,14 +200,19 @@ impl Tamper {
                     timer: Timer::Session(_),
                 },
             ) => true,
-            (Bug::SwallowLoss, Fact::Closed { .. }) => !std::mem::replace(&mut self.done, true),
+            (
+                Bug::SwallowExpiry,
+                Fact::Due {
+                    timer: Timer::World(WorldTimer::Sessions),
+                },
+            )
+            | (Bug::SwallowDrain, Fact::Drain) => true,
             _ => false,
         }
     }
 
     /// Alters what a step put out.
     pub(crate) fn alter(&mut self, now: Millis, orders: &mut Vec<Order>) {
-        let _ = now;
         for order in orders.iter() {
             if let Order::Close { conn, .. } = order {
                 self.last_closed = Some(*conn);
@@ -262,16 +314,53 @@ impl Tamper {
                     }
                 }
             }
-            Bug::DropRobotStart => {
-                let robot = |order: &Order| {
-                    let to_robot = is(order, "start") || is(order, "room");
-                    to_robot && matches!(order, Order::Send { text, .. } if text.contains(r#""robot-"#))
+            Bug::DropRobotStart => orders.retain(|order| !is_robots(order)),
+            Bug::DropSecondRobotStart => {
+                let soon = self.robot_started.is_some_and(|at| now.since(at) < 1_000);
+                let v2 = orders.iter().any(|order| is(order, "room"));
+                if soon && !v2 {
+                    orders.retain(|order| !is_robots(order));
+                } else if orders.iter().any(is_robots) {
+                    self.robot_started = Some(now);
+                }
+            }
+            Bug::DropOpening => {
+                let opens = |order: &Order| {
+                    matches!(order, Order::Send { text, .. } if text.starts_with("0{"))
                 };
-                orders.retain(|order| !robot(order));
+                orders.retain(|order| !opens(order));
+            }
+            Bug::ChangeTooFast => replace(orders, "problem", "too-fast", "draining"),
+            Bug::WrongCode => {
+                for order in orders {
+                    if let Order::Close { code, .. } = order
+                        && *code == 1008
+                    {
+                        *code = 1002;
+                    }
+                }
+            }
+            Bug::FullRoom => replace(orders, "room", r#""full":false"#, r#""full":true"#),
+            Bug::SpinTimers => {
+                for order in orders {
+                    if let Order::Arm { at, .. } = order {
+                        *at = now;
+                    }
+                }
             }
             Bug::DropHumanStart => {
-                if orders.iter().filter(|order| is(order, "start")).count() == 2 {
-                    orders.retain(|order| !is(order, "start") && !is(order, "room"));
+                let v2 = orders.iter().any(|order| is(order, "room"));
+                let starts = orders.iter().filter(|order| is(order, "start")).count();
+                if starts == 2 && !v2 {
+                    orders.retain(|order| !is(order, "start"));
+                }
+            }
+            Bug::DropRematchStart => {
+                let conns: Vec<ConnId> = orders.iter().filter_map(started).collect();
+                if self.pairs.contains(&conns) {
+                    orders.retain(|order| !is(order, "start"));
+                } else if conns.len() == 2 {
+                    self.pairs.push(conns);
                 }
             }
             Bug::DropOneStart => {
@@ -337,7 +426,13 @@ impl Tamper {
             Bug::EarlyTimers
             | Bug::SwallowPlayerTimers
             | Bug::SwallowHeartbeats
-            | Bug::SwallowLoss => (),
+            | Bug::SwallowExpiry
+            | Bug::SwallowDrain
+            | Bug::HastyRobots
+            | Bug::SlowRobots
+            | Bug::LongRounds
+            | Bug::NoRateLimit
+            | Bug::MiscountRounds => (),
         }
     }
 }
@@ -345,6 +440,20 @@ impl Tamper {
 /// Whether an order sends the named event.
 fn is(order: &Order, name: &str) -> bool {
     matches!(order, Order::Send { text, .. } if named(text, name))
+}
+
+/// Who is told a start.
+fn started(order: &Order) -> Option<ConnId> {
+    match order {
+        Order::Send { conn, .. } if is(order, "start") => Some(*conn),
+        _ => None,
+    }
+}
+
+/// Whether an order tells of a round against a robot.
+fn is_robots(order: &Order) -> bool {
+    let tells = is(order, "start") || is(order, "room");
+    tells && matches!(order, Order::Send { text, .. } if text.contains(r#""robot-"#))
 }
 
 fn named(text: &str, name: &str) -> bool {

@@ -53,7 +53,7 @@ pub(crate) struct World {
     /// Orders for connections that their clients have not looked at yet.
     pub(crate) inbox: VecDeque<Order>,
     pub(crate) shadow: Option<Shadow>,
-    pub(crate) tamper: Option<Tamper>,
+    tamper: Option<Tamper>,
     pub(crate) trace: VecDeque<(Millis, String)>,
     pub(crate) steps: u64,
     /// FNV-1a over everything the hub ever ordered.
@@ -61,18 +61,22 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(config: &Config, seed: u64, shadow: bool) -> Self {
+    pub(crate) fn new(config: &Config, seed: u64, shadow: bool, tamper: Option<Tamper>) -> Self {
+        let mut told = config.clone();
+        if let Some(tamper) = &tamper {
+            tamper.configure(&mut told);
+        }
         let mut entropy = fastrand::Rng::with_seed(seed ^ 0x5eed);
         let entropy = Box::new(move |bytes: &mut [u8]| entropy.fill(bytes));
         Self {
-            hub: Hub::new(config, seed, entropy),
+            hub: Hub::new(&told, seed, entropy),
             now: Millis::ZERO,
             timers: BTreeMap::new(),
             timers_armed: 0,
             places: Vec::new(),
             inbox: VecDeque::new(),
             shadow: shadow.then(|| Shadow::new(config)),
-            tamper: None,
+            tamper,
             trace: VecDeque::new(),
             steps: 0,
             digest: 0xcbf2_9ce4_8422_2325,
@@ -175,7 +179,8 @@ impl World {
 
     /// Asks the shadow whether everything that had to happen by now did.
     pub(crate) fn quiet(&mut self) -> Check {
-        let rounds = self.hub.running_rounds();
+        let too_many = self.tamper.as_ref().map_or(0, Tamper::rounds_too_many);
+        let rounds = self.hub.running_rounds() + too_many;
         match &mut self.shadow {
             Some(shadow) => shadow.quiet(self.now, rounds),
             None => Ok(()),

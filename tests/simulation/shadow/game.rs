@@ -319,6 +319,8 @@ impl Shadow {
             Some(also) => (Some(also), Who::Human(also)),
             None => (None, Who::Robot(uids[1 - side].into())),
         };
+        let robot = uids[1 - side].starts_with("robot-");
+        ensure!(robot || also.is_some(), rules::START_BOTH, "only one is told {uids:?}");
         if let Some(also) = also {
             let same = self.players[also].uid == uids[1 - side];
             ensure!(same, rules::START, "{} starts with {uids:?}", self.name(also));
@@ -450,9 +452,6 @@ impl Shadow {
         start: &Start,
     ) -> Check {
         let robot = matches!(other, Who::Robot(_));
-        if let Who::Robot(uid) = &other {
-            ensure!(uid.starts_with("robot-"), rules::START_BOTH, "{uid} got no start");
-        }
         let untold = match other {
             Who::Human(other) => vec![other],
             _ => Vec::new(),

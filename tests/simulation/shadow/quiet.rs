@@ -78,12 +78,6 @@ impl Shadow {
             return Err(Violation::new(rules::PRIVATE, detail));
         }
         self.quiet_rooms(now)?;
-        let rounds = self.rounds();
-        ensure!(
-            rounds == running_rounds,
-            rules::ROUNDS,
-            "{running_rounds} run, it should be {rounds}"
-        );
         self.quiet_lobby(now)?;
         for &player in &players {
             self.quiet_player(now, player)?;
@@ -101,6 +95,9 @@ impl Shadow {
             };
             ensure!(now < pings_at, rules::SILENCE, "{conn:?} is not pinged");
         }
+        let rounds = self.rounds();
+        let same = rounds == running_rounds;
+        ensure!(same, rules::ROUNDS, "{running_rounds} run, it should be {rounds}");
         Ok(())
     }
 
