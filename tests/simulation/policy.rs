@@ -23,7 +23,7 @@ const SEEDS: u64 = 8;
 enum Mix {
     /// The original mini program: chooses at `start`; frozen after a loss until the next `start`.
     Originals,
-    /// v2 clients that press "again", and every tenth time ask for somebody new.
+    /// v2 clients that press "again", and every twentieth time ask for somebody new.
     V2,
     /// Half of them each.
     Both,
@@ -198,17 +198,16 @@ fn hear(world: &mut World, players: &mut [Player], rng: &mut Rng, longest_wait_m
             "result" => {
                 let again = now + rng.u64(300..=1_000);
                 if player.v2 {
-                    let act = if rng.u32(..10) == 0 { "new" } else { "join" };
+                    let act = if rng.u32(..20) == 0 { "new" } else { "join" };
                     player.plans.push((again, act));
                 } else if !has_lost(&event, &player.uid) {
                     player.plans.push((again, "join"));
                 }
             }
-            "leave" if player.plans.is_empty() && player.v2 => {
-                player.joined_at = None;
+            // Whoever had asked for another round with its partner is free now, and asks again.
+            "leave" if player.joined_at.take().is_some() => {
                 player.plans.push((now + rng.u64(300..=1_000), "join"));
             }
-            "leave" => player.joined_at = None,
             _ => (),
         }
     }

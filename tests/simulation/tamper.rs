@@ -1,6 +1,8 @@
 //! Bugs planted at the hub's boundary: each alters inputs or outputs in one way, and the rule that
 //! is named for it has to catch it.
 
+use std::collections::BTreeMap;
+
 use fastrand::Rng;
 use roshambo::config::Config;
 use roshambo::model::ConnId;
@@ -56,7 +58,7 @@ pub(crate) enum Bug {
     SwallowDrain,
     OwnUidTwice,
     DropOpening,
-    DropSecondRobotStart,
+    DropWaitedRobotStart,
     HastyRobots,
     SlowRobots,
     LongRounds,
@@ -116,7 +118,7 @@ impl Bug {
         (Self::OwnUidTwice, rules::TWO_UIDS),
         (Self::DropOpening, rules::OPENING),
         (Self::DropRematchStart, rules::REMATCH),
-        (Self::DropSecondRobotStart, rules::LOBBY_WAIT),
+        (Self::DropWaitedRobotStart, rules::LOBBY_WAIT),
         (Self::HastyRobots, rules::ROBOT_EARLY),
         (Self::SlowRobots, rules::ROBOT_LATE),
         (Self::LongRounds, rules::START),
@@ -138,8 +140,9 @@ pub(crate) struct Tamper {
     late: Vec<Order>,
     last_closed: Option<ConnId>,
     last_open: Option<ConnId>,
-    /// When a robot's round was let through last.
-    robot_started: Option<Millis>,
+    /// When each connection said `join` last.
+    joined: BTreeMap<ConnId, Millis>,
+    game_time_ms: u64,
     /// Who has started together.
     pairs: Vec<Vec<ConnId>>,
 }
@@ -152,7 +155,8 @@ impl Tamper {
             late: Vec::new(),
             last_closed: None,
             last_open: None,
-            robot_started: None,
+            joined: BTreeMap::new(),
+            game_time_ms: 0,
             pairs: Vec::new(),
         }
     }
@@ -163,7 +167,8 @@ impl Tamper {
     }
 
     /// What the hub takes for its configuration.
-    pub(crate) fn configure(&self, config: &mut Config) {
+    pub(crate) fn configure(&mut self, config: &mut Config) {
+        self.game_time_ms = config.game_time_ms;
         match self.bug {
             Bug::HastyRobots => config.robot_after_ms /= 2,
             Bug::SlowRobots => config.robot_after_ms += 100,
@@ -179,12 +184,15 @@ impl Tamper {
     }
 
     /// Whether the hub never learns of a fact.
-    pub(crate) fn swallows(&mut self, fact: &Fact) -> bool {
+    pub(crate) fn swallows(&mut self, now: Millis, fact: &Fact) -> bool {
         use roshambo::hub::Timer;
         use roshambo::world::Timer as WorldTimer;
         match fact {
             Fact::Opened { conn, .. } => self.last_open = Some(*conn),
             Fact::Closed { conn } => self.last_closed = Some(*conn),
+            Fact::Text { conn, text } if text.contains(r#"["join""#) => {
+                self.joined.insert(*conn, now);
+            }
             _ => (),
         }
         match (self.bug, fact) {
@@ -315,13 +323,11 @@ impl Tamper {
                 }
             }
             Bug::DropRobotStart => orders.retain(|order| !is_robots(order)),
-            Bug::DropSecondRobotStart => {
-                let soon = self.robot_started.is_some_and(|at| now.since(at) < 1_000);
-                let v2 = orders.iter().any(|order| is(order, "room"));
-                if soon && !v2 {
+            Bug::DropWaitedRobotStart => {
+                let conn = orders.iter().find_map(started);
+                let since = conn.and_then(|conn| self.joined.get(&conn));
+                if since.is_some_and(|&since| self.game_time_ms <= now.since(since)) {
                     orders.retain(|order| !is_robots(order));
-                } else if orders.iter().any(is_robots) {
-                    self.robot_started = Some(now);
                 }
             }
             Bug::DropOpening => {

@@ -61,9 +61,9 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(config: &Config, seed: u64, shadow: bool, tamper: Option<Tamper>) -> Self {
+    pub(crate) fn new(config: &Config, seed: u64, shadow: bool, mut tamper: Option<Tamper>) -> Self {
         let mut told = config.clone();
-        if let Some(tamper) = &tamper {
+        if let Some(tamper) = &mut tamper {
             tamper.configure(&mut told);
         }
         let mut entropy = fastrand::Rng::with_seed(seed ^ 0x5eed);
@@ -119,7 +119,7 @@ impl World {
         self.steps += 1;
         self.note(|| format!("> {fact:?}"));
         let swallowed = match &mut self.tamper {
-            Some(tamper) => tamper.swallows(&fact),
+            Some(tamper) => tamper.swallows(self.now, &fact),
             None => false,
         };
         if !swallowed {
