@@ -14,7 +14,7 @@
 //! ```
 //!
 //! `<name>` in an expected text binds what stands there and must match it from then on; in a sent
-//! text it is replaced. `<any>` and `?` match anything. What a robot shows in mid-round is random
+//! text it is replaced (`<name.lower>`: in small letters). `<any>` and `?` match anything. What a robot shows in mid-round is random
 //! and left out, unless the transcript mentions it. Lines of one time are in order per connection.
 //! The rest of a line after two spaces and a `#` is a comment.
 //!
@@ -661,7 +661,10 @@ fn fill(text: &str, bound: &BTreeMap<String, String>) -> Option<String> {
     let (mut filled, mut text) = (String::new(), text);
     while let Some((before, name, after)) = placeholder(text) {
         filled.push_str(before);
-        filled.push_str(bound.get(name)?);
+        match name.strip_suffix(".lower") {
+            Some(name) => filled.push_str(&bound.get(name)?.to_lowercase()),
+            None => filled.push_str(bound.get(name)?),
+        }
         text = after;
     }
     filled.push_str(text);
