@@ -73,7 +73,10 @@ impl Bench {
             self.now = self.now.max(at);
             self.tell(Input::Due { timer });
             fired += 1;
-            assert!(fired < 1_000_000, "the hub arms timers faster than time passes");
+            assert!(
+                fired < 1_000_000,
+                "the hub arms timers faster than time passes"
+            );
         }
         self.now = to;
     }
@@ -143,5 +146,9 @@ impl Bench {
 fn new_hub(config: &Config, salt: u64) -> Hub {
     let seed = config.seed.unwrap_or(7);
     let mut rng = fastrand::Rng::with_seed(seed ^ salt.rotate_left(32) ^ 0x5eed);
-    Hub::new(config, seed, Box::new(move |bytes: &mut [u8]| rng.fill(bytes)))
+    Hub::new(
+        config,
+        seed,
+        Box::new(move |bytes: &mut [u8]| rng.fill(bytes)),
+    )
 }

@@ -4,5 +4,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod hello;
 mod opening;
 mod play;
+mod rounds;

@@ -81,7 +81,9 @@ fn a_sid_is_twenty_characters_of_base64url_and_never_repeats() {
         let Act::Text(text) = deed.act else {
             panic!("{deed:?}")
         };
-        let (_, rest) = text.split_once(r#""sid":""#).expect("a sid in every packet");
+        let (_, rest) = text
+            .split_once(r#""sid":""#)
+            .expect("a sid in every packet");
         let (sid, _) = rest.split_once('"').expect("its end");
         let base64url = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         assert!(sid.len() == 20 && sid.chars().all(base64url), "{sid:?}");

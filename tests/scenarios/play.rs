@@ -158,7 +158,12 @@ impl Stage {
     /// Reads the lines once, to know who is who and what is expected of each connection.
     fn rehearse(&mut self, lines: &[Line]) {
         for line in lines {
-            let Line { at, who, verb, rest } = line;
+            let Line {
+                at,
+                who,
+                verb,
+                rest,
+            } = line;
             let words: Vec<&str> = rest.split(' ').collect();
             match (verb.as_str(), words.as_slice()) {
                 ("open", [dialect]) => self.meet(*who, dialect),
@@ -226,12 +231,21 @@ impl Stage {
         let actor = self.actors.get_mut(&who).expect("it was met");
         for text in texts {
             let act = Act::Text(text);
-            actor.expected.push_back(Expectation { at, act, line: None });
+            actor.expected.push_back(Expectation {
+                at,
+                act,
+                line: None,
+            });
         }
     }
 
     fn expect(&mut self, line: &Line, act: Act) {
-        let Line { at, who, verb, rest } = line;
+        let Line {
+            at,
+            who,
+            verb,
+            rest,
+        } = line;
         let text = format!("{at:>6} {who} {verb} {rest}");
         let actor = self.actors.get_mut(who);
         let actor = actor.unwrap_or_else(|| panic!("{who} did not open: {line:?}"));
@@ -309,7 +323,11 @@ impl Stage {
     }
 
     fn say_event(&mut self, who: char, event: &str) {
-        let prefix = if self.actors[&who].socket_io { "42" } else { "" };
+        let prefix = if self.actors[&who].socket_io {
+            "42"
+        } else {
+            ""
+        };
         self.say(who, &format!("{prefix}{}", expand_request(event)));
     }
 
@@ -326,7 +344,10 @@ impl Stage {
     /// Holds what the hub did against what was expected.
     fn compare(&mut self) {
         for deed in self.bench.take_deeds() {
-            let found = self.actors.iter_mut().find(|(_, actor)| actor.conn == Some(deed.conn));
+            let found = self
+                .actors
+                .iter_mut()
+                .find(|(_, actor)| actor.conn == Some(deed.conn));
             let (&who, actor) = found.expect("nobody else has a connection");
             let is_robots = matches!(&deed.act, Act::Text(text)
                 if text.contains(r#"["movement",{"uid":"robot-"#));
@@ -341,7 +362,9 @@ impl Stage {
                         (expected, actual) => expected == actual,
                     }
             });
-            let hidden = expected.as_ref().is_some_and(|expected| expected.line.is_none());
+            let hidden = expected
+                .as_ref()
+                .is_some_and(|expected| expected.line.is_none());
             let shown = self.show(who, &deed);
             if !(fits && hidden) {
                 let _ = writeln!(self.log, "{shown}{}", if fits { "" } else { "   #  <-- !" });
@@ -349,7 +372,9 @@ impl Stage {
             if !fits && self.problem.is_none() {
                 let wanted = match expected {
                     None => "nothing more".into(),
-                    Some(Expectation { line: Some(line), .. }) => line,
+                    Some(Expectation {
+                        line: Some(line), ..
+                    }) => line,
                     Some(Expectation { act, .. }) => format!("{act:?}"),
                 };
                 self.problem = Some(format!("expected\n{wanted}\nbut it was\n{shown}"));
@@ -360,7 +385,10 @@ impl Stage {
     /// What is wrong, if anything.
     fn finish(&mut self) -> Option<String> {
         self.problem.take().or_else(|| {
-            let mut missing = self.actors.values().flat_map(|actor| actor.expected.front());
+            let mut missing = self
+                .actors
+                .values()
+                .flat_map(|actor| actor.expected.front());
             missing.next().map(|expected| {
                 let line = expected.line.clone();
                 let line = line.unwrap_or_else(|| format!("{:?}", expected.act));
@@ -370,8 +398,17 @@ impl Stage {
     }
 
     fn log_line(&mut self, line: &Line) {
-        let Line { at, who, verb, rest } = line;
-        let _ = writeln!(self.log, "{}", format!("{at:>6} {who} {verb} {rest}").trim_end());
+        let Line {
+            at,
+            who,
+            verb,
+            rest,
+        } = line;
+        let _ = writeln!(
+            self.log,
+            "{}",
+            format!("{at:>6} {who} {verb} {rest}").trim_end()
+        );
     }
 
     /// A deed as a line of a transcript, as short as it can be without losing a byte.
@@ -382,7 +419,9 @@ impl Stage {
             Act::Close(code) => format!("close {code}"),
             Act::Text(text) => {
                 let event = match actor.socket_io {
-                    true => text.strip_prefix("42").filter(|event| event.starts_with('[')),
+                    true => text
+                        .strip_prefix("42")
+                        .filter(|event| event.starts_with('[')),
                     false => Some(text.as_str()),
                 };
                 match event {
@@ -402,10 +441,12 @@ impl Stage {
     }
 
     fn unfill(&self, text: &str) -> String {
-        self.bound.iter().fold(text.to_owned(), |text, (name, value)| match value.len() {
-            0..6 => text,
-            _ => text.replace(value, &format!("<{name}>")),
-        })
+        self.bound
+            .iter()
+            .fold(text.to_owned(), |text, (name, value)| match value.len() {
+                0..6 => text,
+                _ => text.replace(value, &format!("<{name}>")),
+            })
     }
 
     fn person(&self, name: &str) -> Person {
@@ -457,7 +498,10 @@ impl Stage {
                 format!(r#"["start",{{"gameTime":{seconds},"roomUsers":[{one},{two}]}}]"#)
             }
             ["movement", name, "choice"] => {
-                format!(r#"["movement",{{"uid":"{}","movement":"choice"}}]"#, uid(name))
+                format!(
+                    r#"["movement",{{"uid":"{}","movement":"choice"}}]"#,
+                    uid(name)
+                )
             }
             ["movement", name, "face", face] => {
                 let uid = uid(name);
@@ -488,8 +532,11 @@ impl Stage {
                     .map(|word| {
                         let (name, flags) = word.split_once(':').expect("NAME:FLAGS");
                         let profile = self.profile(name, v2);
-                        let [ready, robot, online] = ['r', 'b', 'o'].map(|flag| flags.contains(flag));
-                        format!(r#"{{{profile},"ready":{ready},"robot":{robot},"online":{online}}}"#)
+                        let [ready, robot, online] =
+                            ['r', 'b', 'o'].map(|flag| flags.contains(flag));
+                        format!(
+                            r#"{{{profile},"ready":{ready},"robot":{robot},"online":{online}}}"#
+                        )
                     })
                     .collect();
                 let full = users.len() == 2;
@@ -524,7 +571,9 @@ fn numbers<const N: usize>(text: &str) -> [String; N] {
             .collect(),
     };
     let count = numbers.len();
-    numbers.try_into().unwrap_or_else(|_| panic!("{text:?} has {count} numbers, not {N}"))
+    numbers
+        .try_into()
+        .unwrap_or_else(|_| panic!("{text:?} has {count} numbers, not {N}"))
 }
 
 /// The JSON of a request in its short form.
@@ -538,7 +587,9 @@ fn expand_request(short: &str) -> String {
                 ["v2", token] => format!(r#","v":2,"session":"{token}""#),
                 _ => panic!("there is no short form {short:?}"),
             };
-            format!(r#"["hello",{{"user":{{"uid":"{name}","uname":"{name}","uavatar":""}}{more}}}]"#)
+            format!(
+                r#"["hello",{{"user":{{"uid":"{name}","uname":"{name}","uavatar":""}}{more}}}]"#
+            )
         }
         ["join", "new"] => r#"["join",{"new":true}]"#.into(),
         ["join", "room", code] => format!(r#"["join",{{"room":"{code}"}}]"#),
@@ -552,7 +603,10 @@ fn expand_request(short: &str) -> String {
 /// The short form that might mean this event.
 fn shorten(event: &str) -> Option<String> {
     let value: Value = serde_json::from_str(event).ok()?;
-    let (name, body) = (value.get(0)?.as_str()?, value.get(1).unwrap_or(&Value::Null));
+    let (name, body) = (
+        value.get(0)?.as_str()?,
+        value.get(1).unwrap_or(&Value::Null),
+    );
     let plain = |value: &Value| match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
@@ -634,7 +688,11 @@ fn shorten(event: &str) -> Option<String> {
         "pong" => "pong".into(),
         "bye" => {
             let retry = field(body, "retry_ms").map_or(String::new(), |retry| format!(" {retry}"));
-            format!("bye {} {}{retry}", field(body, "code")?, field(body, "reason")?)
+            format!(
+                "bye {} {}{retry}",
+                field(body, "code")?,
+                field(body, "reason")?
+            )
         }
         _ => return None,
     })
@@ -712,9 +770,18 @@ fn the_runner_fails_on_what_is_missing_surplus_late_or_different() {
     assert_eq!(outcome(good), None);
     let table = [
         ("0 a open plain\n5 a > hello A", "expected\nnothing more"),
-        ("0 a open plain\n5 a > hello A\n5 a < hi 1", "expected\n     5 a < hi 1\nbut it was"),
-        ("0 a open plain\n5 a > hello A\n6 a < hi 0", "but it was\n     5 a < hi 0"),
-        ("0 a open plain\n5 a < hi 0", "this did not happen:\n     5 a < hi 0"),
+        (
+            "0 a open plain\n5 a > hello A\n5 a < hi 1",
+            "expected\n     5 a < hi 1\nbut it was",
+        ),
+        (
+            "0 a open plain\n5 a > hello A\n6 a < hi 0",
+            "but it was\n     5 a < hi 0",
+        ),
+        (
+            "0 a open plain\n5 a < hi 0",
+            "this did not happen:\n     5 a < hi 0",
+        ),
         ("0 a open plain\n5 a > [\"x<unknown>\"]", "not known"),
     ];
     for (transcript, wanted) in table {
