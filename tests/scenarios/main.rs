@@ -5,6 +5,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod hello;
+mod lobby;
 mod opening;
 mod play;
+mod rematch;
 mod rounds;
