@@ -76,7 +76,11 @@ fn a_robot_chooses_ten_milliseconds_after_the_start() {
     let said = replay(&recording());
     let mut moves = said.iter().filter(|line| is_robots_move(&line.text));
     let first = moves.next().map(|line| line.ms);
-    assert_eq!(first, Some(6_016), "the original: 6024 after a start at 6011");
+    assert_eq!(
+        first,
+        Some(6_016),
+        "the original: 6024 after a start at 6011"
+    );
 }
 
 /// The fixes, each with the protocol's reason. Everything else is the original's.

@@ -271,9 +271,46 @@ fn a_player_away_while_waiting_is_parked_until_its_next_event() {
   700 a seen                      # a pong is no event
   800 a > ping
   800 a < room 1 A:ro
-  800 a < pong
   800 a < room 1 A:ro B:ro
   800 ab < start 3 A 0/0 B 0/0
+  800 a < pong
+        ",
+    );
+}
+
+#[test]
+fn a_parked_player_that_comes_back_only_to_leave_meets_nobody() {
+    play(
+        "
+    0 a enter plain A v2
+    0 b enter plain B
+    5 a > join
+    5 a < room 1 A:ro
+   10 a > away
+   10 a < room 1 A:r
+  500 b > join
+  800 a > leave
+  800 a <? room 1 A:ro
+ 1500 b < start 3 B 0/0 robot-1 0/0
+        ",
+    );
+}
+
+#[test]
+fn a_parked_player_that_comes_back_for_a_private_room_gets_it() {
+    play(
+        "
+    0 a enter plain A v2
+    0 b enter plain B
+    5 a > join
+    5 a < room 1 A:ro
+   10 a > away
+   10 a < room 1 A:r
+  500 b > join
+  800 a > join room new
+  800 a <? room 1 A:ro
+  800 a < room <r> A:ro code=<code>
+ 1500 b < start 3 B 0/0 robot-1 0/0
         ",
     );
 }
@@ -309,7 +346,7 @@ fn a_parked_place_is_gone_after_sixty_seconds() {
 }
 
 #[test]
-fn two_players_parked_back_at_once_meet() {
+fn a_parked_player_does_not_meet_another_parked_one() {
     play(
         "
     0 a enter plain A v2
@@ -324,9 +361,9 @@ fn two_players_parked_back_at_once_meet() {
    30 b < room 2 B:r
  2000 a > ping
  2000 a < room 1 A:ro
- 2000 a < pong
  2000 a < room 1 A:ro robot-1:rbo
  2000 a < start 3 A 0/0 robot-1 0/0
+ 2000 a < pong
         ",
     );
 }

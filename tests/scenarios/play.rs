@@ -7,6 +7,7 @@
 //!   100 a >> 427["join"]        the raw text
 //!  1100 a < start 3 A 0/0 robot-1 0/0
 //!  1100 a << 40                 raw, too
+//!  1100 a <? room 1 A:ro        this may as well not come
 //!  2000 a ping                  the server sent a ping frame
 //!  2000 ab close 1008           of both a and b
 //!  3000 a lost                  also: seen, binary, violation 1002, dismiss
@@ -97,6 +98,23 @@ struct Expectation {
     act: Act,
     /// As written; not shown when it is part of `enter`.
     line: Option<String>,
+    /// It may as well not happen.
+    optional: bool,
+}
+
+impl Expectation {
+    fn is_met_by(&self, deed: &Deed, bound: &mut BTreeMap<String, String>) -> bool {
+        let same = match (&self.act, &deed.act) {
+            (Act::Text(pattern), Act::Text(text)) => fits(pattern, text, bound),
+            (expected, actual) => expected == actual,
+        };
+        self.at == deed.at && same
+    }
+
+    fn describe(&self) -> String {
+        let line = self.line.clone();
+        line.unwrap_or_else(|| format!("{:>6} {:?}", self.at, self.act))
+    }
 }
 
 /// A connection of the transcript.
@@ -175,7 +193,7 @@ impl Stage {
                 (">", ["hello", name, rest @ ..]) => {
                     self.introduce(*who, name, rest.contains(&"v2"));
                 }
-                ("<", _) => {
+                ("<" | "<?", _) => {
                     self.robots_matter |= rest.starts_with("movement robot-");
                     let actor = self.actors.get(who);
                     let actor = actor.unwrap_or_else(|| panic!("{who} did not open: {line:?}"));
@@ -235,6 +253,7 @@ impl Stage {
                 at,
                 act,
                 line: None,
+                optional: false,
             });
         }
     }
@@ -253,12 +272,13 @@ impl Stage {
             at: *at,
             act,
             line: Some(text),
+            optional: verb == "<?",
         });
     }
 
     fn run(&mut self, lines: &[Line]) {
         for line in lines {
-            if matches!(line.verb.as_str(), "<" | "<<" | "ping" | "close") {
+            if matches!(line.verb.as_str(), "<" | "<?" | "<<" | "ping" | "close") {
                 continue;
             }
             self.bench.advance(line.at, false);
@@ -354,29 +374,27 @@ impl Stage {
             if is_robots && !self.robots_matter {
                 continue;
             }
-            let (expected, bound) = (actor.expected.pop_front(), &mut self.bound);
-            let fits = expected.as_ref().is_some_and(|expected| {
-                expected.at == deed.at
-                    && match (&expected.act, &deed.act) {
-                        (Act::Text(pattern), Act::Text(text)) => fits(pattern, text, bound),
-                        (expected, actual) => expected == actual,
-                    }
-            });
-            let hidden = expected
-                .as_ref()
-                .is_some_and(|expected| expected.line.is_none());
+            let bound = &mut self.bound;
+            let mut meets = |expected: &Expectation| expected.is_met_by(&deed, bound);
+            while let Some(expected) = actor.expected.front()
+                && expected.optional
+                && !meets(expected)
+            {
+                actor.expected.pop_front();
+            }
+            let next = actor.expected.front().cloned();
+            let fits = next.as_ref().is_some_and(&mut meets);
+            // Where something is amiss, what fits again further on is not amiss as well.
+            let known = actor.expected.iter().position(meets);
+            actor.expected.drain(..known.map_or(0, |place| place + 1));
             let shown = self.show(who, &deed);
-            if !(fits && hidden) {
-                let _ = writeln!(self.log, "{shown}{}", if fits { "" } else { "   #  <-- !" });
+            let is_entering = next.as_ref().is_some_and(|next| next.line.is_none());
+            if !(fits && is_entering) {
+                let mark = if fits { "" } else { "   #  <-- !" };
+                let _ = writeln!(self.log, "{shown}{mark}");
             }
             if !fits && self.problem.is_none() {
-                let wanted = match expected {
-                    None => "nothing more".into(),
-                    Some(Expectation {
-                        line: Some(line), ..
-                    }) => line,
-                    Some(Expectation { act, .. }) => format!("{act:?}"),
-                };
+                let wanted = next.map_or("nothing more".into(), |next| next.describe());
                 self.problem = Some(format!("expected\n{wanted}\nbut it was\n{shown}"));
             }
         }
@@ -385,15 +403,10 @@ impl Stage {
     /// What is wrong, if anything.
     fn finish(&mut self) -> Option<String> {
         self.problem.take().or_else(|| {
-            let mut missing = self
-                .actors
-                .values()
-                .flat_map(|actor| actor.expected.front());
-            missing.next().map(|expected| {
-                let line = expected.line.clone();
-                let line = line.unwrap_or_else(|| format!("{:?}", expected.act));
-                format!("this did not happen:\n{line}")
-            })
+            let expected = self.actors.values().flat_map(|actor| &actor.expected);
+            let mut missing = expected.filter(|expected| !expected.optional);
+            let missing = missing.next()?.describe();
+            Some(format!("this did not happen:\n{missing}"))
         })
     }
 
@@ -450,8 +463,8 @@ impl Stage {
     }
 
     fn person(&self, name: &str) -> Person {
-        let name = name.trim_matches(['<', '>']);
-        self.people.get(name).cloned().unwrap_or_else(|| Person {
+        let known = self.people.get(name.trim_matches(['<', '>']));
+        known.cloned().unwrap_or_else(|| Person {
             uid: name.into(),
             name: name.into(),
             v2: false,
