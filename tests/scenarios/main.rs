@@ -9,4 +9,6 @@ mod lobby;
 mod opening;
 mod play;
 mod rematch;
+mod rooms;
 mod rounds;
+mod sessions;
