@@ -4,7 +4,10 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod drain;
 mod hello;
+mod life;
+mod limits;
 mod lobby;
 mod opening;
 mod play;

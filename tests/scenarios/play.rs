@@ -124,6 +124,7 @@ struct Actor {
     socket_io: bool,
     v2: bool,
     expected: VecDeque<Expectation>,
+    last: Option<Deed>,
 }
 
 struct Stage {
@@ -374,6 +375,11 @@ impl Stage {
             if is_robots && !self.robots_matter {
                 continue;
             }
+            let is_room = matches!(&deed.act, Act::Text(text) if text.contains(r#"["room","#));
+            if std::env::var_os("LAX").is_some() && is_room && actor.last.as_ref() == Some(&deed) {
+                continue;
+            }
+            actor.last = Some(deed.clone());
             let bound = &mut self.bound;
             let mut meets = |expected: &Expectation| expected.is_met_by(&deed, bound);
             while let Some(expected) = actor.expected.front()

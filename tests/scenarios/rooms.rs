@@ -293,6 +293,7 @@ fn no_robot_and_no_stranger_ever_comes() {
     5 a < room 1 A:ro code=<code>
     9 b > join
  1009 b < start 3 B 0/0 robot-1 0/0
+ 4009 b < result B:- 0/0/0 robot-1:? ?/?/?
 20000 a quiet
         ",
     );
@@ -337,9 +338,9 @@ fn an_away_host_starts_its_first_round_when_it_is_back() {
     5 a > join room new
     5 a < room 1 A:ro code=<code>
     9 a > away
-    9 a <? room 1 A:r code=<code>
+    9 a < room 1 A:. code=<code>
  3000 b > join room <code>
- 3000 ab < room 1 A:r B:ro code=<code>
+ 3000 ab < room 1 A:. B:ro code=<code>
  4000 a > ping
  4000 ab < room 1 A:ro B:ro code=<code>
  4000 ab < start 3 A 0/0 B 0/0
@@ -358,7 +359,7 @@ fn a_lost_host_starts_its_first_round_when_it_is_back() {
     5 a < room 1 A:ro code=<code>
     9 a lost
  3000 b > join room <code>
- 3000 b < room 1 A:r B:ro code=<code>
+ 3000 b < room 1 A:. B:ro code=<code>
  9000 c open plain
  9000 c > hello A v2 <A.token>
  9000 c < hi 1 A resumed 0/0
@@ -434,8 +435,8 @@ fn the_host_may_leave_and_the_guest_keeps_the_room() {
  4000 b < leave A
  4000 b < room 1 B:ro code=<code>
  5000 a > join room <code>
- 5000 ab < room 1 B:ro A:ro code=<code>
- 5000 ab < start 3 B 0/0 A 1/1
+ 5000 ab < room 1 A:ro B:ro code=<code>
+ 5000 ab < start 3 A 1/1 B 0/0
         ",
     );
 }
@@ -504,6 +505,7 @@ fn leaving_in_mid_round_lets_the_round_end_and_a_newcomer_plays_the_next() {
  2000 c > join room <code>
  2000 ac < room 1 A:ro C:ro code=<code>
  2100 c > face 1
+ 2100 a < movement C face 1
  2200 c > choice 1
  3009 a < result A:2 1/1/1 B:- 0/0/0
  3009 ac <? room 1 A:ro C:ro code=<code>
@@ -525,6 +527,7 @@ fn a_seat_offline_for_over_a_minute_yields_to_a_newcomer() {
 64900 c < problem room-full join
 65100 c > join room <code>
 65100 a < leave B
+65100 a <? room 1 A:ro code=<code>
 65100 ac < room 1 A:ro C:ro code=<code>
 65100 ac < start 3 A 1/1 C 0/0
 66000 d open plain
@@ -565,6 +568,32 @@ fn who_is_offline_in_mid_round_does_not_yield() {
 }
 
 #[test]
+fn a_player_that_was_lost_in_mid_round_learns_its_result_when_it_is_back() {
+    play(
+        "
+    0 a enter plain A v2
+    0 b enter plain B v2
+    5 a > join room new
+    5 a < room 1 A:ro code=<code>
+    9 b > join room <code>
+    9 ab < room 1 A:ro B:ro code=<code>
+    9 ab < start 3 A 0/0 B 0/0
+   20 a > choice 2
+   20 b < movement A choice
+ 1000 a lost
+ 1000 b < room 1 A:r B:ro code=<code>
+ 3009 b < result A:2 1/1/1 B:- 0/0/0
+ 3009 b < room 1 A:. B:o code=<code>
+ 5000 c open plain
+ 5000 c > hello A v2 <A.token>
+ 5000 c < hi 1 A resumed 1/1
+ 5000 bc < room 1 A:o B:o code=<code>
+ 5000 c < result A:2 1/1/1 B:- 0/0/0
+        ",
+    );
+}
+
+#[test]
 fn ten_minutes_after_its_last_event_a_room_is_gone() {
     play_with(
         patient(),
@@ -581,11 +610,11 @@ fn ten_minutes_after_its_last_event_a_room_is_gone() {
     );
     play_on(
         "
-603008 ab quiet
-603009 a < problem room-unknown join
-603009 a < leave B
-603009 b < problem room-unknown join
-603009 b < leave A
+600019 ab quiet
+600020 a < problem room-unknown join
+600020 a < leave B
+600020 b < problem room-unknown join
+600020 b < leave A
         ",
     );
 }

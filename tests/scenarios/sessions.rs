@@ -379,28 +379,31 @@ fn the_longest_offline_session_goes_first() {
   400 d open plain
   400 d > hello A v2 <A.token>
   400 d < hi 1 A resumed 0/0
+  450 c lost
   500 e open plain
   500 e > hello B v2 <B.token>
-  500 e < ["hi",{"message":"welcome","nearby":2,"uid":"<E>","session":"<E.token>","resumed":false,"totalScore":0,"winStreak":0}]
+  500 e < ["hi",{"message":"welcome","nearby":1,"uid":"<E>","session":"<E.token>","resumed":false,"totalScore":0,"winStreak":0}]
         "#,
     );
 }
 
 #[test]
 fn who_is_connected_keeps_its_session() {
-    let knobs = config(|config| config.max_sessions = 1);
+    let knobs = config(|config| config.max_sessions = 2);
     play_with(
         knobs,
         "
     0 a enter plain A v2
-  100 b enter plain B v2
-  200 a > hello A
-  200 a < hi 1 A new 0/0
-  300 c open plain
-  300 c > hello A v2 <A.token>
-  300 a < bye 4001 taken-over
-  300 a close 4001
-  300 c < hi 1 A resumed 0/0
+    0 b enter plain B v2
+  100 b lost
+  200 c enter plain C v2
+  300 a > hello A
+  300 a < hi 1 A new 0/0
+  400 d open plain
+  400 d > hello A v2 <A.token>
+  400 a < bye 4001 taken-over
+  400 a close 4001
+  400 d < hi 1 A resumed 0/0
         ",
     );
 }
