@@ -97,8 +97,8 @@ fn fixed(line: &Line) -> Line {
         ),
         // Section 4, start: "choice is null (the original leaks the previous one)".
         (
-            r#""uavatar":"http://a","choice":1,"roundScore":0,"totalScore":0,"winStreak":0},{"uid":"robot-1""#,
-            r#""uavatar":"http://a","choice":null,"roundScore":0,"totalScore":0,"winStreak":0},{"uid":"robot-1""#,
+            r#""choice":1,"roundScore":0,"totalScore":0,"winStreak":0},{"uid":"robot-1""#,
+            r#""choice":null,"roundScore":0,"totalScore":0,"winStreak":0},{"uid":"robot-1""#,
         ),
         // Sections 3 and 5: a robot's picture is `builtin:robot`, to an old client "the address of
         // the same picture under --public-url, or empty without that flag".
@@ -112,8 +112,8 @@ fn fixed(line: &Line) -> Line {
         line.text = line.text.replace(was, is);
     }
     // Section 5: "A round starts when both seats are taken", "the one who waits longest is paired
-    // first, at once": the original's answers to `hello`, `join` and `leave` came up to 15 ms later,
-    // and its robot took the seat 1005 ms after the join. Those are machine times, not rules.
+    // first, at once": the original's answers to `hello`, `join` and `leave` came up to 15 ms
+    // later, its robot 1005 ms after the join. Those are machine times, not rules.
     line
 }
 
@@ -154,9 +154,9 @@ fn replay(recording: &[Line]) -> Vec<Line> {
     for line in recording {
         bench.advance(line.ms, false);
         if line.dir == "s2c" {
-            if !conns.contains_key(&line.client) {
-                conns.insert(line.client, bench.open(Dialect::Eio3));
-            }
+            conns
+                .entry(line.client)
+                .or_insert_with(|| bench.open(Dialect::Eio3));
             continue;
         }
         let conn = conns[&line.client];

@@ -19,54 +19,53 @@ fn a_v2_hi_names_uid_session_and_scores_in_this_order() {
         r#"
     0 a open plain
     5 a > ["hello",{"user":{"uid":"","uname":"A","uavatar":""},"v":2}]
-    5 a < ["hi",{"message":"welcome","nearby":0,"uid":"<u>","session":"<s>","resumed":false,"totalScore":0,"winStreak":0}]
+    5 a < ["hi",{"message":"welcome","nearby":0,"uid":"<u>","session":"<s>","resumed":false,
+       ..."totalScore":0,"winStreak":0}]
         "#,
     );
 }
 
 #[test]
 fn v_is_2_or_more_for_v2_and_anything_less_is_old() {
-    for (v, v2) in [("1", false), ("0", false), ("2", true), ("3", true)] {
-        let hi = if v2 { "hi 0 <u> new 0/0" } else { "hi 0" };
-        play(
-            &format!(
-                r#"
+    for (v, answer) in [
+        ("0", "problem unknown-event ping"),
+        ("1", "problem unknown-event ping"),
+        ("2", "pong"),
+        ("3", "pong"),
+    ] {
+        play(&format!(
+            r#"
     0 a open plain
     5 a > ["hello",{{"user":{{"uid":"A","uname":"A","uavatar":""}},"v":{v}}}]
-    5 a < {hi}
+    5 a < ["hi",{{"message":"welcome","nearby":0<any>}}]
+    6 a > ping
+    6 a < {answer}
             "#
-            )
-            .replace("hi 0 <u> new 0/0", HI_V2),
-        );
+        ));
     }
 }
-
-const HI_V2: &str = r#"["hi",{"message":"welcome","nearby":0,"uid":"<u>","session":"<s>","resumed":false,"totalScore":0,"winStreak":0}]"#;
 
 #[test]
 fn v2_players_get_their_uid_from_the_server_whatever_they_say() {
     for user in [
         "{}",
         r#"{"uid":null}"#,
-        r#"{"uid":"victim"}"#,
         r#"{"uid":""}"#,
+        r#"{"uid":"victim"}"#,
+        r#"{"uid":"a\nb"}"#,
     ] {
         play(&format!(
             r#"
     0 b enter plain victim
     5 a open plain
     5 a > ["hello",{{"v":2,"user":{user}}}]
-    5 a < {}
-    9 ab > join
-            "#,
-            HI_V2.replace(r#""nearby":0"#, r#""nearby":1"#)
-        )
-        .replace(
-            "9 ab > join",
-            r#"9 b > join
+    5 a < ["hi",{{"message":"welcome","nearby":1,"uid":"p-<u>",<any>}}]
+    9 b > join
     9 a > join
-    9 a < ["room",{"roomId":"room1","users":[{"uid":"victim","uname":"victim","uavatar":"","ready":true,"robot":false,"online":true},{"uid":"<u>","uname":"","uavatar":"","ready":true,"robot":false,"online":true}],"full":true}]
-    9 ab < ["start",{"gameTime":3,"roomUsers":[{"uid":"victim","uname":"victim","uavatar":"","choice":null,"roundScore":0,"totalScore":0,"winStreak":0},{"uid":"<u>","uname":"","uavatar":"","choice":null,"roundScore":0,"totalScore":0,"winStreak":0}]}]"#,
+    9 a < ["room",{{"roomId":"room1","users":[{{"uid":"victim",<any>}},{{"uid":"p-<u>",<any>}}]
+       ...,"full":true}}]
+    9 ab < ["start",{{"gameTime":3,"roomUsers":[{{"uid":"victim",<any>}},{{"uid":"p-<u>",<any>}}]}}]
+            "#
         ));
     }
 }
@@ -136,7 +135,10 @@ fn a_first_hello_without_a_uid_leaves_the_player_a_guest() {
     5 a < problem bad-payload hello
     9 a > join
     9 a < hi 0
- 1009 a < ["start",{"gameTime":3,"roomUsers":[{"uid":"guest-<g>","uname":"guest-<g>","uavatar":"","choice":null,"roundScore":0,"totalScore":0,"winStreak":0},{"uid":"robot-1","uname":"robot-1","uavatar":"","choice":null,"roundScore":0,"totalScore":0,"winStreak":0}]}]
+ 1009 a < ["start",{"gameTime":3,"roomUsers":[{"uid":"guest-<g>","uname":"guest-<g>",
+       ..."uavatar":"","choice":null,"roundScore":0,"totalScore":0,"winStreak":0},
+       ...{"uid":"robot-1","uname":"robot-1","uavatar":"","choice":null,"roundScore":0,
+       ..."totalScore":0,"winStreak":0}]}]
         "#,
     );
 }
@@ -155,7 +157,8 @@ fn a_uid_of_64_bytes_is_taken_as_it_is() {
     5 a > ["hello",{{"user":{{"uid":"{uid}","uname":"X","uavatar":""}}}}]
     5 a < hi 0
     9 a > join
- 1009 a < ["start",{{"gameTime":3,"roomUsers":[{{"uid":"{uid}","uname":"X","uavatar":"","choice":null,"roundScore":0,"totalScore":0,"winStreak":0}},<rest>
+ 1009 a < ["start",{{"gameTime":3,"roomUsers":[{{"uid":"{uid}","uname":"X","uavatar":"",
+       ..."choice":null,"roundScore":0,"totalScore":0,"winStreak":0}},<rest>
             "#
         ));
     }
@@ -202,7 +205,9 @@ fn check_shown(said: (&str, &str), shown: (&str, &str)) {
     1 a < hi 1
     5 a > join
     5 b > join
-    5 ab < ["start",{{"gameTime":3,"roomUsers":[{{"uid":"A","uname":{name},"uavatar":{avatar},"choice":null,"roundScore":0,"totalScore":0,"winStreak":0}},{{"uid":"B","uname":"B","uavatar":"","choice":null,"roundScore":0,"totalScore":0,"winStreak":0}}]}}]
+    5 ab < ["start",{{"gameTime":3,"roomUsers":[{{"uid":"A","uname":{name},"uavatar":{avatar},
+        ..."choice":null,"roundScore":0,"totalScore":0,"winStreak":0}},{{"uid":"B","uname":"B",
+        ..."uavatar":"","choice":null,"roundScore":0,"totalScore":0,"winStreak":0}}]}}]
         "#
     ));
 }
@@ -241,11 +246,14 @@ fn a_missing_name_and_picture_are_empty_and_unknown_keys_are_never_relayed() {
         r#"
     0 b enter plain B
     1 a open plain
-    1 a > ["hello",{"user":{"uid":"A","gender":1,"__proto__":{}},"cordinate":{"lat":1.5,"lng":-2},"x":[]}]
+    1 a > ["hello",{"user":{"uid":"A","gender":1,"__proto__":{}},"cordinate":{"lat":1.5,
+       ..."lng":-2},"x":[]}]
     1 a < hi 1
     5 a > join
     5 b > join
-    5 ab < ["start",{"gameTime":3,"roomUsers":[{"uid":"A","uname":"","uavatar":"","choice":null,"roundScore":0,"totalScore":0,"winStreak":0},{"uid":"B","uname":"B","uavatar":"","choice":null,"roundScore":0,"totalScore":0,"winStreak":0}]}]
+    5 ab < ["start",{"gameTime":3,"roomUsers":[{"uid":"A","uname":"","uavatar":"","choice":null,
+        ..."roundScore":0,"totalScore":0,"winStreak":0},{"uid":"B","uname":"B","uavatar":"",
+        ..."choice":null,"roundScore":0,"totalScore":0,"winStreak":0}]}]
         "#,
     );
 }
@@ -283,15 +291,23 @@ fn a_builtin_picture_is_drawn_by_v2_and_an_address_to_old_clients() {
         r#"
     0 a open plain
     0 a > ["hello",{"v":2,"user":{"uname":"A","uavatar":"builtin:15"}}]
-    0 a < ["hi",{"message":"welcome","nearby":0,"uid":"<A>","session":"<s>","resumed":false,"totalScore":0,"winStreak":0}]
+    0 a < ["hi",{"message":"welcome","nearby":0,"uid":"<A>","session":"<s>","resumed":false,
+       ..."totalScore":0,"winStreak":0}]
     0 b open plain
     0 b > ["hello",{"user":{"uid":"B","uname":"B","uavatar":"builtin:0"}}]
     0 b < hi 1
     5 b > join
     5 a > join
-    5 a < ["room",{"roomId":"room1","users":[{"uid":"B","uname":"B","uavatar":"builtin:0","ready":true,"robot":false,"online":true},{"uid":"<A>","uname":"A","uavatar":"builtin:15","ready":true,"robot":false,"online":true}],"full":true}]
-    5 a < ["start",{"gameTime":3,"roomUsers":[{"uid":"B","uname":"B","uavatar":"builtin:0","choice":null,"roundScore":0,"totalScore":0,"winStreak":0},{"uid":"<A>","uname":"A","uavatar":"builtin:15","choice":null,"roundScore":0,"totalScore":0,"winStreak":0}]}]
-    5 b < ["start",{"gameTime":3,"roomUsers":[{"uid":"B","uname":"B","uavatar":"https://play.example/game/<b>","choice":null,"roundScore":0,"totalScore":0,"winStreak":0},{"uid":"<A>","uname":"A","uavatar":"https://play.example/game/<a>","choice":null,"roundScore":0,"totalScore":0,"winStreak":0}]}]
+    5 a < ["room",{"roomId":"room1","users":[{"uid":"B","uname":"B","uavatar":"builtin:0",
+       ..."ready":true,"robot":false,"online":true},{"uid":"<A>","uname":"A",
+       ..."uavatar":"builtin:15","ready":true,"robot":false,"online":true}],"full":true}]
+    5 a < ["start",{"gameTime":3,"roomUsers":[{"uid":"B","uname":"B","uavatar":"builtin:0",
+       ..."choice":null,"roundScore":0,"totalScore":0,"winStreak":0},{"uid":"<A>","uname":"A",
+       ..."uavatar":"builtin:15","choice":null,"roundScore":0,"totalScore":0,"winStreak":0}]}]
+    5 b < ["start",{"gameTime":3,"roomUsers":[{"uid":"B","uname":"B",
+       ..."uavatar":"https://play.example/game/<b>","choice":null,"roundScore":0,"totalScore":0,
+       ..."winStreak":0},{"uid":"<A>","uname":"A","uavatar":"https://play.example/game/<a>",
+       ..."choice":null,"roundScore":0,"totalScore":0,"winStreak":0}]}]
         "#,
     );
 }
@@ -304,7 +320,9 @@ fn a_robots_picture_is_builtin_robot_to_v2_and_an_address_to_old_clients() {
         r#"
     0 a enter plain A
     5 a > join
- 1005 a < ["start",{"gameTime":3,"roomUsers":[{"uid":"A",<any>},{"uid":"robot-1","uname":"robot-1","uavatar":"https://play.example/<any>","choice":null,"roundScore":0,"totalScore":0,"winStreak":0}]}]
+ 1005 a < ["start",{"gameTime":3,"roomUsers":[{"uid":"A",<any>},{"uid":"robot-1",
+       ..."uname":"robot-1","uavatar":"https://play.example/<any>","choice":null,"roundScore":0,
+       ..."totalScore":0,"winStreak":0}]}]
  2000 b enter plain B v2
  2000 b quiet
         "#,
@@ -315,7 +333,9 @@ fn a_robots_picture_is_builtin_robot_to_v2_and_an_address_to_old_clients() {
     5 b > join
     5 b < room 1 B:ro
  1005 b < room 1 B:ro robot-1:rbo
- 1005 b < ["start",{"gameTime":3,"roomUsers":[{"uid":"<B>",<any>},{"uid":"robot-1","uname":"robot-1","uavatar":"builtin:robot","choice":null,"roundScore":0,"totalScore":0,"winStreak":0}]}]
+ 1005 b < ["start",{"gameTime":3,"roomUsers":[{"uid":"<B>",<any>},{"uid":"robot-1",
+       ..."uname":"robot-1","uavatar":"builtin:robot","choice":null,"roundScore":0,
+       ..."totalScore":0,"winStreak":0}]}]
         "#,
     );
 }
@@ -352,7 +372,8 @@ fn again_later_an_old_client_that_is_free_changes_name_picture_and_uid() {
     5 a > ["hello",{"user":{"uid":"Z","uname":"Zoe","uavatar":"http://z"}}]
     5 a < hi 0
     9 a > join
- 1009 a < ["start",{"gameTime":3,"roomUsers":[{"uid":"Z","uname":"Zoe","uavatar":"http://z","choice":null,"roundScore":0,"totalScore":0,"winStreak":0},<rest>
+ 1009 a < ["start",{"gameTime":3,"roomUsers":[{"uid":"Z","uname":"Zoe","uavatar":"http://z",
+       ..."choice":null,"roundScore":0,"totalScore":0,"winStreak":0},<rest>
         "#,
     );
 }
@@ -373,7 +394,9 @@ fn while_seated_a_hello_changes_name_and_picture_but_not_the_uid() {
    11 a < movement B choice
  3005 ab < result A:1 0/0/0 B:1 0/0/0
  3009 a > join
- 4505 ab < ["start",{"gameTime":3,"roomUsers":[{"uid":"A","uname":"Zoe","uavatar":"http://z","choice":null,"roundScore":0,"totalScore":0,"winStreak":0},{"uid":"B","uname":"B","uavatar":"","choice":null,"roundScore":0,"totalScore":0,"winStreak":0}]}]
+ 4505 ab < ["start",{"gameTime":3,"roomUsers":[{"uid":"A","uname":"Zoe","uavatar":"http://z",
+        ..."choice":null,"roundScore":0,"totalScore":0,"winStreak":0},{"uid":"B","uname":"B",
+        ..."uavatar":"","choice":null,"roundScore":0,"totalScore":0,"winStreak":0}]}]
         "#,
     );
 }
@@ -384,7 +407,8 @@ fn a_v2_hello_again_keeps_uid_and_session_and_shows_the_new_name_to_the_room() {
         r#"
     0 a enter DIALECT A v2
     0 b enter plain B v2
-    5 a > ["hello",{"user":{"uid":"Z","uname":"A","uavatar":""},"v":2,"session":"xxxxxxxxxxxxxxxxxxxxxxxx"}]
+    5 a > ["hello",{"user":{"uid":"Z","uname":"A","uavatar":""},"v":2,
+       ..."session":"xxxxxxxxxxxxxxxxxxxxxxxx"}]
     5 a < hi 1 A new 0/0
     6 a > hello A
     6 a < hi 1 A new 0/0
@@ -397,7 +421,9 @@ fn a_v2_hello_again_keeps_uid_and_session_and_shows_the_new_name_to_the_room() {
     9 ab < start 3 A 0/0 B 0/0
    20 b > ["hello",{"user":{"uname":"Zoe"}}]
    20 b < hi 1 B new 0/0
-   20 ab < ["room",{"roomId":"room1","users":[{"uid":"<A>","uname":"A","uavatar":"","ready":true,"robot":false,"online":true},{"uid":"<B>","uname":"Zoe","uavatar":"","ready":true,"robot":false,"online":true}],"full":true}]
+   20 ab < ["room",{"roomId":"room1","users":[{"uid":"<A>","uname":"A","uavatar":"","ready":true,
+        ..."robot":false,"online":true},{"uid":"<B>","uname":"Zoe","uavatar":"","ready":true,
+        ..."robot":false,"online":true}],"full":true}]
         "#,
     );
 }
@@ -430,7 +456,8 @@ fn v_and_session_are_not_read_after_a_join() {
     6 a < hi 1
     7 a > away
     7 a < problem unknown-event away
- 1005 a < ["start",{"gameTime":3,"roomUsers":[{"uid":"guest-<g>","uname":"Ann","uavatar":"","choice":null,"roundScore":0,"totalScore":0,"winStreak":0},<rest>
+ 1005 a < ["start",{"gameTime":3,"roomUsers":[{"uid":"guest-<g>","uname":"Ann","uavatar":"",
+       ..."choice":null,"roundScore":0,"totalScore":0,"winStreak":0},<rest>
         "#,
     );
 }
@@ -444,7 +471,9 @@ fn a_join_without_hello_makes_an_old_guest() {
     5 a > join
     5 a < hi 1
     6 b > join
-    6 ab < ["start",{"gameTime":3,"roomUsers":[{"uid":"guest-<g>","uname":"guest-<g>","uavatar":"","choice":null,"roundScore":0,"totalScore":0,"winStreak":0},{"uid":"B","uname":"B","uavatar":"","choice":null,"roundScore":0,"totalScore":0,"winStreak":0}]}]
+    6 ab < ["start",{"gameTime":3,"roomUsers":[{"uid":"guest-<g>","uname":"guest-<g>",
+        ..."uavatar":"","choice":null,"roundScore":0,"totalScore":0,"winStreak":0},{"uid":"B",
+        ..."uname":"B","uavatar":"","choice":null,"roundScore":0,"totalScore":0,"winStreak":0}]}]
         "#,
     );
 }

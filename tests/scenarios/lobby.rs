@@ -666,3 +666,120 @@ fn a_guests_button_freezes_as_well() {
         "#,
     );
 }
+
+#[test]
+fn one_that_waits_is_met_at_once_by_whoever_comes() {
+    play(
+        "
+    0 a enter plain A
+    0 b enter plain B
+    0 c enter eio4 C v2
+    5 a > join
+ 1005 a < start 3 A 0/0 robot-1 0/0
+ 1500 b > join
+ 3000 c > join
+ 3000 c < room <r> B:ro C:ro
+ 3000 bc < start 3 B 0/0 C 0/0
+        ",
+    );
+}
+
+#[test]
+fn a_v2_player_that_leaves_the_lobby_is_out_of_it() {
+    play_in_all_dialects(
+        "
+    0 a enter DIALECT A v2
+    0 b enter DIALECT B
+    5 a > join
+    5 a < room <r> A:ro
+   10 a > leave
+   20 b > join
+ 1020 b < start 3 B 0/0 robot-1 0/0
+        ",
+    );
+}
+
+#[test]
+fn a_human_lost_in_mid_round_against_a_robot_is_removed_at_the_deadline() {
+    play(
+        "
+    0 a enter plain A
+    0 b enter plain B
+    5 a > join
+ 1005 a < start 3 A 0/0 robot-1 0/0
+ 1100 a > choice 1
+ 1200 a lost
+ 4004 b > hello B
+ 4004 b < hi 0
+ 4100 b > join
+ 5100 b < start 3 B 0/0 robot-2 0/0
+        ",
+    );
+}
+
+#[test]
+fn the_frozen_button_of_a_player_that_says_hello_stays_frozen() {
+    play(&format!(
+        "{A_LOST}
+ 5000 a > hello A
+ 5000 a < hi 1
+ 5100 a > face 2
+ 5100 b < movement A face 2
+ 7005 b < leave A
+ 8005 a < start 3 A 0/0 robot-1 0/0
+        "
+    ));
+}
+
+#[test]
+fn a_button_may_freeze_again_and_again() {
+    play(
+        "
+    0 a enter eio3 A
+    0 b enter plain B
+    5 ab > join
+    5 ab < start 3 A 0/0 B 0/0
+   10 a > choice 1
+   10 b < movement A choice
+   20 b > choice 2
+   20 a < movement B choice
+ 3005 ab < result A:1 0/0/0 B:2 1/1/1
+ 6000 b > join
+ 6000 ab < start 3 A 0/0 B 1/1
+ 6010 a > choice 1
+ 6010 b < movement A choice
+ 6020 b > choice 2
+ 6020 a < movement B choice
+ 9000 ab < result A:1 0/0/0 B:2 2/3/2
+12999 a quiet
+13000 b < leave A
+14000 a < start 3 A 0/0 robot-1 0/0
+        ",
+    );
+}
+
+#[test]
+fn a_refused_room_leaves_the_place_in_the_lobby() {
+    play(
+        "
+    0 a enter plain A v2
+    0 b enter plain B v2
+    0 c enter plain C v2
+    0 d enter plain D
+    5 b > join room new
+    5 b < room <p> B:ro code=<code>
+    6 c > join room <code>
+    6 bc < room <p> B:ro C:ro code=<code>
+    6 bc < start 3 B 0/0 C 0/0
+  100 a > join
+  100 a < room <r> A:ro
+  200 a > join room 222222
+  200 a < problem room-unknown join
+  300 a > join room <code>
+  300 a < problem room-full join
+  900 d > join
+  900 a < room <s> A:ro D:ro
+  900 ad < start 3 A 0/0 D 0/0
+        ",
+    );
+}

@@ -510,3 +510,94 @@ fn a_new_while_waiting_for_the_partner_goes_to_the_lobby_at_once() {
         ",
     );
 }
+
+#[test]
+fn a_v2_players_new_is_told_to_an_old_partner() {
+    play_after(
+        OLD_WON_V2,
+        "
+ 3100 b > join new
+ 3100 a < leave B
+ 3100 b < room <r> B:ro
+ 3200 c enter plain C
+ 3300 c > join
+ 3300 b < room <s> B:ro C:ro
+ 3300 bc < start 3 B 0/0 C 0/0
+        ",
+    );
+}
+
+#[test]
+fn who_waits_for_its_partner_when_the_minute_is_over_goes_to_the_lobby() {
+    let knobs = config(|config| config.ping_interval_ms = 600_000);
+    play_with(
+        knobs,
+        &format!(
+            "{V2_AND_V2}
+62000 a > join
+62000 ab < room 1 A:ro B:o
+63005 b < leave A
+63005 a < room <r> A:ro
+63005 a < room <r> A:ro robot-1:rbo
+63005 a < start 3 A 1/1 robot-1 0/0
+            "
+        ),
+    );
+}
+
+#[test]
+fn a_round_after_a_round_after_a_round() {
+    let mut transcript = OLD_AND_OLD.to_owned();
+    for number in 1..5 {
+        let at = 1_000 + number * 5_000;
+        let (total, streak) = ((number * (number + 1)) / 2, number);
+        let next = number + 1;
+        transcript += &format!(
+            "{at} b > join
+            {at} ab < start 3 A {total}/{streak} B 0/0
+            {at} a > choice 2
+            {at} b < movement A choice
+            {at} b > choice 1
+            {at} a < movement B choice
+            {} ab < result A:2 {next}/{}/{next} B:1 0/0/0\n",
+            at + 3_000,
+            total + next,
+        );
+    }
+    play(&transcript);
+}
+
+#[test]
+fn a_partner_that_is_lost_while_the_other_waits_for_it_is_still_waited_for() {
+    play_after(
+        V2_AND_V2,
+        "
+ 3100 b > join
+ 3100 ab < room 1 A:o B:ro
+ 4000 a lost
+ 4000 b < room 1 A:. B:ro
+ 8100 b < room <r> B:ro
+ 8100 b < room <r> B:ro robot-1:rbo
+ 8100 b < start 3 B 0/0 robot-1 0/0
+ 9000 c open plain
+ 9000 c > hello A v2 <A.token>
+ 9000 c < hi 1 A resumed 1/1
+ 9000 c < result A:2 1/1/1 B:1 0/0/0
+        ",
+    );
+}
+
+#[test]
+fn an_old_player_that_is_lost_while_the_other_waits_for_it_frees_it() {
+    // B asked for a round: it goes on waiting in the lobby, or is told and free.
+    play_after(
+        OLD_AND_OLD,
+        "
+ 3100 b > join
+ 3200 a lost
+ 3200 b < leave A
+ 3300 b > join
+ 4300 b < start 3 B 0/0 robot-1 0/0
+        ",
+    );
+}

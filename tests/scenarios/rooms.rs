@@ -39,7 +39,8 @@ fn a_room_tells_its_code_last() {
         r#"
     0 a enter plain A v2
     5 a > join room new
-    5 a < ["room",{"roomId":"room1","users":[{"uid":"<A>","uname":"A","uavatar":"","ready":true,"robot":false,"online":true}],"full":false,"code":"<code>"}]
+    5 a < ["room",{"roomId":"room1","users":[{"uid":"<A>","uname":"A","uavatar":"","ready":true,
+       ..."robot":false,"online":true}],"full":false,"code":"<code>"}]
         "#,
     );
 }
@@ -645,6 +646,201 @@ fn a_resumed_player_gets_its_private_room_with_the_code() {
  5000 c < hi 1 B resumed 0/0
  5000 ac < room 1 A:o B:o code=<code>
  5000 c < result A:2 1/1/1 B:- 0/0/0
+        ",
+    );
+}
+
+#[test]
+fn who_left_in_mid_round_may_come_back_for_the_next() {
+    play(
+        "
+    0 a enter plain A v2
+    0 b enter plain B v2
+    5 a > join room new
+    5 a < room 1 A:ro code=<code>
+    9 b > join room <code>
+    9 ab < room 1 A:ro B:ro code=<code>
+    9 ab < start 3 A 0/0 B 0/0
+   20 a > choice 2
+   20 b < movement A choice
+ 1000 b > leave
+ 1000 a < leave B
+ 1000 a < room 1 A:ro code=<code>
+ 1500 b > join room <code>
+ 1500 ab < room 1 A:ro B:ro code=<code>
+ 2000 b > choice 3
+ 3009 a < result A:2 1/1/1 B:- 0/0/0
+ 3009 ab <? room 1 A:ro B:ro code=<code>
+ 3009 ab < start 3 A 1/1 B 0/0
+        ",
+    );
+}
+
+#[test]
+fn both_may_be_offline_for_minutes_and_find_their_seats() {
+    play_on(
+        "
+ 4000 a lost
+ 4000 b < room 1 A:. B:o code=<code>
+ 5000 b lost
+300000 c open plain
+300000 c > hello A v2 <A.token>
+300000 c < hi 0 A resumed 1/1
+300000 c < room 1 A:o B:. code=<code>
+310000 c > join
+310000 c < room 1 A:ro B:. code=<code>
+320000 d open plain
+320000 d > hello B v2 <B.token>
+320000 d < hi 1 B resumed 0/0
+320000 cd < room 1 A:ro B:o code=<code>
+330000 d > join
+330000 cd < room 1 A:ro B:ro code=<code>
+330000 cd < start 3 A 1/1 B 0/0
+        ",
+    );
+}
+
+#[test]
+fn leaving_both_in_mid_round_ends_the_room() {
+    play(
+        "
+    0 a enter plain A v2
+    0 b enter plain B v2
+    5 a > join room new
+    5 a < room 1 A:ro code=<code>
+    9 b > join room <code>
+    9 ab < room 1 A:ro B:ro code=<code>
+    9 ab < start 3 A 0/0 B 0/0
+ 1000 b > leave
+ 1000 a < leave B
+ 1000 a < room 1 A:ro code=<code>
+ 1100 a > leave
+ 1200 b > join room <code>
+ 1200 b < problem room-unknown join
+ 4000 ab quiet
+        ",
+    );
+}
+
+#[test]
+fn a_restart_ends_private_rooms_and_keeps_sessions() {
+    play_on(
+        r#"
+ 4000 a lost
+ 4000 b < room 1 A:. B:o code=<code>
+ 4100 b lost
+ 5000 * restart
+ 6000 c open plain
+ 6000 c > hello A v2 <A.token>
+ 6000 c < hi 0 A resumed 1/1
+ 6000 c <? result A:2 1/1/1 B:- 0/0/0
+ 6100 c > join room <code>
+ 6100 c < problem room-unknown join
+        "#,
+    );
+}
+
+#[test]
+fn losing_and_away_clear_readiness_for_the_next_round() {
+    play_on(
+        "
+ 4000 a > join
+ 4000 ab < room 1 A:ro B:o code=<code>
+ 5000 a > away
+ 5000 ab < room 1 A:. B:o code=<code>
+ 6000 b > join
+ 6000 ab < room 1 A:. B:ro code=<code>
+ 7000 a > ping
+ 7000 ab < room 1 A:o B:ro code=<code>
+ 7000 a < pong
+ 8000 b lost
+ 8000 a < room 1 A:o B:. code=<code>
+ 9000 a > join
+ 9000 a < room 1 A:ro B:. code=<code>
+        ",
+    );
+}
+
+#[test]
+fn a_newcomer_hears_nothing_of_a_round_that_both_players_left() {
+    play(
+        "
+    0 a enter plain A v2
+    0 b enter plain B v2
+    0 c enter plain C v2
+    5 a > join room new
+    5 a < room 1 A:ro code=<code>
+    9 b > join room <code>
+    9 ab < room 1 A:ro B:ro code=<code>
+    9 ab < start 3 A 0/0 B 0/0
+   20 a > choice 2
+   20 b < movement A choice
+ 1000 b > leave
+ 1000 a < leave B
+ 1000 a < room 1 A:ro code=<code>
+ 2000 c > join room <code>
+ 2000 ac < room 1 A:ro C:ro code=<code>
+ 2500 a > leave
+ 2500 c < leave A
+ 2500 c < room 1 C:ro code=<code>
+ 3009 c <? room 1 C:ro code=<code>
+ 4000 b > join room <code>
+ 4000 bc < room 1 B:ro C:ro code=<code>
+ 4000 bc < start 3 B 0/0 C 0/0
+        ",
+    );
+}
+
+#[test]
+fn a_newcomer_may_leave_again_in_mid_round() {
+    play(
+        "
+    0 a enter plain A v2
+    0 b enter plain B v2
+    0 c enter plain C v2
+    5 a > join room new
+    5 a < room 1 A:ro code=<code>
+    9 b > join room <code>
+    9 ab < room 1 A:ro B:ro code=<code>
+    9 ab < start 3 A 0/0 B 0/0
+ 1000 b > leave
+ 1000 a < leave B
+ 1000 a < room 1 A:ro code=<code>
+ 2000 c > join room <code>
+ 2000 ac < room 1 A:ro C:ro code=<code>
+ 2500 c > leave
+ 2500 a < leave C
+ 2500 a < room 1 A:ro code=<code>
+ 3009 a < result A:- 0/0/0 B:- 0/0/0
+ 3009 a <? room 1 A:ro code=<code>
+        ",
+    );
+}
+
+#[test]
+fn a_newcomer_in_mid_round_may_not_ask_for_another_room_in_vain() {
+    // It plays nothing yet, so that it is not `already-playing`.
+    play(
+        "
+    0 a enter plain A v2
+    0 b enter plain B v2
+    0 c enter plain C v2
+    5 a > join room new
+    5 a < room 1 A:ro code=<code>
+    9 b > join room <code>
+    9 ab < room 1 A:ro B:ro code=<code>
+    9 ab < start 3 A 0/0 B 0/0
+ 1000 b > leave
+ 1000 a < leave B
+ 1000 a < room 1 A:ro code=<code>
+ 2000 c > join room <code>
+ 2000 ac < room 1 A:ro C:ro code=<code>
+ 2500 c > join room new
+ 2500 a < leave C
+ 2500 a < room 1 A:ro code=<code>
+ 2500 c < room 2 C:ro code=<own>
+ 3009 a < result A:- 0/0/0 B:- 0/0/0
+ 3009 a <? room 1 A:ro code=<code>
         ",
     );
 }

@@ -10,14 +10,17 @@ fn a_round_of_old_clients_from_join_to_result() {
     0 b enter DIALECT B
   100 a > join
   200 b > join
-  200 ab < ["start",{"gameTime":3,"roomUsers":[{"uid":"A","uname":"A","uavatar":"","choice":null,"roundScore":0,"totalScore":0,"winStreak":0},{"uid":"B","uname":"B","uavatar":"","choice":null,"roundScore":0,"totalScore":0,"winStreak":0}]}]
+  200 ab < ["start",{"gameTime":3,"roomUsers":[{"uid":"A","uname":"A","uavatar":"","choice":null,
+        ..."roundScore":0,"totalScore":0,"winStreak":0},{"uid":"B","uname":"B","uavatar":"",
+        ..."choice":null,"roundScore":0,"totalScore":0,"winStreak":0}]}]
   500 a > choice 1
   500 b < ["movement",{"uid":"A","movement":"choice"}]
   600 b > choice 2
   600 a < ["movement",{"uid":"B","movement":"choice"}]
   700 a > face 4
   700 b < ["movement",{"uid":"A","movement":"face","face":4}]
- 3200 ab < ["result",{"result":[{"uid":"A","roundScore":0,"totalScore":0,"winStreak":0,"choice":1},{"uid":"B","roundScore":1,"totalScore":1,"winStreak":1,"choice":2}]}]
+ 3200 ab < ["result",{"result":[{"uid":"A","roundScore":0,"totalScore":0,"winStreak":0,
+        ..."choice":1},{"uid":"B","roundScore":1,"totalScore":1,"winStreak":1,"choice":2}]}]
  3300 ab quiet
         "#,
     );
@@ -30,9 +33,12 @@ fn a_round_of_v2_clients_shows_the_room_before_start_and_after_result() {
     0 a enter DIALECT A v2
     0 b enter plain B v2
   100 a > join
-  100 a < ["room",{"roomId":"room1","users":[{"uid":"<A>","uname":"A","uavatar":"","ready":true,"robot":false,"online":true}],"full":false}]
+  100 a < ["room",{"roomId":"room1","users":[{"uid":"<A>","uname":"A","uavatar":"","ready":true,
+       ..."robot":false,"online":true}],"full":false}]
   200 b > join
-  200 ab < ["room",{"roomId":"room1","users":[{"uid":"<A>","uname":"A","uavatar":"","ready":true,"robot":false,"online":true},{"uid":"<B>","uname":"B","uavatar":"","ready":true,"robot":false,"online":true}],"full":true}]
+  200 ab < ["room",{"roomId":"room1","users":[{"uid":"<A>","uname":"A","uavatar":"","ready":true,
+        ..."robot":false,"online":true},{"uid":"<B>","uname":"B","uavatar":"","ready":true,
+        ..."robot":false,"online":true}],"full":true}]
   200 ab < start 3 A 0/0 B 0/0
   500 a > choice 3
   500 b < movement A choice
@@ -726,4 +732,106 @@ fn ping_is_answered_pong_and_pong_has_no_payload() {
     6 a < ["pong"]
         "#,
     );
+}
+
+#[test]
+fn a_leaver_against_a_lost_player_is_told_to_it_when_it_comes_back() {
+    play(
+        "
+    0 a enter plain A v2
+    0 b enter plain B
+    5 a > join
+    5 a < room 1 A:ro
+    5 b > join
+    5 a < room 1 A:ro B:ro
+    5 ab < start 3 A 0/0 B 0/0
+  100 a > choice 2
+  100 b < movement A choice
+  200 a lost
+  500 b > leave
+  600 b > join
+ 1600 b < start 3 B 0/0 robot-1 0/0
+ 4000 c open plain
+ 4000 c > hello A v2 <A.token>
+ 4000 c < hi 1 A resumed 1/1
+ 4000 c < result A:2 1/1/1 B:- 0/0/0
+        ",
+    );
+}
+
+#[test]
+fn a_leavers_later_choices_and_faces_go_nowhere() {
+    play(
+        "
+    0 a enter plain A
+    0 b enter plain B
+    5 ab > join
+    5 ab < start 3 A 0/0 B 0/0
+  500 b > leave
+  500 a < leave B
+  600 b > choice 2
+  700 b > face 1
+  800 a > face 1
+ 3005 a < result A:- 0/0/0 B:- 0/0/0
+        ",
+    );
+}
+
+#[test]
+fn who_left_may_be_lost_and_nobody_hears_of_it() {
+    play(
+        "
+    0 a enter plain A v2
+    0 b enter plain B v2
+    5 a > join
+    5 a < room 1 A:ro
+    5 b > join
+    5 ab < room 1 A:ro B:ro
+    5 ab < start 3 A 0/0 B 0/0
+  500 b > leave
+  500 a < leave B
+  500 a < room 1 A:ro
+  600 b lost
+ 3005 a < result A:- 0/0/0 B:- 0/0/0
+        ",
+    );
+}
+
+#[test]
+fn a_robots_points_are_the_humans_opponents_and_no_more() {
+    // Whatever a robot shows, its row and the human's are two sides of one judgement.
+    use crate::common::{Act, Bench};
+    use roshambo::hub::{Dialect, Input};
+    for seed in 0..30 {
+        let mut bench = Bench::new(config(|config| config.seed = Some(seed)));
+        let conn = bench.open(Dialect::Plain);
+        for text in [r#"["hello",{"user":{"uid":"A"}}]"#, r#"["join"]"#] {
+            bench.tell(Input::Text { conn, text });
+        }
+        bench.advance(1_500, false);
+        let text = r#"["choice",{"choice":1}]"#;
+        bench.tell(Input::Text { conn, text });
+        bench.advance(4_000, true);
+        let results = bench
+            .take_deeds()
+            .into_iter()
+            .filter_map(|deed| match deed.act {
+                Act::Text(text) if text.starts_with(r#"["result""#) => Some(text),
+                _ => None,
+            });
+        let results: Vec<String> = results.collect();
+        let row = |uid: &str, points: u8, choice: u8| {
+            let scores = format!(r#""totalScore":{points},"winStreak":{points}"#);
+            format!(r#"{{"uid":"{uid}","roundScore":{points},{scores},"choice":{choice}}}"#)
+        };
+        let possible: Vec<String> = [(0, 0, 1), (0, 1, 2), (1, 0, 3)]
+            .into_iter()
+            .map(|(mine, its, choice)| {
+                let (human, robot) = (row("A", mine, 1), row("robot-1", its, choice));
+                format!(r#"["result",{{"result":[{human},{robot}]}}]"#)
+            })
+            .collect();
+        assert_eq!(results.len(), 1);
+        assert!(possible.contains(&results[0]), "{results:?}");
+    }
 }
