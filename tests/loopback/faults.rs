@@ -49,7 +49,10 @@ impl Who {
         };
         raw.say(&format!("{}{hello}", dialect.prefix()));
         let hi = raw.text();
-        assert!(hi.starts_with(&format!(r#"{}["hi","#, dialect.prefix())), "{hi}");
+        assert!(
+            hi.starts_with(&format!(r#"{}["hi","#, dialect.prefix())),
+            "{hi}"
+        );
         raw
     }
 
@@ -58,7 +61,9 @@ impl Who {
         let prefix = self.dialect().prefix();
         let mut texts = Vec::new();
         if matches!(self, Self::V2(_)) {
-            texts.push(format!(r#"{prefix}["bye",{{"code":{code},"reason":"fault"}}]"#));
+            texts.push(format!(
+                r#"{prefix}["bye",{{"code":{code},"reason":"fault"}}]"#
+            ));
         }
         if self.dialect() != Dialect::Plain {
             texts.push("41".into());
@@ -69,7 +74,14 @@ impl Who {
 
 /// A server with bystanders who play while others break things.
 fn start(flags: &[&str]) -> (Server, Bystanders) {
-    let quiet = ["--game-time", "2s", "--robot-after", "30s", "--relay-interval", "0"];
+    let quiet = [
+        "--game-time",
+        "2s",
+        "--robot-after",
+        "30s",
+        "--relay-interval",
+        "0",
+    ];
     let server = Server::start(&[&quiet, ["--rate-limit", "0"].as_slice(), flags].concat());
     let bystanders = Bystanders::start(server.address());
     (server, bystanders)
@@ -120,8 +132,16 @@ fn a_frame_that_breaks_rfc_6455_is_closed_with_the_prescribed_code() {
         ("opcode 11 (5.2)", frame(0x8b, b""), 1002),
         ("opcode 15 (5.2)", frame(0x8f, ping), 1002),
         ("a ping of 126 bytes (5.5)", frame(0x89, &[b'x'; 126]), 1002),
-        ("a pong of 4096 bytes (5.5)", frame(0x8a, &[b'x'; 4096]), 1002),
-        ("a close of 126 bytes (5.5)", frame(0x88, &[0x03; 126]), 1002),
+        (
+            "a pong of 4096 bytes (5.5)",
+            frame(0x8a, &[b'x'; 4096]),
+            1002,
+        ),
+        (
+            "a close of 126 bytes (5.5)",
+            frame(0x88, &[0x03; 126]),
+            1002,
+        ),
         ("a fragmented ping (5.4)", frame(0x09, b"x"), 1002),
         ("a fragmented pong (5.4)", frame(0x0a, b"x"), 1002),
         ("a fragmented close (5.4)", frame(0x08, &[0x03, 0xe8]), 1002),
@@ -142,11 +162,27 @@ fn a_frame_that_breaks_rfc_6455_is_closed_with_the_prescribed_code() {
             [frame(0x01, b"["), frame(0x01, ping)].concat(),
             1002,
         ),
-        ("no UTF-8: a lone continuation (8.1)", frame(0x81, b"[\x80]"), 1007),
+        (
+            "no UTF-8: a lone continuation (8.1)",
+            frame(0x81, b"[\x80]"),
+            1007,
+        ),
         ("no UTF-8: overlong (8.1)", frame(0x81, b"[\xc0\xaf]"), 1007),
-        ("no UTF-8: a surrogate (8.1)", frame(0x81, b"[\xed\xa0\x80]"), 1007),
-        ("no UTF-8: over U+10FFFF (8.1)", frame(0x81, b"[\xf4\x90\x80\x80]"), 1007),
-        ("no UTF-8: ends too early (8.1)", frame(0x81, b"[\xe2\x82"), 1007),
+        (
+            "no UTF-8: a surrogate (8.1)",
+            frame(0x81, b"[\xed\xa0\x80]"),
+            1007,
+        ),
+        (
+            "no UTF-8: over U+10FFFF (8.1)",
+            frame(0x81, b"[\xf4\x90\x80\x80]"),
+            1007,
+        ),
+        (
+            "no UTF-8: ends too early (8.1)",
+            frame(0x81, b"[\xe2\x82"),
+            1007,
+        ),
         (
             "no UTF-8 over two fragments (8.1)",
             [frame(0x01, b"[\xe2"), frame(0x80, b"\x28\xa1]")].concat(),
@@ -159,7 +195,11 @@ fn a_frame_that_breaks_rfc_6455_is_closed_with_the_prescribed_code() {
         ),
         ("too long by a byte", frame(0x81, &[b' '; 4097]), 1009),
         ("too long by its header alone", header(0x81, 65_536), 1009),
-        ("too long by 63 bits of length", header(0x81, (1 << 63) - 1), 1009),
+        (
+            "too long by 63 bits of length",
+            header(0x81, (1 << 63) - 1),
+            1009,
+        ),
         (
             "too long in two fragments",
             [frame(0x01, &[b' '; 4096]), frame(0x80, b" ")].concat(),
@@ -211,7 +251,9 @@ fn a_length_with_its_highest_bit_set_is_closed_as_broken_or_too_long() {
 fn a_goodbye_that_breaks_rfc_6455_is_returned_as_a_protocol_error() {
     let (server, mut bystanders) = start(&[]);
     let mut payloads = vec![vec![0x03]];
-    for code in [0_u16, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535] {
+    for code in [
+        0_u16, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535,
+    ] {
         payloads.push(code.to_be_bytes().to_vec());
         payloads.push([&code.to_be_bytes(), b"why".as_slice()].concat());
     }
@@ -237,8 +279,11 @@ fn what_only_looks_like_a_fault_is_served() {
             frame(0x81, ping.as_bytes()),
             frame(0x81, padded.as_bytes()),
             long_form(0x81, ping.as_bytes()),
-            [frame(0x01, &padded.as_bytes()[..2000]), frame(0x80, &padded.as_bytes()[2000..])]
-                .concat(),
+            [
+                frame(0x01, &padded.as_bytes()[..2000]),
+                frame(0x80, &padded.as_bytes()[2000..]),
+            ]
+            .concat(),
             [frame(0x8a, &[b'x'; 125]), frame(0x81, ping.as_bytes())].concat(),
         ] {
             let mut raw = who.connect(&server);
@@ -257,12 +302,38 @@ fn a_fault_of_the_dialect_is_closed_with_1008() {
     for who in Who::all() {
         let prefix = who.dialect().prefix();
         let events = [
-            "", "[", "[]", "{}", "null", "1", "\"join\"", "[1]", "[null]", "[[\"join\"]]",
-            "[\"join\"", "[\"join\"]]", "[\"join\",]", "join", "[\"join\",NaN]", "[\"\\ud800\"]",
+            "",
+            "[",
+            "[]",
+            "{}",
+            "null",
+            "1",
+            "\"join\"",
+            "[1]",
+            "[null]",
+            "[[\"join\"]]",
+            "[\"join\"",
+            "[\"join\"]]",
+            "[\"join\",]",
+            "join",
+            "[\"join\",NaN]",
+            "[\"\\ud800\"]",
         ];
         let mut texts: Vec<_> = events.map(|event| format!("{prefix}{event}")).into();
         if who.dialect() != Dialect::Plain {
-            let packets = ["", "0", "0{}", "5", "7", "x", "4", "44", "47", "[\"join\"]", " 42[]"];
+            let packets = [
+                "",
+                "0",
+                "0{}",
+                "5",
+                "7",
+                "x",
+                "4",
+                "44",
+                "47",
+                "[\"join\"]",
+                " 42[]",
+            ];
             texts.extend(packets.map(str::to_owned));
             texts.push(format!("42{too_long}"));
         }
@@ -332,11 +403,17 @@ fn a_flood_of_events_is_told_once_and_then_closed() {
     raw.send(&frame(0x81, br#"["leave"]"#).repeat(1_000));
     let Farewell { texts, code } = raw.farewell();
     let bye = r#"["bye",{"code":1008,"reason":"too-fast"}]"#;
-    assert_eq!((texts.last().map(String::as_str), code), (Some(bye), Some(1008)));
+    assert_eq!(
+        (texts.last().map(String::as_str), code),
+        (Some(bye), Some(1008))
+    );
     let (last, problems) = texts.split_last().expect("bye");
     assert!(!problems.is_empty(), "{last}");
     for problem in problems {
-        assert!(problem.starts_with(r#"["problem",{"code":"too-fast","#), "{problem}");
+        assert!(
+            problem.starts_with(r#"["problem",{"code":"too-fast","#),
+            "{problem}"
+        );
         assert!(problem.ends_with(r#","event":"leave"}]"#), "{problem}");
     }
 }

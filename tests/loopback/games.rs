@@ -7,7 +7,9 @@ use crate::support::raw::Raw;
 /// A text between two others.
 #[track_caller]
 fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
-    let inside = text.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+    let inside = text
+        .strip_prefix(before)
+        .and_then(|rest| rest.strip_suffix(after));
     inside.unwrap_or_else(|| panic!("{text} is not {before}…{after}"))
 }
 
@@ -34,7 +36,11 @@ fn an_old_eio3_client_and_a_plain_v2_client_play_with_exact_bytes() {
     bob.say(r#"["hello",{"user":{"uname":"Bob","uavatar":"builtin:3"},"v":2}]"#);
     let hi = bob.text();
     let after = r#"","resumed":false,"totalScore":0,"winStreak":0}]"#;
-    let names = between(&hi, r#"["hi",{"message":"welcome","nearby":1,"uid":""#, after);
+    let names = between(
+        &hi,
+        r#"["hi",{"message":"welcome","nearby":1,"uid":""#,
+        after,
+    );
     let (uid, token) = names.split_once(r#"","session":""#).expect("a session");
     assert!(uid.starts_with("p-") && uid.len() == 14, "{uid}");
     assert!(20 <= token.len(), "{token} can be guessed");
@@ -50,7 +56,11 @@ fn an_old_eio3_client_and_a_plain_v2_client_play_with_exact_bytes() {
             r#"{{"uid":"{uid}","uname":"{name}","uavatar":"{avatar}","ready":true,"robot":false,"online":true}}"#
         )
     };
-    let seats = [seat("ann", "Ann", "https://e/a.png"), seat(uid, "Bob", "builtin:3")].join(",");
+    let seats = [
+        seat("ann", "Ann", "https://e/a.png"),
+        seat(uid, "Bob", "builtin:3"),
+    ]
+    .join(",");
     let number = between(
         &room,
         r#"["room",{"roomId":"room"#,
@@ -71,7 +81,9 @@ fn an_old_eio3_client_and_a_plain_v2_client_play_with_exact_bytes() {
     ann.say(r#"42["face",{"face":4294967295}]"#);
     bob.hear(r#"["movement",{"uid":"ann","movement":"face","face":4294967295}]"#);
     bob.say(r#"["choice",{"choice":1}]"#);
-    ann.hear(&format!(r#"42["movement",{{"uid":"{uid}","movement":"choice"}}]"#));
+    ann.hear(&format!(
+        r#"42["movement",{{"uid":"{uid}","movement":"choice"}}]"#
+    ));
     bob.say(r#"["choice",{"choice":4}]"#);
     bob.hear(
         r#"["problem",{"code":"bad-payload","message":"the payload is not what this event takes","event":"choice"}]"#,
@@ -92,8 +104,7 @@ fn the_engine_io_4_opening_has_exact_bytes() {
     let server = Server::start(&["--game-time", "1s", "--robot-after", "100ms"]);
     let mut raw = Raw::open(server.address(), &Dialect::Eio4.target());
     let open = raw.text();
-    let after =
-        r#"","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":4096}"#;
+    let after = r#"","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":4096}"#;
     let first = between(&open, r#"0{"sid":""#, after).to_owned();
     check_sid(&first);
     raw.say(r#"40{"token":"anything"}"#);
@@ -165,7 +176,10 @@ fn a_v2_client_plays_against_a_robot_and_goes_on() {
         for _ in 0..2 {
             client.send(r#"["join"]"#);
             let room = client.until("room");
-            assert_eq!((&room["full"], &room["users"][0]["online"]), (&false.into(), &true.into()));
+            assert_eq!(
+                (&room["full"], &room["users"][0]["online"]),
+                (&false.into(), &true.into())
+            );
             let room = client.until("room");
             assert_eq!(room["full"], true);
             assert_eq!(room["users"][1]["robot"], true);
@@ -226,13 +240,19 @@ fn an_acknowledgement_comes_first_and_names_a_refusal() {
         assert!(ack.starts_with(refused), "{ack}");
         client.send_text(r#"42123456789012345["hello",{"user":{"uid":"ann"}}]"#);
         assert_eq!(client.text(), r#"43123456789012345[{"ok":true}]"#);
-        assert_eq!(client.text(), r#"42["hi",{"message":"welcome","nearby":0}]"#);
+        assert_eq!(
+            client.text(),
+            r#"42["hi",{"message":"welcome","nearby":0}]"#
+        );
         client.send_text(r#"427["dance"]"#);
         let ack = client.text();
         let refused = r#"437[{"ok":false,"code":"unknown-event","message":""#;
         assert!(ack.starts_with(refused), "{ack}");
         let problem = client.until("problem");
-        assert_eq!((&problem["code"], &problem["event"]), (&"unknown-event".into(), &"dance".into()));
+        assert_eq!(
+            (&problem["code"], &problem["event"]),
+            (&"unknown-event".into(), &"dance".into())
+        );
         client.leave();
     }
 }
@@ -251,5 +271,8 @@ fn old_clients_are_told_the_address_of_built_in_pictures() {
     let picture = users.iter().find(|user| user["uname"] == "Bob");
     let picture = picture.and_then(|user| user["uavatar"].as_str());
     let picture = picture.expect("a picture");
-    assert!(picture.starts_with("https://example.org/play/"), "{picture}");
+    assert!(
+        picture.starts_with("https://example.org/play/"),
+        "{picture}"
+    );
 }

@@ -55,7 +55,10 @@ fn send_byte_by_byte(barrier: &mut Barrier, raw: &mut Raw, bytes: &[u8]) {
 /// A v2 player's `hello` and `ping`, and a WebSocket ping, in frames.
 fn first_frames() -> Vec<u8> {
     [
-        frame(0x81, r#"["hello",{"user":{"uname":"Zoë"},"v":2}]"#.as_bytes()),
+        frame(
+            0x81,
+            r#"["hello",{"user":{"uname":"Zoë"},"v":2}]"#.as_bytes(),
+        ),
         frame(0x89, b"are you there?"),
         frame(0x81, br#"["ping"]"#),
     ]
@@ -65,9 +68,15 @@ fn first_frames() -> Vec<u8> {
 #[track_caller]
 fn hear_first_answers(raw: &mut Raw) {
     let hi = raw.text();
-    assert!(hi.starts_with(r#"["hi",{"message":"welcome","nearby":"#), "{hi}");
+    assert!(
+        hi.starts_with(r#"["hi",{"message":"welcome","nearby":"#),
+        "{hi}"
+    );
     let pong = raw.frame();
-    assert_eq!((pong.first, pong.payload.as_slice()), (0x8a, b"are you there?".as_slice()));
+    assert_eq!(
+        (pong.first, pong.payload.as_slice()),
+        (0x8a, b"are you there?".as_slice())
+    );
     raw.hear(r#"["pong"]"#);
 }
 
@@ -148,7 +157,10 @@ fn a_longer_frame_may_be_cut_anywhere_in_its_header() {
         barrier.pass();
         raw.send(&bytes[cut..]);
         let hi = raw.text();
-        assert!(hi.starts_with(r#"["hi",{"message":"welcome","nearby":"#), "cut at {cut}: {hi}");
+        assert!(
+            hi.starts_with(r#"["hi",{"message":"welcome","nearby":"#),
+            "cut at {cut}: {hi}"
+        );
     }
 }
 
@@ -180,7 +192,11 @@ fn a_heap_of_frames_in_one_segment_is_taken_frame_by_frame() {
         }
     }
     assert_eq!(pongs, PINGS);
-    assert!(numbers.iter().eq(&(0..PINGS).map(|number| number.to_string()).collect::<Vec<_>>()));
+    assert!(
+        numbers.iter().eq(&(0..PINGS)
+            .map(|number| number.to_string())
+            .collect::<Vec<_>>())
+    );
 }
 
 #[test]
@@ -194,10 +210,16 @@ fn a_message_in_fragments_is_one_message_even_with_pings_between_them() {
         raw.send(&frame(0x01, &hello[..cut]));
         raw.send(&frame(0x89, b"between"));
         let pong = raw.frame();
-        assert_eq!((pong.first, pong.payload.as_slice()), (0x8a, b"between".as_slice()));
+        assert_eq!(
+            (pong.first, pong.payload.as_slice()),
+            (0x8a, b"between".as_slice())
+        );
         raw.send(&frame(0x80, &hello[cut..]));
         let hi = raw.text();
-        assert!(hi.starts_with(r#"["hi",{"message":"welcome","nearby":"#), "cut at {cut}: {hi}");
+        assert!(
+            hi.starts_with(r#"["hi",{"message":"welcome","nearby":"#),
+            "cut at {cut}: {hi}"
+        );
     }
     // One byte a fragment, with empty fragments and an unasked pong in between, byte by byte.
     let mut raw = Raw::open(server.address(), "/applet/websocket");
@@ -222,7 +244,13 @@ fn a_ping_is_answered_with_its_payload_of_any_length() {
         // Any bytes: a ping's payload is no text.
         let payload: Vec<u8> = (0..length).map(|byte| 255 - byte).collect();
         raw.send(&frame(0x89, &payload));
-        assert_eq!(raw.frame(), Frame { first: 0x8a, payload });
+        assert_eq!(
+            raw.frame(),
+            Frame {
+                first: 0x8a,
+                payload
+            }
+        );
     }
 }
 
@@ -230,7 +258,9 @@ fn a_ping_is_answered_with_its_payload_of_any_length() {
 fn a_goodbye_is_returned_with_its_code() {
     let server = Server::start(&[]);
     let mut payloads = vec![(vec![], None)];
-    for code in [1000_u16, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999] {
+    for code in [
+        1000_u16, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999,
+    ] {
         let bytes = code.to_be_bytes();
         payloads.push((bytes.to_vec(), Some(code)));
         payloads.push(([&bytes, "bye ë".as_bytes()].concat(), Some(code)));
@@ -281,9 +311,11 @@ fn an_end_without_goodbye_is_an_end_wherever_it_comes() {
     raw.expect_upgraded();
     raw.shut();
     raw.expect_end();
-    let ends = server.log().wait_for_many("every connection's end", 6, |line| {
-        line.contains(" plain ") && line.contains("127.0.0.1:")
-    });
+    let ends = server
+        .log()
+        .wait_for_many("every connection's end", 6, |line| {
+            line.contains(" plain ") && line.contains("127.0.0.1:")
+        });
     assert_eq!(ends.len(), 6, "{ends:?}");
 }
 
@@ -296,7 +328,10 @@ fn a_socket_io_client_may_say_goodbye_in_its_own_ways() {
             raw.say(text);
             let Farewell { texts, code } = raw.farewell();
             assert_eq!(code, Some(1000), "{dialect:?} {text}");
-            assert!(!texts.contains(&"41".to_owned()), "{dialect:?} {text}: {texts:?}");
+            assert!(
+                !texts.contains(&"41".to_owned()),
+                "{dialect:?} {text}: {texts:?}"
+            );
         }
     }
 }

@@ -88,7 +88,11 @@ impl Bystanders {
         let event: Value = serde_json::from_str(event).expect("events are JSON");
         let (wins, total) = (self.wins, self.wins * (self.wins + 1) / 2);
         let [winner, loser] = self.uids.each_ref().map(|uid| row_of(&event[1], uid));
-        assert_eq!(winner, (wins, total, wins, Some(2)), "the bystanders' round");
+        assert_eq!(
+            winner,
+            (wins, total, wins, Some(2)),
+            "the bystanders' round"
+        );
         assert_eq!(loser, (0, 0, 0, Some(1)), "the bystanders' round");
     }
 }

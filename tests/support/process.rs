@@ -290,7 +290,10 @@ impl Log {
 
     /// All lines so far, as they were written.
     pub(crate) fn text(&self) -> String {
-        self.lines().iter().map(|line| format!("{line}\n")).collect()
+        self.lines()
+            .iter()
+            .map(|line| format!("{line}\n"))
+            .collect()
     }
 
     /// Everything up to the end of a process that has ended; what is there if nobody reads.

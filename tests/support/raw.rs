@@ -137,10 +137,7 @@ impl Raw {
                 Ok(0) => return false,
                 Ok(count) => self.unread.extend(buffer.iter().take(count)),
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => (),
-                Err(error) => panic!(
-                    "{error}, after {:?}",
-                    String::from_utf8_lossy(&self.unread)
-                ),
+                Err(error) => panic!("{error}, after {:?}", String::from_utf8_lossy(&self.unread)),
             }
         }
         true
