@@ -1,11 +1,95 @@
-//! roshambo: rock-paper-scissors over a long-lived WebSocket.
+//! roshambo: rock-paper-scissors over a long-lived WebSocket, for mini programs and browsers.
+//!
+//! One thread, one `mio::Poll`, one timing wheel, one slab of connections, one game. A message's
+//! whole way:
+//!
+//! ```text
+//! kernel ─recv─▶ the loop's read buffer ─▶ Conn: request head | WebSocket frames      net/
+//!                                            │ one complete text message
+//!                                            ▼
+//!                        Hub::handle(now, Input::Text { conn, text }) ─┐              hub.rs
+//!                          Session: heartbeat, opening, rate limit     │          session.rs
+//!                          text → Request                              ▼               wire/
+//!                                         World::handle(now, player, request)         world/
+//!                          Event → text  ◀── effects: events, timers
+//!                                            │
+//!                                            ▼ outputs: Send, Ping, Close, Arm
+//! kernel ◀─one send per connection and turn── Conn's write queue                       net/
+//! ```
+//!
+//! No step goes back: the world never sees text or a connection's bytes, `net` never sees a room.
+//!
+//! # The map
+//!
+//! | place | what lives here | what is absent |
+//! |---|---|---|
+//! | `main.rs`, `logging.rs` | process start and end, the log that never blocks | logic |
+//! | [`config`] | every limit and duration: flag, variable, default, range, reason | reads through globals |
+//! | [`time`] | milliseconds since start | a clock |
+//! | [`slots`] | handles that go stale: index and generation | players, rooms |
+//! | [`wheel`] | a hierarchical timing wheel | players, sockets, a clock |
+//! | [`model`] | the words that wire and world share, parsed once, valid ever after | behaviour |
+//! | [`wire`] | text ⇄ typed: Engine.IO 3 and 4, Socket.IO, events, the state file | rules, time, sockets |
+//! | [`world`] | the game: lobby, rooms, rounds, robots, sessions | text, IO, the clock |
+//! | [`session`] | what one connection's protocol remembers | rooms, sockets |
+//! | [`hub`] | the one sans-IO entry: sessions, world, seed | mio, tungstenite, log, clock |
+//! | [`metrics`] | counters and their text | names |
+//! | [`net`] | poll, slab, wheel, signals, drain, HTTP heads, frames; the only clock | JSON, rules, wire text |
+//!
+//! # Who may import whom
+//!
+//! ```text
+//! main ───► config, net, logging
+//! net ────► hub, wheel, config, time, model, slots
+//! hub ────► session, wire, world, metrics, config, time, model
+//! session ► wire, time, model
+//! world ──► time, model, slots
+//! wire ───► model
+//! model ──► slots
+//! wheel ──► time
+//! ```
+//!
+//! Arrows never point up, and never sideways between `session` and `world`.
+//! `tests/architecture.rs` reads the sources and enforces this.
+//!
+//! # Invariants
+//!
+//! - The core is a value: a [`hub::Hub`] changes only through `handle(now, …)`. It has no clock, no
+//!   socket, no logger, no thread and no global generator, so the same seed and the same inputs
+//!   give the same bytes.
+//! - One input, then drain: outputs are carried out before the next input is told.
+//! - A peer's bytes never panic, block, or grow anything without a bound.
+//! - A handle is index and generation; a stale one finds nothing.
+//! - Nothing per message grows with the number of connections. Deadlines are lazy: traffic stores
+//!   when it came, the one timer of a session, room or player looks at that when it fires.
+//! - The world's and the hub's own invariants are swept after every input in debug builds.
+//!
+//! # A part alone
+//!
+//! Every module's tests run alone (`cargo test --lib wire::`); a whole game without a socket is
+//! `cargo test --test scenarios`; a seed of the simulation is `SIM_SEED=7 cargo test --test
+//! simulation`.
+
+// In reading order; the blank lines keep the formatter from sorting them.
 
 pub mod config;
-pub mod hub;
-pub mod metrics;
-pub mod model;
-pub mod session;
-pub mod slots;
+
 pub mod time;
+
+pub mod slots;
+
+pub mod model;
+
 pub mod wire;
+
 pub mod world;
+
+pub mod session;
+
+pub mod metrics;
+
+pub mod hub;
+
+pub mod wheel;
+
+pub mod net;

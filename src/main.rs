@@ -1,1 +1,104 @@
-fn main() {}
+//! Process start and end: arguments, logger, descriptor limit, exit code. No logic.
+
+mod logging;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use roshambo::config::{Command, Config};
+use roshambo::net::server::{RESERVE, Server};
+
+/// Descriptors that are no connection: the poll, the listener, pipes, the state file, standard ones.
+const OTHER_DESCRIPTORS: usize = 32;
+
+fn main() -> ExitCode {
+    let args = std::env::args_os().skip(1);
+    let config = match Config::load(args, |name| std::env::var_os(name)) {
+        Ok(Command::Run(config)) => config,
+        Ok(Command::Help(text) | Command::Version(text)) => return print(&text),
+        Ok(Command::Check(config)) => return print(&config.describe()),
+        Err(error) => {
+            complain(&format!("{error}\ntry roshambo --help"));
+            return ExitCode::from(2);
+        }
+    };
+    logging::install(config.log_level);
+    let code = match run(*config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            complain(&message);
+            ExitCode::from(1)
+        }
+    };
+    match logging::dropped() {
+        0 => (),
+        count => log::warn!("{count} log lines were dropped"),
+    }
+    code
+}
+
+/// Prints what was asked for; a reader that went away early, as `head` does, is no fault.
+fn print(text: &str) -> ExitCode {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
+/// Says why there is no server, whatever the log level; nothing can be done about a closed pipe.
+fn complain(message: &str) {
+    let _ = writeln!(std::io::stderr(), "roshambo: {message}");
+}
+
+fn run(mut config: Config) -> Result<(), String> {
+    raise_descriptor_limit(&mut config);
+    let seed = match config.seed {
+        Some(seed) => seed,
+        None => {
+            let mut bytes = [0; 8];
+            getrandom::fill(&mut bytes)
+                .map_err(|error| format!("the system gives no random bytes: {error}"))?;
+            u64::from_ne_bytes(bytes)
+        }
+    };
+    let mut server =
+        Server::bind(config, seed, Box::new(entropy)).map_err(|error| error.to_string())?;
+    server
+        .watch_signals()
+        .map_err(|error| format!("cannot watch for signals: {error}"))?;
+    log::info!("{}", server.listener());
+    server
+        .run()
+        .map_err(|error| format!("cannot poll: {error}"))
+}
+
+/// Every connection is a descriptor: asks for enough, and serves fewer if the system refuses.
+fn raise_descriptor_limit(config: &mut Config) {
+    let others = RESERVE + OTHER_DESCRIPTORS;
+    let wanted = config.max_connections.saturating_add(others) as u64;
+    let granted = match rlimit::increase_nofile_limit(wanted) {
+        Ok(granted) => granted,
+        Err(error) => {
+            log::warn!("cannot raise the limit of open files: {error}");
+            match rlimit::getrlimit(rlimit::Resource::NOFILE) {
+                Ok((soft, _)) => soft,
+                Err(_) => return,
+            }
+        }
+    };
+    if granted < wanted {
+        let possible = usize::try_from(granted).unwrap_or(usize::MAX);
+        config.max_connections = possible.saturating_sub(others).max(1);
+        log::warn!(
+            "only {granted} files may be open (ulimit -n, LimitNOFILE=): \
+             serving at most {} connections",
+            config.max_connections
+        );
+    }
+}
+
+/// Bytes that nobody can guess. A token that somebody can guess is worse than no server.
+fn entropy(bytes: &mut [u8]) {
+    if let Err(error) = getrandom::fill(bytes) {
+        log::error!("the system gives no random bytes: {error}");
+        std::process::abort();
+    }
+}

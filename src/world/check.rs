@@ -2,7 +2,7 @@
 //!
 //! Run by the hub after every input in debug builds; a test that breaks one names it here.
 
-use super::room::{Phase, Room, Who};
+use super::room::{NEVER, Phase, Room, Who};
 use super::{Link, World};
 use crate::model::{Generation, PlayerId};
 use crate::time::Millis;
@@ -27,7 +27,7 @@ impl World {
             let deadline = self.room_deadline(room);
             let armed = room.armed.is_some_and(|armed| armed <= deadline);
             assert!(
-                armed || deadline == Millis(u64::MAX),
+                armed || deadline == NEVER,
                 "a room's timer is armed too late"
             );
         }
@@ -84,9 +84,8 @@ impl World {
                 offline += usize::from(v2);
                 let listed = self.offline.contains(&(expires_at, id));
                 assert_eq!(listed, v2, "an offline v2 player is not in the list");
-                let plays = player.room.is_some_and(|room| self.plays(id, room));
                 assert!(
-                    v2 || plays,
+                    v2 || self.is_playing(id),
                     "an old player outlived its connection and its round"
                 );
                 assert!(
@@ -175,8 +174,12 @@ impl World {
             let in_time = now.since(state.since) <= longest || self.draining || due_now;
             assert!(in_time, "a lobby wait is too long");
             for &other in waiting.iter().skip(index + 1).take(PAIRS_MAX) {
-                let both = self.draining || !self.may_pair(now, one, other);
-                assert!(both, "two players who may be paired both wait");
+                let (_, theirs) = self.waiting_of(other).expect("who stands in line waits");
+                let may_meet = self.may_meet(now, (one, state), (other, theirs));
+                assert!(
+                    self.draining || due_now || !may_meet,
+                    "two who may meet both wait"
+                );
             }
         }
     }

@@ -30,7 +30,7 @@ impl World {
         {
             return Outcome::Done;
         }
-        if room_id.is_some_and(|room| self.plays(id, room)) {
+        if self.is_playing(id) {
             let code = ProblemCode::AlreadyPlaying;
             return if v2 {
                 Outcome::Refused(code)
@@ -234,32 +234,33 @@ impl World {
             apart,
             parked: None,
         };
+        if let Some(other) = self.find_opponent(now, id, &waiting) {
+            return self.pair(now, other, id, since);
+        }
         let room_id = self.insert_room(None, Phase::Waiting(waiting));
         self.sit(id, room_id);
-        if self.find_opponent(now, id).is_none() {
-            self.tell_room(room_id);
-        }
-        self.meet(now, id);
-        self.arm_room(room_id);
+        self.tell_room(room_id);
+        self.stand_in_line(now, id, room_id, since);
     }
 
-    /// Pairs a waiting player if anybody fits, else lets it stand in line or play a robot.
+    /// Pairs a player that waits already and came back, or lets it stand in line again.
     pub(super) fn meet(&mut self, now: Millis, id: PlayerId) {
-        if let Some(other) = self.find_opponent(now, id)
-            && !self.draining
-        {
-            return self.pair(now, id, other);
-        }
-        let Some((_, waiting)) = self.waiting_of(id) else {
+        let Some((room_id, waiting)) = self.waiting_of(id) else {
             return;
         };
         let since = waiting.since;
+        match self.find_opponent(now, id, waiting) {
+            Some(other) if !self.draining => self.pair(now, other, id, since),
+            _ => self.stand_in_line(now, id, room_id, since),
+        }
+    }
+
+    fn stand_in_line(&mut self, now: Millis, id: PlayerId, room_id: RoomId, since: Millis) {
         if let Some(player) = self.players.get(id) {
             self.lobby.insert(since, id, &player.profile.uid);
         }
-        if let Some(room_id) = self.players.get(id).and_then(|player| player.room) {
-            self.run_room(now, room_id);
-        }
+        self.run_room(now, room_id);
+        self.arm_room(room_id);
     }
 
     /// The robot's time has come for a waiting player: rather any human, else perhaps one that is
@@ -276,9 +277,12 @@ impl World {
             return;
         };
         let cap = waiting.since + cap_ms;
+        let since = waiting.since;
         waiting.apart = None;
-        if let Some(other) = self.find_opponent(now, id) {
-            return self.pair(now, id, other);
+        if let Some((_, waiting)) = self.waiting_of(id)
+            && let Some(other) = self.find_opponent(now, id, waiting)
+        {
+            return self.pair(now, other, id, since);
         }
         if 0 < self.robot_rounds_running && now < cap {
             if let Some(Room {
@@ -294,43 +298,52 @@ impl World {
         self.start_round(now, room_id);
     }
 
-    /// The longest waiting player that may be paired with this waiting one.
-    fn find_opponent(&self, now: Millis, id: PlayerId) -> Option<PlayerId> {
+    /// The longest waiting player that may be paired with this one.
+    fn find_opponent(&self, now: Millis, id: PlayerId, waiting: &Waiting) -> Option<PlayerId> {
         let uid = &self.players.get(id)?.profile.uid;
-        self.lobby.find(uid, |other| self.may_pair(now, id, other))
+        self.lobby.find(uid, |other| {
+            self.waiting_of(other)
+                .is_some_and(|(_, theirs)| self.may_meet(now, (id, waiting), (other, theirs)))
+        })
     }
 
     /// Whether two waiting players may meet now.
-    pub(super) fn may_pair(&self, now: Millis, one: PlayerId, other: PlayerId) -> bool {
-        let kept_apart = |id, from| {
-            self.waiting_of(id).is_none_or(|(_, waiting)| {
-                waiting.apart == Some(from) && now < waiting.since + self.rules.robot_after_ms
-            })
+    pub(super) fn may_meet(
+        &self,
+        now: Millis,
+        (one, one_waiting): (PlayerId, &Waiting),
+        (other, other_waiting): (PlayerId, &Waiting),
+    ) -> bool {
+        let kept_apart = |waiting: &Waiting, from| {
+            waiting.apart == Some(from) && now < waiting.since + self.rules.robot_after_ms
         };
         let uid = |id| self.players.get(id).map(|player| &player.profile.uid);
-        one != other && uid(one) != uid(other) && !kept_apart(one, other) && !kept_apart(other, one)
+        one != other
+            && uid(one) != uid(other)
+            && !kept_apart(one_waiting, other)
+            && !kept_apart(other_waiting, one)
     }
 
-    /// Seats two waiting players in the room of the one who waits longer, and lets them play.
-    fn pair(&mut self, now: Millis, one: PlayerId, other: PlayerId) {
-        let since = |id| self.waiting_of(id).map(|(_, waiting)| waiting.since);
-        // Of two equally long waits the one that stood in line already is the longer one.
-        let (host, guest) = if since(one) < since(other) {
-            (one, other)
-        } else {
-            (other, one)
-        };
-        self.leave_queue(one);
-        self.leave_queue(other);
-        let Some(room_id) = self.players.get(host).and_then(|player| player.room) else {
+    /// Seats a player beside one that stands in line, and lets them play. Who waited longer sits
+    /// first.
+    fn pair(&mut self, now: Millis, host: PlayerId, guest: PlayerId, guest_since: Millis) {
+        let Some((room_id, waiting)) = self.waiting_of(host) else {
             return;
         };
-        if let Some(player) = self.players.get_mut(guest)
-            && let Some(own_room) = player.room.take()
-        {
+        let guest_first = guest_since < waiting.since;
+        self.leave_queue(host);
+        self.leave_queue(guest);
+        let own_room = self
+            .players
+            .get_mut(guest)
+            .and_then(|player| player.room.take());
+        if let Some(own_room) = own_room {
             self.remove_room(own_room);
         }
         self.sit(guest, room_id);
+        if guest_first && let Some(room) = self.rooms.get_mut(room_id) {
+            room.seats.swap(0, 1);
+        }
         self.start_round(now, room_id);
     }
 

@@ -18,8 +18,8 @@ use std::rc::Rc;
 use fastrand::Rng;
 
 use crate::model::{
-    Avatar, ConnId, Entropy, Event, Generation, HiSession, Movement, Name, PlayerId, ProblemCode,
-    Profile, Request, ResultRow, RoomCode, SessionRecord, Token, Uid,
+    Avatar, ConnId, Entropy, Event, Generation, HiSession, Join, Movement, Name, PlayerId,
+    ProblemCode, Profile, Request, ResultRow, RoomCode, SessionRecord, Token, Uid,
 };
 use crate::slots::{Handle, Slots};
 use crate::time::Millis;
@@ -290,7 +290,7 @@ impl World {
         self.greet(id, true);
         self.touch(now, id);
         let room = self.players.get(id)?.room;
-        let plays = room.is_some_and(|room| self.plays(id, room));
+        let plays = self.is_playing(id);
         match room {
             // The others learn that it is back; what the return causes comes after its `room`.
             Some(_) if !before.is_online() => self.came_back(now, id),
@@ -349,12 +349,15 @@ impl World {
         if !v2 && matches!(request, Request::Away | Request::Ping) {
             return Outcome::Refused(ProblemCode::UnknownEvent);
         }
+        let played = self.is_playing(id);
         if !matches!(request, Request::Away) {
             self.back_from_away(now, id);
         }
         self.settle(now, id);
         self.touch(now, id);
         match request {
+            // Its mere return from the background brought the round it asks for.
+            Request::Join(Join::Any | Join::New) if !played && self.is_playing(id) => Outcome::Done,
             Request::Join(join) => self.join(now, id, *join, entropy),
             Request::Choice(choice) => self.choose(now, id, *choice, relay),
             Request::Face(face) => self.show_face(now, id, *face),
@@ -379,8 +382,7 @@ impl World {
         };
         player.frozen_until = None;
         player.held = [None, None];
-        let (v2, room) = (player.is_v2(), player.room);
-        if v2 || room.is_some_and(|room| self.plays(id, room)) {
+        if player.is_v2() || self.is_playing(id) {
             // A seat stays to the deadline, and so does an old client's player on it.
             let expires_at = now + self.rules.session_ttl_ms;
             self.set_link(
@@ -612,9 +614,12 @@ impl World {
         }
     }
 
-    /// Whether a player is one of the two sides of its room's running round.
-    fn plays(&self, id: PlayerId, room: RoomId) -> bool {
-        let round = self.rooms.get(room).and_then(Room::round);
+    /// Whether a player is one of the two sides of a running round.
+    fn is_playing(&self, id: PlayerId) -> bool {
+        let room = self.players.get(id).and_then(|player| player.room);
+        let round = room
+            .and_then(|room| self.rooms.get(room))
+            .and_then(Room::round);
         round.is_some_and(|round| round.side_of(id).is_some())
     }
 

@@ -14,6 +14,9 @@ pub(super) const PRIVATE_IDLE_MS: u64 = 10 * 60_000;
 /// yields to a newcomer after it.
 pub(super) const ABSENCE_MS: u64 = 60_000;
 
+/// A deadline that does not come: a draining server begins nothing any more.
+pub(super) const NEVER: Millis = Millis(u64::MAX);
+
 /// A place for two.
 #[derive(Debug)]
 pub(super) struct Room {

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::robot::Robot;
 use super::room::{
-    ABSENCE_MS, Between, Contender, PRIVATE_IDLE_MS, Phase, Room, Round, STAY_MS, Who,
+    ABSENCE_MS, Between, Contender, NEVER, PRIVATE_IDLE_MS, Phase, Room, Round, STAY_MS, Who,
 };
 use super::rules::{self, Outcome as Judgement, Score};
 use super::{Effect, FROZEN_MS, Outcome, Player, RoomId, World};
@@ -337,14 +337,14 @@ impl World {
         match &room.phase {
             Phase::Waiting(waiting) => match waiting.parked {
                 Some(since) => since + ABSENCE_MS,
-                None if self.draining => Millis(u64::MAX),
+                None if self.draining => NEVER,
                 None => waiting.robot_at,
             },
             Phase::Playing(round) => match round.robot() {
                 Some(robot) => robot.moves_at.min(round.ends_at),
                 None => round.ends_at,
             },
-            Phase::Between(_) if self.draining => Millis(u64::MAX),
+            Phase::Between(_) if self.draining => NEVER,
             Phase::Between(between) => {
                 let wanted = self.is_wanted(room, between).then_some(between.not_before);
                 let end = match &room.private {

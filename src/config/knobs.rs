@@ -1,0 +1,336 @@
+//! The table of knobs: every limit and duration of the server, each once.
+//!
+//! No value is parsed here and none is kept; a row says where its value lives in [`Config`].
+
+use super::Config;
+use super::parse;
+
+/// One setting: everything there is to know about it.
+pub(super) struct Knob {
+    /// As it is typed, with both dashes.
+    pub(super) flag: &'static str,
+    /// Under which heading `--help` shows it.
+    pub(super) section: Section,
+    /// What it takes, and where that is kept.
+    pub(super) kind: Kind,
+    /// In the syntax of the flag; empty means not set.
+    pub(super) default: &'static str,
+    /// What it does and why it is as it is; at most three lines of 80 columns.
+    pub(super) help: &'static str,
+}
+
+impl Knob {
+    /// `ROSHAMBO_` and the flag in capitals.
+    pub(super) fn env(&self) -> String {
+        let name = self.flag.trim_start_matches('-').replace('-', "_");
+        format!("ROSHAMBO_{}", name.to_ascii_uppercase())
+    }
+}
+
+/// The headings of `--help`, in its order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Section {
+    Listening,
+    Game,
+    Limits,
+    Timeouts,
+    Sessions,
+    Stopping,
+    Development,
+}
+
+impl Section {
+    pub(super) const ALL: [Self; 7] = [
+        Self::Listening,
+        Self::Game,
+        Self::Limits,
+        Self::Timeouts,
+        Self::Sessions,
+        Self::Stopping,
+        Self::Development,
+    ];
+
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::Listening => "Where to listen",
+            Self::Game => "The game",
+            Self::Limits => "Limits",
+            Self::Timeouts => "Time-outs",
+            Self::Sessions => "Sessions",
+            Self::Stopping => "Stopping",
+            Self::Development => "Logging and development",
+        }
+    }
+}
+
+/// What a knob takes.
+pub(super) enum Kind {
+    /// A number with a unit, from `min` to `max`, both included.
+    Number {
+        unit: Unit,
+        min: u64,
+        max: u64,
+        get: fn(&Config) -> u64,
+        set: fn(&mut Config, u64),
+    },
+    /// Anything else; `set` says what is wrong with a text, `get` is `None` for "not set".
+    Text {
+        metavar: &'static str,
+        get: fn(&Config) -> Option<String>,
+        set: fn(&mut Config, &str) -> Result<(), String>,
+    },
+}
+
+/// What a number counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unit {
+    /// A duration, kept in milliseconds.
+    Milliseconds,
+    /// A duration in whole seconds, kept in milliseconds.
+    WholeSeconds,
+    /// A size.
+    Bytes,
+    /// Things, named in the plural.
+    Count(&'static str),
+}
+
+/// A [`Kind::Number`] that lives in the named field.
+macro_rules! number {
+    ($field:ident, $unit:expr, $min:expr, $max:expr) => {
+        Kind::Number {
+            unit: $unit,
+            min: $min,
+            max: $max,
+            get: |config| config.$field as u64,
+            // The range was checked, and every range fits its field.
+            set: |config, value| config.$field = value as _,
+        }
+    };
+}
+
+const SECOND: u64 = 1_000;
+const MINUTE: u64 = 60 * SECOND;
+const HOUR: u64 = 60 * MINUTE;
+const KIB: u64 = 1_024;
+
+/// All knobs, in the order of `--help`.
+pub(super) const KNOBS: &[Knob] = &[
+    Knob {
+        flag: "--listen",
+        section: Section::Listening,
+        kind: Kind::Text {
+            metavar: "ADDR:PORT|unix:/PATH",
+            get: |config| Some(parse::show_listen(&config.listen)),
+            set: |config, text| parse::listen(text).map(|listen| config.listen = listen),
+        },
+        default: "127.0.0.1:9595",
+        help: "Only this machine by default: TLS and the outside belong to a proxy such as\n\
+               nginx. Port 0 takes a free one. If this is not given, PORT replaces the\n\
+               default's port.",
+    },
+    Knob {
+        flag: "--base-path",
+        section: Section::Listening,
+        kind: Kind::Text {
+            metavar: "PATH",
+            get: |config| Some(config.base_path.clone()),
+            set: |config, text| parse::base_path(text).map(|path| config.base_path = path),
+        },
+        default: "/applet/websocket",
+        help: "Where sockets are opened; the default is what the original mini program asks\n\
+               for.",
+    },
+    Knob {
+        flag: "--public-url",
+        section: Section::Listening,
+        kind: Kind::Text {
+            metavar: "URL",
+            get: |config| config.public_url.clone(),
+            set: |config, text| parse::public_url(text).map(|url| config.public_url = Some(url)),
+        },
+        default: "",
+        help: "Where players reach the web page, e.g. https://example.org/applet/websocket. Old\n\
+               mini programs load the built-in avatars from there; without it they see none.",
+    },
+    Knob {
+        flag: "--game-time",
+        section: Section::Game,
+        kind: number!(game_time_ms, Unit::WholeSeconds, SECOND, MINUTE),
+        default: "3s",
+        help: "Length of a round. Clients count it down in whole seconds.",
+    },
+    Knob {
+        flag: "--robot-after",
+        section: Section::Game,
+        kind: number!(robot_after_ms, Unit::Milliseconds, 0, MINUTE),
+        default: "1s",
+        help: "How long a lonely player waits for a human before a robot sits down; 0 is at\n\
+               once.",
+    },
+    Knob {
+        flag: "--rematch-wait",
+        section: Section::Game,
+        kind: number!(rematch_wait_ms, Unit::Milliseconds, 0, MINUTE),
+        default: "5s",
+        help: "How long a player who wants to go on waits for its partner before it gets\n\
+               another one. Rooms last 60s after a result, so there is nothing to wait for\n\
+               beyond that.",
+    },
+    Knob {
+        flag: "--relay-interval",
+        section: Section::Game,
+        kind: number!(relay_interval_ms, Unit::Milliseconds, 0, 10 * SECOND),
+        default: "100ms",
+        help: "An opponent's choices and faces are shown at most this often, so that nobody can\n\
+               flood the other's page; 0 is off.",
+    },
+    Knob {
+        flag: "--rate-limit",
+        section: Section::Limits,
+        kind: number!(rate_limit, Unit::Count("events per second"), 0, 1_000),
+        default: "10",
+        help: "Events per second and connection, with bursts of twice as many: more than\n\
+               fingers can do; 0 is off.",
+    },
+    Knob {
+        flag: "--max-connections",
+        section: Section::Limits,
+        kind: number!(max_connections, Unit::Count("connections"), 1, 1_000_000),
+        default: "10000",
+        help: "Above it new ones are answered 503. Each needs a file descriptor.",
+    },
+    Knob {
+        flag: "--max-message",
+        section: Section::Limits,
+        kind: number!(max_message, Unit::Bytes, KIB, 64 * KIB),
+        default: "4k",
+        help: "Longest message from a client; the longest greeting needs not quite 1k.",
+    },
+    Knob {
+        flag: "--max-queue",
+        section: Section::Limits,
+        kind: number!(max_queue, Unit::Bytes, 2 * KIB, 16 * KIB * KIB),
+        default: "16k",
+        help: "What may wait for a client that does not read; beyond it the connection is\n\
+               closed.",
+    },
+    Knob {
+        flag: "--head-timeout",
+        section: Section::Timeouts,
+        kind: number!(head_timeout_ms, Unit::Milliseconds, 100, 5 * MINUTE),
+        default: "10s",
+        help: "For a complete HTTP request, so that silent connections do not pile up.",
+    },
+    Knob {
+        flag: "--hello-timeout",
+        section: Section::Timeouts,
+        kind: number!(hello_timeout_ms, Unit::Milliseconds, 100, 10 * MINUTE),
+        default: "30s",
+        help: "For the first packet on a new socket, also on the slowest phone.",
+    },
+    Knob {
+        flag: "--ping-interval",
+        section: Section::Timeouts,
+        kind: number!(ping_interval_ms, Unit::Milliseconds, 100, 10 * MINUTE),
+        default: "25s",
+        help: "A ping after this much silence; under the 60s after which proxies hang up.",
+    },
+    Knob {
+        flag: "--ping-timeout",
+        section: Section::Timeouts,
+        kind: number!(ping_timeout_ms, Unit::Milliseconds, 100, HOUR),
+        default: "60s",
+        help: "Old clients: closed after the ping interval and this without a sign of life.\n\
+               Long, since the original mini program does not come back by itself.",
+    },
+    Knob {
+        flag: "--ping-timeout-eio4",
+        section: Section::Timeouts,
+        kind: number!(ping_timeout_eio4_ms, Unit::Milliseconds, 100, HOUR),
+        default: "20s",
+        help: "Socket.IO 3 and 4 clients: the same, counted from the server's ping. It is\n\
+               announced to them, and they hang up by it too.",
+    },
+    Knob {
+        flag: "--ping-timeout-v2",
+        section: Section::Timeouts,
+        kind: number!(ping_timeout_v2_ms, Unit::Milliseconds, 100, HOUR),
+        default: "10s",
+        help: "Clients with sessions: closed this long after an unanswered ping. Short, since\n\
+               they come back by themselves and lose nothing.",
+    },
+    Knob {
+        flag: "--linger",
+        section: Section::Timeouts,
+        kind: number!(linger_ms, Unit::Milliseconds, 100, 30 * SECOND),
+        default: "2s",
+        help: "How long a closing connection is still read, so that its peer gets the last\n\
+               answer.",
+    },
+    Knob {
+        flag: "--session-ttl",
+        section: Section::Sessions,
+        kind: number!(session_ttl_ms, Unit::Milliseconds, SECOND, 7 * 24 * HOUR),
+        default: "30m",
+        help: "How long a player who is cut off keeps name, score and streak; the default is\n\
+               about the life of a suspended mini program.",
+    },
+    Knob {
+        flag: "--max-sessions",
+        section: Section::Sessions,
+        kind: number!(max_sessions, Unit::Count("sessions"), 1, 10_000_000),
+        default: "100000",
+        help: "Above it the one that has been offline longest is forgotten.",
+    },
+    Knob {
+        flag: "--state",
+        section: Section::Sessions,
+        kind: Kind::Text {
+            metavar: "FILE",
+            get: |config| config.state.as_ref().map(|path| path.display().to_string()),
+            set: |config, text| parse::path(text).map(|path| config.state = Some(path)),
+        },
+        default: "",
+        help: "Sessions are written there when the server stops and read back at start; without\n\
+               it a restart forgets the scores.",
+    },
+    Knob {
+        flag: "--drain-timeout",
+        section: Section::Stopping,
+        kind: number!(drain_timeout_ms, Unit::Milliseconds, 100, 10 * MINUTE),
+        default: "10s",
+        help: "After SIGTERM or SIGINT running rounds end first, but the process is gone by\n\
+               then.",
+    },
+    Knob {
+        flag: "--drain-spread",
+        section: Section::Stopping,
+        kind: number!(drain_spread_ms, Unit::Milliseconds, 0, 10 * MINUTE),
+        default: "5s",
+        help: "Clients are told to come back spread over this time, not all in one moment.",
+    },
+    Knob {
+        flag: "--log-level",
+        section: Section::Development,
+        kind: Kind::Text {
+            metavar: "LEVEL",
+            get: |config| Some(config.log_level.as_str().to_ascii_lowercase()),
+            set: |config, text| parse::log_level(text).map(|level| config.log_level = level),
+        },
+        default: "info",
+        help: "off, error, warn, info, debug or trace; below debug there is no line per\n\
+               message.",
+    },
+    Knob {
+        flag: "--seed",
+        section: Section::Development,
+        kind: Kind::Text {
+            metavar: "NUMBER",
+            get: |config| config.seed.map(|seed| seed.to_string()),
+            set: |config, text| parse::seed(text).map(|seed| config.seed = Some(seed)),
+        },
+        default: "",
+        help: "Robots and spreads repeat themselves with the same seed. Secrets never depend on\n\
+               it.",
+    },
+];

@@ -1,0 +1,476 @@
+//! Every limit and duration, once: flag, environment variable, default, range, unit, reason.
+//!
+//! The table is in `knobs.rs`, the syntax of values in `parse.rs`; here the sources are laid over
+//! each other and the result is checked as a whole. Nothing here reads the environment or the
+//! command line by itself, opens a file or prints.
+
+mod help;
+mod knobs;
+mod parse;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fmt::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use self::help::{help, range, show, version};
+use self::knobs::{KNOBS, Kind, Knob, Unit};
+
+/// Where the server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// A TCP address; port 0 lets the system choose.
+    Tcp(SocketAddr),
+    /// A unix socket's path.
+    Unix(PathBuf),
+}
+
+/// The effective configuration: what was typed, or the default, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `--listen`
+    pub listen: Listen,
+    /// `--base-path`: starts with `/`, does not end with one.
+    pub base_path: String,
+    /// `--public-url`: where the web client's files are reached from outside; no slash at its end.
+    pub public_url: Option<String>,
+    /// `--game-time`: whole seconds, 1 to 60.
+    pub game_time_ms: u64,
+    /// `--robot-after`
+    pub robot_after_ms: u64,
+    /// `--rematch-wait`
+    pub rematch_wait_ms: u64,
+    /// `--relay-interval`: 0 is off.
+    pub relay_interval_ms: u64,
+    /// `--rate-limit`: events per second, 0 is off.
+    pub rate_limit: u32,
+    /// `--session-ttl`
+    pub session_ttl_ms: u64,
+    /// `--max-sessions`
+    pub max_sessions: usize,
+    /// `--state`
+    pub state: Option<PathBuf>,
+    /// `--max-connections`
+    pub max_connections: usize,
+    /// `--max-message`: bytes.
+    pub max_message: usize,
+    /// `--max-queue`: bytes.
+    pub max_queue: usize,
+    /// `--head-timeout`
+    pub head_timeout_ms: u64,
+    /// `--hello-timeout`
+    pub hello_timeout_ms: u64,
+    /// `--linger`
+    pub linger_ms: u64,
+    /// `--ping-interval`
+    pub ping_interval_ms: u64,
+    /// `--ping-timeout`: old clients; announced to Engine.IO 3 clients.
+    pub ping_timeout_ms: u64,
+    /// `--ping-timeout-eio4`: announced to Engine.IO 4 clients.
+    pub ping_timeout_eio4_ms: u64,
+    /// `--ping-timeout-v2`: after an unanswered ping.
+    pub ping_timeout_v2_ms: u64,
+    /// `--drain-timeout`
+    pub drain_timeout_ms: u64,
+    /// `--drain-spread`
+    pub drain_spread_ms: u64,
+    /// `--log-level`
+    pub log_level: log::LevelFilter,
+    /// `--seed`: of robots and spreads; never of secrets.
+    pub seed: Option<u64>,
+    /// Where the values came from, for [`Config::describe`]; flags that are not here have their
+    /// default.
+    pub origins: BTreeMap<&'static str, Origin>,
+}
+
+/// Who set a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The command line.
+    Flag,
+    /// The named environment variable.
+    Env(String),
+}
+
+/// What the command line asks for.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Serve.
+    Run(Box<Config>),
+    /// Print this text: `--help`.
+    Help(String),
+    /// Print this text: `--version`.
+    Version(String),
+    /// Print [`Config::describe`]: `--check`.
+    Check(Box<Config>),
+}
+
+/// Why there is no configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConfigError {
+    /// No knob has this name.
+    UnknownFlag {
+        /// As typed.
+        flag: String,
+        /// A knob with nearly this name.
+        nearest: Option<&'static str>,
+    },
+    /// Something that is no flag.
+    UnexpectedArgument(String),
+    /// A flag at the end of the line, or before another one.
+    MissingValue(String),
+    /// A value for a flag that takes none.
+    UnexpectedValue(String),
+    /// A value that does not fit its knob.
+    BadValue {
+        /// The flag or the environment variable, as it was used.
+        knob: String,
+        /// As typed.
+        value: String,
+        /// The rest of the sentence: what is wrong and what would be right.
+        reason: String,
+    },
+    /// Two values that do not fit each other: both knobs, their values and what to do.
+    Relation(String),
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Texts that somebody typed are quoted with their control characters escaped.
+        match self {
+            Self::UnknownFlag { flag, nearest } => {
+                write!(f, "there is no flag {}", flag.escape_debug())?;
+                match nearest {
+                    Some(nearest) => write!(f, "; did you mean {nearest}?"),
+                    None => Ok(()),
+                }
+            }
+            Self::UnexpectedArgument(text) => {
+                write!(
+                    f,
+                    "{text:?} is not a flag; all settings are flags, as --listen {text:?}"
+                )
+            }
+            Self::MissingValue(flag) => write!(f, "{flag} needs a value"),
+            Self::UnexpectedValue(flag) => write!(f, "{flag} takes no value"),
+            Self::BadValue {
+                knob,
+                value,
+                reason,
+            } => write!(f, "{knob} {value:?} {reason}"),
+            Self::Relation(text) => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Default for Config {
+    fn default() -> Self {
+        let mut config = Self::blank();
+        for knob in KNOBS.iter().filter(|knob| !knob.default.is_empty()) {
+            let set = config.set(knob, knob.default);
+            set.expect("a test reads every default");
+        }
+        config
+    }
+}
+
+impl Config {
+    /// Lays flags over `ROSHAMBO_*` over `PORT` over the defaults, and checks the result.
+    ///
+    /// `args` are the arguments without the program's name; an environment variable that is empty
+    /// counts as not set.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`], whose text is one line for the person who typed.
+    pub fn load(
+        args: impl Iterator<Item = OsString>,
+        env: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Command, ConfigError> {
+        let mut typed: BTreeMap<&str, OsString> = BTreeMap::new();
+        let mut check = false;
+        let mut parser = lexopt::Parser::from_args(args);
+        while let Some(argument) = parser.next().map_err(from_lexopt)? {
+            match argument {
+                lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => {
+                    return Ok(Command::Help(help()));
+                }
+                lexopt::Arg::Short('V') | lexopt::Arg::Long("version") => {
+                    return Ok(Command::Version(version()));
+                }
+                lexopt::Arg::Long("check") => check = true,
+                lexopt::Arg::Long(name) => {
+                    let knob = find_knob(&format!("--{name}"))?;
+                    // The last one counts, so that a script's flags can be overridden.
+                    typed.insert(knob.flag, value_of(knob, &mut parser)?);
+                }
+                lexopt::Arg::Short(letter) => {
+                    return Err(unknown_flag(format!("-{letter}")));
+                }
+                lexopt::Arg::Value(text) => {
+                    return Err(ConfigError::UnexpectedArgument(
+                        text.to_string_lossy().into(),
+                    ));
+                }
+            }
+        }
+        let env = |name: &str| env(name).filter(|value| !value.is_empty());
+        let mut config = Self::default();
+        for knob in KNOBS {
+            if let Some(value) = typed.get(knob.flag) {
+                config.apply(knob, knob.flag, value)?;
+                config.origins.insert(knob.flag, Origin::Flag);
+            } else if let Some(value) = env(&knob.env()) {
+                config.apply(knob, &knob.env(), &value)?;
+                config.origins.insert(knob.flag, Origin::Env(knob.env()));
+            } else if knob.flag == "--listen"
+                && let Some(value) = env("PORT")
+            {
+                config.apply_port(&value)?;
+                config.origins.insert(knob.flag, Origin::Env("PORT".into()));
+            }
+        }
+        config.check()?;
+        Ok(match check {
+            true => Command::Check(Box::new(config)),
+            false => Command::Run(Box::new(config)),
+        })
+    }
+
+    /// Checks what no single knob's range can: values against each other.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Relation`] for the first relation that does not hold.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let duration = parse::show_duration;
+        let at_least = |flag: &str, value: String, why: String, least: String| {
+            Err(ConfigError::Relation(format!(
+                "{flag} {value} is too little: {why}; give {flag} at least {least}"
+            )))
+        };
+        let drain_ms = self.game_time_ms + self.linger_ms;
+        if self.drain_timeout_ms < drain_ms {
+            let (game, linger) = (duration(self.game_time_ms), duration(self.linger_ms));
+            let why = format!(
+                "a running round (--game-time {game}) and its last answers (--linger {linger}) \
+                 have to end in that time"
+            );
+            let value = duration(self.drain_timeout_ms);
+            return at_least("--drain-timeout", value, why, duration(drain_ms));
+        }
+        // Old Engine.IO 3 clients ping by their own clock, once per interval: with less patience
+        // than one more interval a single lost ping would cut them off. The other two time-outs
+        // count from a ping of the server's, so they only have to outlast one answer.
+        if self.ping_timeout_ms < self.ping_interval_ms {
+            let interval = duration(self.ping_interval_ms);
+            let why = format!("one lost ping (--ping-interval {interval}) would end a connection");
+            let value = duration(self.ping_timeout_ms);
+            return at_least("--ping-timeout", value, why, interval);
+        }
+        if self.session_ttl_ms < self.game_time_ms {
+            let game = duration(self.game_time_ms);
+            let why = format!("a player could not come back to its round (--game-time {game})");
+            let value = duration(self.session_ttl_ms);
+            return at_least("--session-ttl", value, why, game);
+        }
+        if self.max_sessions < self.max_connections {
+            let connections = self.max_connections.to_string();
+            let why = format!(
+                "every connection may hold one (--max-connections {connections}), and players who \
+                 are here are not forgotten"
+            );
+            let value = self.max_sessions.to_string();
+            return at_least("--max-sessions", value, why, connections);
+        }
+        // The longest answers repeat something that the client sent, or show two players.
+        let queue = self.max_message + 1_024;
+        if self.max_queue < queue {
+            let message = parse::show_bytes(self.max_message as u64);
+            let why = format!(
+                "an answer may repeat a whole message (--max-message {message}) and add up to 1k"
+            );
+            let value = parse::show_bytes(self.max_queue as u64);
+            return at_least("--max-queue", value, why, parse::show_bytes(queue as u64));
+        }
+        Ok(())
+    }
+
+    /// The effective configuration, a line per knob: the flag as it could be typed, and who set it.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let mut text = String::new();
+        for knob in KNOBS {
+            let origin = match self.origins.get(knob.flag) {
+                None => "default".into(),
+                Some(Origin::Flag) => "flag".into(),
+                Some(Origin::Env(name)) => format!("environment, {name}"),
+            };
+            let line = match self.get(knob) {
+                Some(value) => format!("{} = {value}", knob.flag),
+                None => format!("{} is not set", knob.flag),
+            };
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{line:<44} # {origin}");
+        }
+        text
+    }
+
+    /// A configuration in which no value means anything yet.
+    fn blank() -> Self {
+        Self {
+            listen: Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 0))),
+            base_path: String::new(),
+            public_url: None,
+            game_time_ms: 0,
+            robot_after_ms: 0,
+            rematch_wait_ms: 0,
+            relay_interval_ms: 0,
+            rate_limit: 0,
+            session_ttl_ms: 0,
+            max_sessions: 0,
+            state: None,
+            max_connections: 0,
+            max_message: 0,
+            max_queue: 0,
+            head_timeout_ms: 0,
+            hello_timeout_ms: 0,
+            linger_ms: 0,
+            ping_interval_ms: 0,
+            ping_timeout_ms: 0,
+            ping_timeout_eio4_ms: 0,
+            ping_timeout_v2_ms: 0,
+            drain_timeout_ms: 0,
+            drain_spread_ms: 0,
+            log_level: log::LevelFilter::Off,
+            seed: None,
+            origins: BTreeMap::new(),
+        }
+    }
+
+    /// Sets a knob from what was typed as `name`, a flag or an environment variable.
+    fn apply(&mut self, knob: &Knob, name: &str, value: &OsStr) -> Result<(), ConfigError> {
+        let set = match value.to_str() {
+            Some(text) => self.set(knob, text),
+            None => Err("is not valid UTF-8".into()),
+        };
+        set.map_err(|reason| bad_value(name, value, reason))
+    }
+
+    /// Lays the port that a hosting platform gives over the default address.
+    fn apply_port(&mut self, value: &OsStr) -> Result<(), ConfigError> {
+        let port = value.to_str().and_then(|text| text.parse::<u16>().ok());
+        match (port, &mut self.listen) {
+            (Some(port), Listen::Tcp(address)) => address.set_port(port),
+            (Some(_), Listen::Unix(_)) => (),
+            (None, _) => {
+                let reason = "is not a port: a number from 0 to 65535".into();
+                return Err(bad_value("PORT", value, reason));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets a knob; the error is the rest of a sentence that begins with the knob and the value.
+    fn set(&mut self, knob: &Knob, text: &str) -> Result<(), String> {
+        match knob.kind {
+            Kind::Text { set, .. } => set(self, text),
+            Kind::Number {
+                unit,
+                min,
+                max,
+                set,
+                ..
+            } => {
+                let number = match unit {
+                    Unit::Milliseconds | Unit::WholeSeconds => parse::duration_ms(text)?,
+                    Unit::Bytes => parse::bytes(text)?,
+                    Unit::Count(_) => parse::count(text)?,
+                };
+                if number < min || max < number {
+                    return Err(format!("is out of range: {}", range(unit, min, max)));
+                }
+                if unit == Unit::WholeSeconds && number % 1_000 != 0 {
+                    let range = range(unit, min, max);
+                    return Err(format!("is not a number of whole seconds: {range}"));
+                }
+                set(self, number);
+                Ok(())
+            }
+        }
+    }
+
+    /// A knob's value as it could be typed; `None` when it is not set.
+    fn get(&self, knob: &Knob) -> Option<String> {
+        match knob.kind {
+            Kind::Text { get, .. } => get(self),
+            Kind::Number { unit, get, .. } => Some(show(unit, get(self))),
+        }
+    }
+}
+
+fn find_knob(flag: &str) -> Result<&'static Knob, ConfigError> {
+    let found = KNOBS.iter().find(|knob| knob.flag == flag);
+    found.ok_or_else(|| unknown_flag(flag.into()))
+}
+
+/// The value that follows a flag, unless that is a flag itself.
+fn value_of(knob: &Knob, parser: &mut lexopt::Parser) -> Result<OsString, ConfigError> {
+    let value = parser.value().map_err(from_lexopt)?;
+    match value.to_str() {
+        Some(text) if find_knob(text).is_ok() => Err(ConfigError::MissingValue(knob.flag.into())),
+        _ => Ok(value),
+    }
+}
+
+fn bad_value(name: &str, value: &OsStr, reason: String) -> ConfigError {
+    ConfigError::BadValue {
+        knob: name.into(),
+        value: value.to_string_lossy().into(),
+        reason,
+    }
+}
+
+fn unknown_flag(flag: String) -> ConfigError {
+    /// More than two slips of the finger is another word.
+    const SLIPS_MAX: usize = 2;
+
+    let known = KNOBS.iter().map(|knob| knob.flag);
+    let known = known.chain(["--help", "--version", "--check"]);
+    let nearest = known
+        .map(|candidate| (distance(&flag, candidate), candidate))
+        .min()
+        .filter(|(slips, _)| *slips <= SLIPS_MAX)
+        .map(|(_, candidate)| candidate);
+    ConfigError::UnknownFlag { flag, nearest }
+}
+
+fn from_lexopt(error: lexopt::Error) -> ConfigError {
+    match error {
+        lexopt::Error::MissingValue { option } => {
+            ConfigError::MissingValue(option.unwrap_or_default())
+        }
+        lexopt::Error::UnexpectedValue { option, .. } => ConfigError::UnexpectedValue(option),
+        other => ConfigError::UnexpectedArgument(other.to_string()),
+    }
+}
+
+/// How many characters have to be inserted, removed or replaced (Levenshtein).
+fn distance(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
+    for (i, a) in from.chars().enumerate() {
+        let mut diagonal = i;
+        row[0] = i + 1;
+        for (j, b) in to.chars().enumerate() {
+            let replaced = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}

@@ -1,0 +1,212 @@
+//! Values of knobs as text, in both directions.
+//!
+//! It knows neither flags nor ranges. A refusal is the end of a sentence that begins with the knob
+//! and the value, such as "needs a unit: 3s or 3ms".
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use super::Listen;
+
+/// A number of milliseconds from `3s`, `100ms`, `30m`, `1h` or `0`.
+pub(super) fn duration_ms(text: &str) -> Result<u64, String> {
+    let (digits, unit) = number_and_unit(text);
+    let factor = match unit {
+        _ if digits.is_empty() => None,
+        "ms" => Some(1),
+        "s" => Some(1_000),
+        "m" => Some(60_000),
+        "h" => Some(3_600_000),
+        "" if digits.bytes().all(|digit| digit == b'0') => Some(1),
+        "" => return Err(format!("needs a unit: {digits}s or {digits}ms")),
+        _ => None,
+    };
+    let Some(factor) = factor else {
+        return Err("is not a duration: whole numbers with a unit, as 100ms, 3s, 30m or 1h".into());
+    };
+    // Too many digits are merely out of range, whatever the range is.
+    let number: u64 = digits.parse().unwrap_or(u64::MAX);
+    Ok(number.saturating_mul(factor))
+}
+
+/// The shortest text that [`duration_ms`] reads as this number.
+pub(super) fn show_duration(ms: u64) -> String {
+    match ms {
+        0 => "0".into(),
+        _ if ms.is_multiple_of(3_600_000) => format!("{}h", ms / 3_600_000),
+        // A minute is better known as 60s.
+        _ if ms.is_multiple_of(60_000) && ms != 60_000 => format!("{}m", ms / 60_000),
+        _ if ms.is_multiple_of(1_000) => format!("{}s", ms / 1_000),
+        _ => format!("{ms}ms"),
+    }
+}
+
+/// A number of bytes from `4096`, `16k`, `16KiB`, `1M` or `1MiB`; a k is 1,024.
+pub(super) fn bytes(text: &str) -> Result<u64, String> {
+    let (digits, unit) = number_and_unit(text);
+    let factor = match unit {
+        _ if digits.is_empty() => None,
+        "" => Some(1),
+        "k" | "K" | "KiB" => Some(1 << 10),
+        "M" | "MiB" => Some(1 << 20),
+        _ => None,
+    };
+    let Some(factor) = factor else {
+        return Err("is not a size: a number of bytes, or as 16k (1,024 bytes each) or 1M".into());
+    };
+    let number: u64 = digits.parse().unwrap_or(u64::MAX);
+    Ok(number.saturating_mul(factor))
+}
+
+/// The shortest text that [`bytes`] reads as this number.
+pub(super) fn show_bytes(bytes: u64) -> String {
+    match bytes {
+        _ if bytes.is_multiple_of(1 << 20) && bytes != 0 => format!("{}M", bytes >> 20),
+        _ if bytes.is_multiple_of(1 << 10) && bytes != 0 => format!("{}k", bytes >> 10),
+        _ => bytes.to_string(),
+    }
+}
+
+/// A plain number.
+pub(super) fn count(text: &str) -> Result<u64, String> {
+    match number_and_unit(text) {
+        ("", _) => Err("is not a whole number".into()),
+        (digits, "") => Ok(digits.parse().unwrap_or(u64::MAX)),
+        (_, _) => Err("is not a whole number: only digits, as 10000".into()),
+    }
+}
+
+/// Leading digits, and what follows them.
+fn number_and_unit(text: &str) -> (&str, &str) {
+    let end = text
+        .find(|character: char| !character.is_ascii_digit())
+        .unwrap_or(text.len());
+    text.split_at(end)
+}
+
+/// `ADDRESS:PORT` or `unix:/PATH`.
+pub(super) fn listen(text: &str) -> Result<Listen, String> {
+    /// What the kernel takes (unix(7), `sun_path`), less the zero at its end.
+    const SOCKET_PATH_BYTES_MAX: usize = 107;
+
+    if let Some(path) = text.strip_prefix("unix:") {
+        return match Path::new(path) {
+            path if !path.is_absolute() => {
+                Err("needs an absolute path, as unix:/run/roshambo.sock".into())
+            }
+            _ if SOCKET_PATH_BYTES_MAX < path.len() => Err(format!(
+                "is too long: a socket's path has at most {SOCKET_PATH_BYTES_MAX} bytes"
+            )),
+            path => Ok(Listen::Unix(path.into())),
+        };
+    }
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Ok(Listen::Tcp(address));
+    }
+    let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
+    let host = host.trim_matches(['[', ']']);
+    Err(match port.parse::<u16>() {
+        // A host that is an address, but an IPv6 one without brackets.
+        _ if text.parse::<std::net::Ipv6Addr>().is_ok() => {
+            format!("needs a port and brackets: [{text}]:9595")
+        }
+        Ok(port) if host.is_empty() || host == "*" => format!(
+            "needs an address: 127.0.0.1:{port} for this machine only, 0.0.0.0:{port} for all"
+        ),
+        Ok(port) if host == "localhost" => {
+            format!("is a name; an address is needed: 127.0.0.1:{port}")
+        }
+        _ if text.parse::<std::net::Ipv4Addr>().is_ok() => format!("needs a port: {text}:9595"),
+        _ => "is neither ADDRESS:PORT (127.0.0.1:9595, [::1]:9595; ports 0 to 65535) \
+              nor unix:/PATH"
+            .into(),
+    })
+}
+
+/// The text that [`listen`] reads as this.
+pub(super) fn show_listen(listen: &Listen) -> String {
+    match listen {
+        Listen::Tcp(address) => address.to_string(),
+        Listen::Unix(path) => format!("unix:{}", path.display()),
+    }
+}
+
+/// A path of an address: made to begin with a slash and not to end with one.
+pub(super) fn base_path(text: &str) -> Result<String, String> {
+    /// Longer than anybody types, shorter than a request head by far.
+    const BYTES_MAX: usize = 200;
+
+    let inner = text.strip_prefix('/').unwrap_or(text);
+    let inner = inner.strip_suffix('/').unwrap_or(inner);
+    if inner.is_empty() {
+        return Err("is the web page's own place: sockets need a path below it, as /play".into());
+    }
+    if BYTES_MAX < inner.len() {
+        return Err(format!("is too long: at most {BYTES_MAX} bytes"));
+    }
+    if matches!(inner, "healthz" | "readyz") {
+        return Err("is taken: the server's health is asked for there".into());
+    }
+    for segment in inner.split('/') {
+        if matches!(segment, "" | "." | "..") {
+            return Err("has an empty or dotted part, which browsers and proxies rewrite".into());
+        }
+        // The unreserved characters of RFC 3986, section 2.3: they mean the same to everybody.
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        if !segment.bytes().all(plain) {
+            return Err("may hold only letters, digits, - . _ ~ and slashes".into());
+        }
+    }
+    Ok(format!("/{inner}"))
+}
+
+/// An address that files are looked up under: without a slash at its end.
+pub(super) fn public_url(text: &str) -> Result<String, String> {
+    /// It is repeated in every avatar that is sent to an old client.
+    const BYTES_MAX: usize = 200;
+
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))
+        .ok_or("has to begin with https:// or http://")?;
+    if rest.is_empty() || rest.starts_with(['/', ':', '?', '#']) {
+        return Err("names no host, as https://example.org".into());
+    }
+    if BYTES_MAX < text.len() {
+        return Err(format!("is too long: at most {BYTES_MAX} bytes"));
+    }
+    if rest.contains(['?', '#']) {
+        return Err("may not have a query or a fragment: paths are appended to it".into());
+    }
+    if !rest
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && !b"\"'<>\\^`{|}".contains(&byte))
+    {
+        return Err("may hold only the characters of an address; write others as %XX".into());
+    }
+    Ok(text.trim_end_matches('/').into())
+}
+
+/// A file's path.
+pub(super) fn path(text: &str) -> Result<PathBuf, String> {
+    match text {
+        "" => Err("is empty: a file's path is needed".into()),
+        _ if text.ends_with('/') => Err("is a directory: a file's path is needed".into()),
+        _ => Ok(text.into()),
+    }
+}
+
+/// One of `log`'s levels, in any case.
+pub(super) fn log_level(text: &str) -> Result<log::LevelFilter, String> {
+    text.parse()
+        .map_err(|_| "is none of off, error, warn, info, debug, trace".into())
+}
+
+/// Any 64-bit number.
+pub(super) fn seed(text: &str) -> Result<u64, String> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse() {
+        Ok(seed) if plain => Ok(seed),
+        _ => Err(format!("is not a whole number from 0 to {}", u64::MAX)),
+    }
+}

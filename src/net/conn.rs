@@ -1,0 +1,235 @@
+//! One connection's phases, and the system calls on its socket.
+//!
+//! Head → Open → Lingering → Gone, or straight from Head to Lingering with a plain answer.
+//! Absent: other connections, timers, the hub, the log.
+
+use std::io;
+
+use super::frames::Fragments;
+use super::listen::{Peer, Socket};
+use super::queue::{Pool, Queue};
+use crate::hub::Dialect;
+use crate::time::Millis;
+use crate::wheel::TimerKey;
+
+/// How much one turn takes from one connection.
+///
+/// It also bounds what a connection that floods us can leave over for later turns. Honest clients
+/// send a few hundred bytes at a time.
+pub(crate) const RECV_BYTES: usize = 16 * 1024;
+
+/// How much a lingering connection may still send before it is closed anyway.
+const DISCARD_BYTES_MAX: usize = 64 * 1024;
+
+/// Where a connection is in its life.
+#[derive(Debug)]
+pub(crate) enum Phase {
+    /// Its request head is being collected.
+    Head {
+        /// `--head-timeout`.
+        timer: TimerKey,
+    },
+    /// It speaks WebSocket; the hub knows it.
+    Open {
+        /// What its address asked for.
+        dialect: Dialect,
+        /// Its number in the log.
+        number: u64,
+        /// Its unfinished message.
+        fragments: Fragments,
+    },
+    /// The last bytes for it are queued, and its own count no more.
+    Lingering {
+        /// What is sent after the queue: the body of a plain answer.
+        body: &'static [u8],
+        /// Everything is sent and writing is shut down.
+        shut: bool,
+        /// How many bytes were thrown away since.
+        discarded: usize,
+        /// Ends the wait for the kernel to take it all, then `--linger`.
+        timer: TimerKey,
+    },
+    /// It is to be removed at the end of the turn.
+    Gone,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Conn {
+    /// Tells it from others that had its index.
+    pub(crate) generation: u32,
+    /// Its socket.
+    pub(crate) socket: Socket,
+    /// The other end.
+    pub(crate) peer: Peer,
+    /// When it was accepted, and when it was upgraded since.
+    pub(crate) since: Millis,
+    /// It came after the server was asked to stop.
+    pub(crate) newcomer: bool,
+    /// Where it is in its life.
+    pub(crate) phase: Phase,
+    /// What the kernel has not taken yet.
+    pub(crate) queue: Queue,
+    /// What it sent that is not understood yet: a part of a head or frame, or a backlog.
+    pub(crate) rest: Vec<u8>,
+    /// `rest` holds a whole frame that this turn had no time for.
+    pub(crate) backlog: bool,
+    /// The kernel may hold more from it.
+    pub(crate) readable: bool,
+    /// It has shut its side down: after its last bytes there is an end to be read.
+    pub(crate) hung_up: bool,
+    /// It stands on the list of those to be read.
+    pub(crate) listed: bool,
+    /// It stands on the list of those to be written to.
+    pub(crate) dirty: bool,
+    /// It is registered for writable events.
+    pub(crate) waits_to_write: bool,
+}
+
+/// What a call to receive brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// So many bytes stand in the buffer.
+    Bytes(usize),
+    /// The other end is gone.
+    End,
+}
+
+/// What a call to send achieved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// Nothing is left.
+    All,
+    /// The kernel takes no more for now.
+    Some,
+    /// The other end is gone.
+    Failed,
+}
+
+impl Conn {
+    /// A connection that was just accepted.
+    pub(crate) fn new(
+        generation: u32,
+        socket: Socket,
+        peer: Peer,
+        since: Millis,
+        timer: TimerKey,
+    ) -> Self {
+        Self {
+            generation,
+            socket,
+            peer,
+            since,
+            newcomer: false,
+            phase: Phase::Head { timer },
+            queue: Queue::default(),
+            rest: Vec::new(),
+            backlog: false,
+            readable: false,
+            hung_up: false,
+            listed: false,
+            dirty: false,
+            waits_to_write: false,
+        }
+    }
+
+    /// Whether a later turn has to read it without waiting for an event.
+    pub(crate) fn has_more(&self) -> bool {
+        match self.phase {
+            Phase::Head { .. } | Phase::Open { .. } => self.backlog || self.readable,
+            Phase::Lingering { shut, .. } => shut && self.readable,
+            Phase::Gone => false,
+        }
+    }
+
+    /// Puts its input into the buffer: what was left over, then what one call receives.
+    ///
+    /// `buffer` has room for what is ever left over and [`RECV_BYTES`] more.
+    pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> Received {
+        let rest = std::mem::take(&mut self.rest);
+        let Some((front, back)) = buffer.split_at_mut_checked(rest.len()) else {
+            return Received::End;
+        };
+        front.copy_from_slice(&rest);
+        if self.backlog {
+            self.backlog = false;
+            return Received::Bytes(rest.len());
+        }
+        let asked = back.len().min(RECV_BYTES);
+        let room = back.get_mut(..asked).unwrap_or_default();
+        match self.recv(room) {
+            Ok(0) => Received::End,
+            Ok(count) => Received::Bytes(rest.len() + count),
+            Err(error) if is_passing(&error) => Received::Bytes(rest.len()),
+            Err(_) => Received::End,
+        }
+    }
+
+    /// Throws away what it still sends; whether to wait for more.
+    pub(crate) fn discard(&mut self, buffer: &mut [u8]) -> bool {
+        let received = self.recv(buffer.get_mut(..RECV_BYTES).unwrap_or_default());
+        let Phase::Lingering { discarded, .. } = &mut self.phase else {
+            return false;
+        };
+        match received {
+            Ok(0) => false,
+            Ok(count) => {
+                *discarded += count;
+                *discarded < DISCARD_BYTES_MAX
+            }
+            Err(error) => is_passing(&error),
+        }
+    }
+
+    /// One call; it remembers whether the kernel may hold more.
+    ///
+    /// Fewer bytes than asked for mean that there are no more: the next ones come with an event
+    /// (epoll(7), question 9). An end that was announced already comes with none.
+    fn recv(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let result = self.socket.recv(room);
+        self.readable = match &result {
+            Ok(count) => *count == room.len() || self.hung_up,
+            Err(error) => error.kind() == io::ErrorKind::Interrupted,
+        };
+        result
+    }
+
+    /// Sends what waits, in one call.
+    pub(crate) fn send(&mut self, pool: &mut Pool) -> Sent {
+        let body = match &mut self.phase {
+            Phase::Lingering { body, .. } => body,
+            _ => &mut (&[] as &[u8]),
+        };
+        let queued = self.queue.len();
+        if queued == 0 && body.is_empty() {
+            return Sent::All;
+        }
+        let count = match self.socket.send(self.queue.unsent(), body) {
+            Ok(0) => return Sent::Failed,
+            Ok(count) => count,
+            Err(error) if is_passing(&error) => 0,
+            Err(_) => return Sent::Failed,
+        };
+        *body = body.get(count.saturating_sub(queued)..).unwrap_or_default();
+        let left = !body.is_empty();
+        self.queue.advance(count.min(queued), pool);
+        if left || !self.queue.is_empty() {
+            Sent::Some
+        } else {
+            Sent::All
+        }
+    }
+}
+
+/// Whether a later call may go better.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
+}
+
+const _: () = assert!(
+    size_of::<Conn>() <= 240,
+    "an idle connection is to cost little"
+);

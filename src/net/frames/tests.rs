@@ -1,0 +1,308 @@
+//! Frames as bytes: any cut of a stream gives the same messages, any fault its close code.
+
+use tungstenite::protocol::frame::{Frame, FrameHeader, coding::OpCode};
+
+use super::{Decoder, Fragments, Step, put_close, put_ping, put_text};
+
+const MESSAGE_BYTES_MAX: usize = 4096;
+const FIN: u8 = 0x80;
+
+/// A client's frame, masked.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    masked_frame(first, payload, [0x12, 0x34, 0x56, 0x78])
+}
+
+fn masked_frame(first: u8, payload: &[u8], mask: [u8; 4]) -> Vec<u8> {
+    let mut bytes = vec![first];
+    match payload.len() {
+        length @ 0..126 => bytes.push(0x80 | length as u8),
+        length @ 126..=0xffff => {
+            bytes.push(0x80 | 126);
+            bytes.extend((length as u16).to_be_bytes());
+        }
+        length => {
+            bytes.push(0x80 | 127);
+            bytes.extend((length as u64).to_be_bytes());
+        }
+    }
+    bytes.extend(mask);
+    bytes.extend(
+        payload
+            .iter()
+            .zip(mask.iter().cycle())
+            .map(|(byte, mask)| byte ^ mask),
+    );
+    bytes
+}
+
+fn text(text: &str) -> Step {
+    Step::Text(text.to_owned().into())
+}
+
+/// One connection as the loop treats it: what is not understood yet stands before what comes.
+#[derive(Default)]
+struct Stream {
+    rest: Vec<u8>,
+    fragments: Fragments,
+    steps: Vec<Step>,
+    replies: Vec<u8>,
+    over: bool,
+}
+
+impl Stream {
+    fn feed(&mut self, decoder: &mut Decoder, bytes: &[u8]) {
+        let mut input = std::mem::take(&mut self.rest);
+        input.extend(bytes);
+        let mut input = &input[..];
+        while !self.over {
+            let (complete, waiting) = (decoder.has_frame(input), input.len());
+            let step = decoder.next(&mut input, &mut self.fragments);
+            self.replies.extend(&decoder.replies);
+            self.over = matches!(step, Step::Close | Step::Violation(..));
+            assert_eq!(complete, step != Step::Starved);
+            if !complete {
+                assert_eq!(waiting, input.len());
+                assert!(waiting < decoder.frame_bytes_max());
+                self.rest = input.to_vec();
+                return;
+            }
+            self.steps.push(step);
+        }
+    }
+}
+
+#[track_caller]
+fn check(bytes: &[u8], want: &[Step]) {
+    let mut decoder = Decoder::new(MESSAGE_BYTES_MAX);
+    let mut stream = Stream::default();
+    stream.feed(&mut decoder, bytes);
+    assert_eq!(stream.steps, want);
+}
+
+/// All kinds of frames, and what they amount to.
+fn script() -> (Vec<u8>, Vec<Step>, Vec<u8>) {
+    let long = "é".repeat(MESSAGE_BYTES_MAX / 2);
+    let parts = [
+        (frame(FIN | 1, b"one"), text("one")),
+        (frame(FIN | 1, b""), text("")),
+        (frame(FIN | 9, b"ping"), Step::Control),
+        (frame(FIN | 10, b""), Step::Control),
+        (frame(1, b"\xe5\x90"), Step::Fragment),
+        (frame(FIN | 9, b""), Step::Control),
+        (frame(0, b""), Step::Fragment),
+        (frame(FIN, b"\x8d!"), text("名!")),
+        (frame(FIN | 1, long.as_bytes()), text(&long)),
+        (frame(FIN | 2, &[0; 200]), Step::Binary),
+        (frame(2, b"a"), Step::Fragment),
+        (frame(FIN, b"b"), Step::Binary),
+        (frame(FIN | 1, b"last"), text("last")),
+        (frame(FIN | 8, &[3, 232]), Step::Close),
+        (
+            b"what follows a close frame is not looked at".to_vec(),
+            Step::Starved,
+        ),
+    ];
+    let bytes = parts.iter().flat_map(|(bytes, _)| bytes.clone()).collect();
+    let mut steps: Vec<Step> = parts.into_iter().map(|(_, step)| step).collect();
+    steps.pop();
+    let replies = b"\x8a\x04ping\x8a\x00\x88\x02\x03\xe8".to_vec();
+    (bytes, steps, replies)
+}
+
+#[test]
+fn any_cut_of_a_stream_gives_the_same_messages() {
+    let (bytes, steps, replies) = script();
+    let mut decoder = Decoder::new(MESSAGE_BYTES_MAX);
+    let mut rng = fastrand::Rng::with_seed(11);
+    for round in 0..300 {
+        let mut stream = Stream::default();
+        let longest = if round == 0 { 1 } else { rng.usize(1..5_000) };
+        let mut left = &bytes[..];
+        while !left.is_empty() {
+            let (part, rest) = left.split_at(rng.usize(1..=longest.min(left.len())));
+            stream.feed(&mut decoder, part);
+            left = rest;
+        }
+        assert_eq!(stream.steps, steps, "round {round}, pieces up to {longest}");
+        assert_eq!(stream.replies, replies);
+    }
+}
+
+#[test]
+fn connections_that_share_a_decoder_do_not_meet() {
+    let (bytes, steps, replies) = script();
+    let mut decoder = Decoder::new(MESSAGE_BYTES_MAX);
+    let mut rng = fastrand::Rng::with_seed(12);
+    for _ in 0..30 {
+        let mut streams: Vec<(Stream, &[u8])> =
+            (0..8).map(|_| (Stream::default(), &bytes[..])).collect();
+        while let Some(open) = rng.choice(
+            (0..streams.len())
+                .filter(|&index| !streams[index].1.is_empty())
+                .collect::<Vec<_>>(),
+        ) {
+            let (stream, left) = &mut streams[open];
+            let (part, rest) = left.split_at(rng.usize(1..=left.len().min(3_000)));
+            stream.feed(&mut decoder, part);
+            *left = rest;
+        }
+        for (stream, _) in streams {
+            assert_eq!(
+                (stream.steps, stream.replies),
+                (steps.clone(), replies.clone())
+            );
+        }
+    }
+}
+
+#[test]
+fn every_fault_has_its_code() {
+    let header = |first: u8, length: u64| {
+        let mut bytes = vec![first, 0xff];
+        bytes.extend(length.to_be_bytes());
+        bytes.extend([0; 4]);
+        bytes
+    };
+    let long = vec![b'x'; MESSAGE_BYTES_MAX];
+    #[rustfmt::skip]
+    let table = [
+        (frame(FIN | 3, b""), 1002), (frame(FIN | 7, b"x"), 1002), (frame(FIN | 11, b""), 1002), (frame(FIN | 15, b""), 1002),
+        (frame(FIN | 0x40 | 1, b"x"), 1002), (frame(FIN | 0x20 | 1, b"x"), 1002), (frame(FIN | 0x10 | 9, b""), 1002),
+        (b"\x81\x01x".to_vec(), 1002), (b"\x89\x00".to_vec(), 1002),
+        (frame(9, b""), 1002), (frame(8, b""), 1002), (frame(FIN | 9, &[0; 126]), 1002), (frame(FIN | 8, &[3; 126]), 1002),
+        (frame(FIN, b"x"), 1002), (frame(0, b"x"), 1002),
+        ([frame(1, b"a"), frame(FIN | 1, b"b")].concat(), 1002), ([frame(1, b"a"), frame(2, b"b")].concat(), 1002),
+        (frame(FIN | 8, b"x"), 1002),
+        (frame(FIN | 1, b"\xff"), 1007), (frame(FIN | 1, b"\xe5\x90"), 1007), (frame(FIN | 1, b"\xed\xa0\x80"), 1007),
+        ([frame(1, b"\xe5"), frame(FIN, b"x")].concat(), 1007), ([frame(1, b"\xe5"), frame(FIN, b"")].concat(), 1007),
+        (frame(FIN | 8, b"\x03\xe8\xff"), 1007),
+        (header(FIN | 1, MESSAGE_BYTES_MAX as u64 + 1), 1009), (header(FIN | 2, u64::MAX), 1009), (header(1, 1 << 63), 1009),
+        ([frame(1, &long), frame(FIN, b"x")].concat(), 1009),
+        ([frame(1, &long), frame(0, &long), frame(0, &long)].concat(), 1009),
+    ];
+    for (bytes, code) in table {
+        let mut decoder = Decoder::new(MESSAGE_BYTES_MAX);
+        let mut stream = Stream::default();
+        stream.feed(&mut decoder, &bytes);
+        match stream.steps.last() {
+            Some(&Step::Violation(found, reason)) => {
+                assert_eq!(found, code, "{:02x?}", &bytes[..bytes.len().min(20)]);
+                assert!(reason.is_ascii() && reason.len() <= 123);
+            }
+            other => panic!("{other:?} for {:02x?}", &bytes[..bytes.len().min(20)]),
+        }
+        // The next connection is served as if nothing had happened.
+        let mut next = Stream::default();
+        next.feed(&mut decoder, &frame(FIN | 1, b"next"));
+        assert_eq!(next.steps, [text("next")]);
+    }
+}
+
+#[test]
+fn the_longest_message_is_taken_in_one_frame_and_in_many() {
+    let long = "x".repeat(MESSAGE_BYTES_MAX);
+    check(&frame(FIN | 1, long.as_bytes()), &[text(&long)]);
+    let (front, back) = long.split_at(1_000);
+    let bytes = [frame(1, front.as_bytes()), frame(FIN, back.as_bytes())].concat();
+    check(&bytes, &[Step::Fragment, text(&long)]);
+}
+
+#[test]
+fn a_length_written_longer_than_needed_is_read() {
+    check(b"\x81\xfe\x00\x01\x00\x00\x00\x00x", &[text("x")]);
+    check(
+        b"\x81\xff\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00x",
+        &[text("x")],
+    );
+}
+
+#[test]
+fn a_close_is_answered_with_its_code_or_with_1002() {
+    #[rustfmt::skip]
+    let table: [(&[u8], &[u8]); 6] = [
+        (b"", b"\x88\x00"), (b"\x03\xe8", b"\x88\x02\x03\xe8"), (b"\x0f\xa1bye", b"\x88\x05\x0f\xa1bye"),
+        (b"\x03\xed", b"\x03\xea"), (b"\x00\x01", b"\x03\xea"), (b"\x07\xd0", b"\x03\xea"),
+    ];
+    for (payload, reply) in table {
+        let mut decoder = Decoder::new(MESSAGE_BYTES_MAX);
+        let mut stream = Stream::default();
+        stream.feed(&mut decoder, &frame(FIN | 8, payload));
+        assert_eq!(stream.steps, [Step::Close]);
+        assert!(
+            stream.replies == reply || stream.replies.get(2..4) == Some(reply),
+            "{payload:02x?}: {:02x?}",
+            stream.replies
+        );
+    }
+}
+
+#[test]
+fn between_messages_a_connection_owns_nothing() {
+    let mut decoder = Decoder::new(MESSAGE_BYTES_MAX);
+    let mut stream = Stream::default();
+    stream.feed(&mut decoder, &frame(FIN | 1, &[b'x'; 4000]));
+    assert!(stream.fragments.0.is_none() && stream.rest.capacity() == 0);
+    stream.feed(&mut decoder, &frame(1, b"x"));
+    stream.feed(&mut decoder, &frame(FIN | 9, b"x"));
+    assert!(stream.fragments.0.is_some());
+    stream.feed(&mut decoder, &frame(FIN, b"x"));
+    assert!(stream.fragments.0.is_none());
+}
+
+#[test]
+fn what_we_write_is_what_tungstenite_reads() {
+    for length in [0, 1, 125, 126, 127, 65_535, 65_536, 70_000] {
+        let payload = "x".repeat(length);
+        let mut bytes = Vec::new();
+        put_text(&mut bytes, &payload);
+        let mut cursor = std::io::Cursor::new(&bytes);
+        let (header, found) = FrameHeader::parse(&mut cursor)
+            .expect("well-formed")
+            .expect("complete");
+        assert_eq!(header.opcode, OpCode::from(1));
+        assert!(header.is_final && header.mask.is_none());
+        assert_eq!(found as usize, length);
+        assert_eq!(&bytes[cursor.position() as usize..], payload.as_bytes());
+    }
+    let mut bytes = Vec::new();
+    put_ping(&mut bytes);
+    put_close(&mut bytes, 1012, "restart");
+    put_close(&mut bytes, 1000, &"x".repeat(200));
+    let mut want = Vec::new();
+    for frame in [
+        Frame::ping(Vec::new()),
+        Frame::close(Some(tungstenite::protocol::CloseFrame {
+            code: 1012.into(),
+            reason: "restart".into(),
+        })),
+        Frame::close(Some(tungstenite::protocol::CloseFrame {
+            code: 1000.into(),
+            reason: "x".repeat(123).into(),
+        })),
+    ] {
+        frame.format(&mut want).expect("a vector takes it");
+    }
+    assert_eq!(bytes, want);
+}
+
+#[test]
+fn bytes_of_any_kind_are_decoded_without_a_panic() {
+    let mut rng = fastrand::Rng::with_seed(13);
+    let mut decoder = Decoder::new(200);
+    for _ in 0..20_000 {
+        let mut stream = Stream::default();
+        for _ in 0..rng.usize(1..6) {
+            let payload: Vec<u8> = (0..rng.usize(0..140)).map(|_| rng.u8(b' '..0x80)).collect();
+            let mut bytes = frame(
+                rng.choice([1, 0, FIN, FIN | 1, FIN | 9, FIN | 8, 2])
+                    .unwrap_or(1),
+                &payload,
+            );
+            if rng.u8(..) < 128 {
+                let place = rng.usize(0..bytes.len());
+                bytes[place] = rng.u8(..);
+            }
+            stream.feed(&mut decoder, &bytes);
+        }
+    }
+}

@@ -1,0 +1,439 @@
+//! A request head becomes an answer or an upgrade (protocol.md, section 1).
+//!
+//! Pure functions over bytes: no socket, no clock, no log. A request's body is never read: every
+//! plain answer closes its connection, so nothing after a head is ever taken for another request.
+//!
+//! Sources: RFC 9110 (methods, `Allow`, conditional requests), RFC 9112 (message framing),
+//! RFC 6455 section 4.2 (the opening handshake), engine.io's `Server.verify` (order of its errors).
+
+use tungstenite::handshake::derive_accept_key;
+
+use super::assets;
+use crate::hub::Dialect;
+
+/// Longest request head in bytes.
+pub const HEAD_BYTES_MAX: usize = 8 * 1024;
+/// Most header fields of a request.
+pub const FIELDS_MAX: usize = 64;
+/// What `Retry-After` says, in seconds: a restart takes about as long.
+const RETRY_AFTER: &str = "5";
+
+/// Allows the page its own script, style, pictures and socket, and nothing else.
+///
+/// `connect-src 'self'` covers `ws:` and `wss:` of the same origin (CSP 3, section 6.7.2.8).
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+    frame-ancestors 'none'";
+
+/// What an answer depends on besides the request.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// `--base-path`.
+    pub base: &'a str,
+    /// As many WebSocket connections are open as `--max-connections` allows.
+    pub full: bool,
+    /// The server is asked to stop.
+    pub draining: bool,
+    /// This connection came after that.
+    pub newcomer: bool,
+}
+
+/// What becomes of a connection's first bytes.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// The head is not complete yet.
+    Partial,
+    /// A plain answer; the connection ends after it.
+    Answer(Answer),
+    /// The WebSocket handshake is done once `head` is sent.
+    Upgrade {
+        /// The `101` answer.
+        head: Vec<u8>,
+        /// What the address asked for.
+        dialect: Dialect,
+        /// Where the request head ended: frames may follow in the same bytes.
+        consumed: usize,
+    },
+}
+
+/// A plain HTTP answer.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The status code, for the log.
+    pub status: u16,
+    /// Status line and fields, with the empty line.
+    pub head: Vec<u8>,
+    /// The body; empty for HEAD and 304.
+    pub body: &'static [u8],
+    /// Somebody tried long-polling: an operator may wonder why it does not work.
+    pub polling: bool,
+}
+
+/// Answers the bytes that a connection has sent so far.
+#[must_use]
+pub fn respond(bytes: &[u8], context: Context<'_>) -> Decision {
+    let considered = bytes.get(..HEAD_BYTES_MAX).unwrap_or(bytes);
+    let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
+    let mut request = httparse::Request::new(&mut fields);
+    match request.parse(considered) {
+        Ok(httparse::Status::Complete(consumed)) => match Request::new(&request, consumed) {
+            Some(request) => route(&request, context),
+            None => plain(400, false),
+        },
+        Ok(httparse::Status::Partial) if considered.len() < HEAD_BYTES_MAX => Decision::Partial,
+        Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => plain(431, false),
+        Err(_) => plain(400, false),
+    }
+}
+
+/// The answer to a head that was not complete in time.
+#[must_use]
+pub fn timed_out() -> Answer {
+    Reply::of(408).answer(false)
+}
+
+/// A parsed request head whose framing leaves no room for two readings.
+struct Request<'a> {
+    method: &'a str,
+    path: &'a str,
+    query: &'a str,
+    http11: bool,
+    fields: &'a [httparse::Header<'a>],
+    has_body: bool,
+    consumed: usize,
+}
+
+impl<'a> Request<'a> {
+    /// `None` for what a proxy in front might read differently: a target that is no path, two
+    /// hosts, two lengths, a length that is no number, a length and a coding.
+    fn new(request: &'a httparse::Request<'_, 'a>, consumed: usize) -> Option<Self> {
+        let target = request.path.filter(|target| target.starts_with('/'))?;
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let mut this = Self {
+            method: request.method?,
+            path,
+            query,
+            http11: request.version == Some(1),
+            fields: request.headers,
+            has_body: false,
+            consumed,
+        };
+        let length = match this.only("content-length") {
+            Only::None => "0",
+            Only::One(length) => length,
+            Only::Many => return None,
+        };
+        let is_number = !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit());
+        let coded = this.values("transfer-encoding").next().is_some();
+        let length_given = this.values("content-length").next().is_some();
+        if !is_number || (coded && length_given) || matches!(this.only("host"), Only::Many) {
+            return None;
+        }
+        this.has_body = coded || length.bytes().any(|digit| digit != b'0');
+        Some(this)
+    }
+
+    /// The values of all fields of this name, as text; what is not ASCII reads as empty.
+    fn values(&self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.fields
+            .iter()
+            .filter(move |field| field.name.eq_ignore_ascii_case(name))
+            .map(|field| std::str::from_utf8(field.value).unwrap_or("").trim())
+    }
+
+    /// The value of a field that may stand there only once.
+    fn only(&self, name: &'a str) -> Only<'a> {
+        let mut values = self.values(name);
+        match (values.next(), values.next()) {
+            (None, _) => Only::None,
+            (Some(value), None) => Only::One(value),
+            (Some(_), Some(_)) => Only::Many,
+        }
+    }
+
+    /// Whether a comma-separated field names this token, in any case.
+    fn has_token(&self, name: &'a str, token: &str) -> bool {
+        self.values(name)
+            .flat_map(|value| value.split(','))
+            .any(|item| item.trim().eq_ignore_ascii_case(token))
+    }
+
+    /// The first value of a query parameter, as it is written.
+    fn parameter(&self, name: &str) -> Option<&'a str> {
+        self.query.split('&').find_map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (key == name).then_some(value)
+        })
+    }
+
+    fn wants_upgrade(&self) -> bool {
+        self.has_token("upgrade", "websocket")
+    }
+
+    fn is_head(&self) -> bool {
+        self.method == "HEAD"
+    }
+}
+
+/// How often a field stands in a head.
+enum Only<'a> {
+    None,
+    One(&'a str),
+    Many,
+}
+
+/// Which address, then which answer.
+fn route(request: &Request<'_>, context: Context<'_>) -> Decision {
+    let head = request.is_head();
+    let under_base = request.path.strip_prefix(context.base);
+    if let Some(rest) = under_base.and_then(|rest| rest.strip_prefix("/socket.io"))
+        && rest.bytes().all(|byte| byte == b'/')
+    {
+        return engine(request, context);
+    }
+    let is_base = matches!(under_base, Some("" | "/"));
+    if is_base && request.wants_upgrade() {
+        if !matches!(request.method, "GET" | "HEAD") {
+            return plain(405, head);
+        }
+        return upgrade(request, context, Dialect::Plain).unwrap_or_else(|| plain(400, head));
+    }
+    let file = match under_base.and_then(|rest| rest.strip_prefix('/')) {
+        Some(file) => file,
+        None => request.path.strip_prefix('/').unwrap_or_default(),
+    };
+    let found = match file {
+        _ if under_base == Some("") => Reply::of(426).field("Upgrade", "websocket"),
+        "healthz" => Reply::of(200),
+        "readyz" if context.draining || context.full => unavailable(context),
+        "readyz" => Reply::of(200),
+        _ => match asset(request, file) {
+            Some(reply) => reply,
+            None if context.newcomer => unavailable(context),
+            None => return plain(404, head),
+        },
+    };
+    if !matches!(request.method, "GET" | "HEAD") {
+        return plain(405, head);
+    }
+    if context.newcomer && file != "healthz" {
+        return Decision::Answer(unavailable(context).answer(head));
+    }
+    Decision::Answer(found.answer(head))
+}
+
+/// The addresses of Engine.IO. The checks stand in the order of engine.io's own server:
+/// transport, `sid`, method, upgrade, revision.
+fn engine(request: &Request<'_>, context: Context<'_>) -> Decision {
+    const UNKNOWN_TRANSPORT: &str = r#"{"code":0,"message":"Transport unknown"}"#;
+    const POLLING: &str = r#"{"code":0,"message":"Transport unknown","hint":"long-polling is not offered here: give the client the option transports: [\"websocket\"]"}"#;
+    const UNKNOWN_SID: &str = r#"{"code":1,"message":"Session ID unknown"}"#;
+    const BAD_METHOD: &str = r#"{"code":2,"message":"Bad handshake method"}"#;
+    const BAD_REQUEST: &str = r#"{"code":3,"message":"Bad request"}"#;
+    const BAD_REVISION: &str = r#"{"code":5,"message":"Unsupported protocol version"}"#;
+
+    let refuse = |body: &'static str| {
+        let mut answer = Reply::of(400).json(body).answer(request.is_head());
+        answer.polling = body == POLLING;
+        Decision::Answer(answer)
+    };
+    match request.parameter("transport") {
+        Some("websocket") => (),
+        Some("polling") => return refuse(POLLING),
+        _ => return refuse(UNKNOWN_TRANSPORT),
+    }
+    if request.parameter("sid").is_some_and(|sid| !sid.is_empty()) {
+        return refuse(UNKNOWN_SID);
+    }
+    if request.method != "GET" {
+        return refuse(BAD_METHOD);
+    }
+    let dialect = match request.parameter("EIO") {
+        None | Some("3") => Some(Dialect::Eio3),
+        Some("4") => Some(Dialect::Eio4),
+        Some(_) => None,
+    };
+    // The shape of the upgrade is looked at before the revision, so any dialect serves for it.
+    match upgrade(request, context, dialect.unwrap_or(Dialect::Eio3)) {
+        None => refuse(BAD_REQUEST),
+        Some(_) if dialect.is_none() => refuse(BAD_REVISION),
+        Some(decision) => decision,
+    }
+}
+
+/// The opening handshake, RFC 6455 section 4.2; `None` when the request is not one.
+fn upgrade(request: &Request<'_>, context: Context<'_>, dialect: Dialect) -> Option<Decision> {
+    let well_formed = request.method == "GET"
+        && request.http11
+        && !request.has_body
+        && request.wants_upgrade()
+        && request.has_token("connection", "upgrade");
+    if !well_formed {
+        return None;
+    }
+    if !matches!(request.only("sec-websocket-version"), Only::One("13")) {
+        let reply = Reply::of(426)
+            .field("Upgrade", "websocket")
+            .field("Sec-WebSocket-Version", "13");
+        return Some(Decision::Answer(reply.answer(false)));
+    }
+    let Only::One(key) = request.only("sec-websocket-key") else {
+        return None;
+    };
+    if !is_key(key) {
+        return None;
+    }
+    if context.draining || context.full {
+        return Some(Decision::Answer(unavailable(context).answer(false)));
+    }
+    let accept = derive_accept_key(key.as_bytes());
+    let head = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n\r\n"
+    );
+    Some(Decision::Upgrade {
+        head: head.into_bytes(),
+        dialect,
+        consumed: request.consumed,
+    })
+}
+
+/// Sixteen bytes in base64: 22 characters and two signs of padding.
+fn is_key(key: &str) -> bool {
+    key.strip_suffix("==").is_some_and(|digits| {
+        digits.len() == 22
+            && digits
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+    })
+}
+
+/// A file of the web client, or 304 when the browser has it already.
+fn asset(request: &Request<'_>, file: &str) -> Option<Reply> {
+    let (asset, tag) = assets::find(file)?;
+    let known = request
+        .values("if-none-match")
+        .flat_map(|value| value.split(','))
+        .map(|item| item.trim())
+        .any(|item| item == "*" || item.strip_prefix("W/").unwrap_or(item) == tag);
+    let mut reply = Reply::of(if known { 304 } else { 200 });
+    reply.body = asset.bytes;
+    reply.content_type = asset.content_type;
+    reply.cache = asset.cache;
+    Some(
+        reply
+            .field("ETag", &tag)
+            .field("Content-Security-Policy", POLICY)
+            .field("Referrer-Policy", "no-referrer"),
+    )
+}
+
+/// 503, with the reason and when to come back.
+fn unavailable(context: Context<'_>) -> Reply {
+    let mut reply = Reply::of(503).field("Retry-After", RETRY_AFTER);
+    reply.body = if context.draining {
+        b"restarting, come back in a moment\n"
+    } else {
+        b"full, come back in a moment\n"
+    };
+    reply
+}
+
+/// An answer that says nothing but its status.
+fn plain(status: u16, head: bool) -> Decision {
+    let reply = match status {
+        405 => Reply::of(status).field("Allow", "GET, HEAD"),
+        _ => Reply::of(status),
+    };
+    Decision::Answer(reply.answer(head))
+}
+
+/// An answer being put together.
+struct Reply {
+    status: u16,
+    content_type: &'static str,
+    cache: &'static str,
+    fields: String,
+    body: &'static [u8],
+}
+
+impl Reply {
+    fn of(status: u16) -> Self {
+        let body: &'static str = match status {
+            200 => "ok\n",
+            400 => "bad request\n",
+            404 => "not found\n",
+            405 => "method not allowed\n",
+            408 => "the request took too long\n",
+            426 => "this address speaks WebSocket, version 13\n",
+            431 => "the request's head is too large\n",
+            _ => "",
+        };
+        Self {
+            status,
+            content_type: "text/plain; charset=utf-8",
+            cache: "no-store",
+            fields: String::new(),
+            body: body.as_bytes(),
+        }
+    }
+
+    /// An error of Engine.IO; any page may read it, so that a browser's console shows it.
+    fn json(self, body: &'static str) -> Self {
+        let mut reply = self.field("Access-Control-Allow-Origin", "*");
+        reply.content_type = "application/json";
+        reply.body = body.as_bytes();
+        reply
+    }
+
+    fn field(mut self, name: &str, value: &str) -> Self {
+        for part in [name, ": ", value, "\r\n"] {
+            self.fields.push_str(part);
+        }
+        self
+    }
+
+    /// The finished answer; `head_only` leaves the body out and keeps its length (RFC 9110, 9.3.2).
+    ///
+    /// So does a 304, whose fields describe the file that the browser has (8.6).
+    fn answer(self, head_only: bool) -> Answer {
+        let reason = match self.status {
+            200 => "OK",
+            304 => "Not Modified",
+            400 => "Bad Request",
+            404 => "Not Found",
+            405 => "Method Not Allowed",
+            408 => "Request Timeout",
+            426 => "Upgrade Required",
+            431 => "Request Header Fields Too Large",
+            _ => "Service Unavailable",
+        };
+        let connection = match self.status {
+            426 => "Upgrade, close",
+            _ => "close",
+        };
+        let head = format!(
+            "HTTP/1.1 {} {reason}\r\nConnection: {connection}\r\nContent-Type: {}\r\n\
+             Content-Length: {}\r\nCache-Control: {}\r\n\
+             X-Content-Type-Options: nosniff\r\n{}\r\n",
+            self.status,
+            self.content_type,
+            self.body.len(),
+            self.cache,
+            self.fields
+        );
+        Answer {
+            status: self.status,
+            head: head.into_bytes(),
+            body: if head_only || self.status == 304 {
+                b""
+            } else {
+                self.body
+            },
+            polling: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

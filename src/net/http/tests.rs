@@ -1,0 +1,360 @@
+//! Every row of protocol.md, section 1, as data.
+
+use super::{Answer, Context, Decision, HEAD_BYTES_MAX, respond};
+use crate::hub::Dialect::{self, Eio3, Eio4, Plain};
+
+const BASE: &str = "/applet/websocket";
+const SERVING: Context<'_> = Context {
+    base: BASE,
+    full: false,
+    draining: false,
+    newcomer: false,
+};
+const FULL: Context<'_> = Context {
+    full: true,
+    ..SERVING
+};
+const DRAINING: Context<'_> = Context {
+    draining: true,
+    ..SERVING
+};
+const LATE: Context<'_> = Context {
+    newcomer: true,
+    ..DRAINING
+};
+const UPGRADE: &str = "Host: e\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
+fn request(method: &str, target: &str, fields: &str) -> Vec<u8> {
+    format!("{method} {target} HTTP/1.1\r\n{fields}\r\n").into_bytes()
+}
+
+#[track_caller]
+fn answer(bytes: &[u8], context: Context<'_>) -> Answer {
+    match respond(bytes, context) {
+        Decision::Answer(answer) => answer,
+        other => panic!("{other:?} for {:?}", String::from_utf8_lossy(bytes)),
+    }
+}
+
+/// The head as text, after checks that hold for all of them.
+#[track_caller]
+fn head_of(answer: &Answer) -> String {
+    let head = String::from_utf8(answer.head.clone()).expect("heads are ASCII");
+    assert!(head.starts_with(&format!("HTTP/1.1 {} ", answer.status)));
+    assert!(head.ends_with("\r\n\r\n") && head.matches("\r\n\r\n").count() == 1);
+    assert!(head.contains("\r\nConnection: close\r\n") || answer.status == 426);
+    assert!(head.contains("\r\nContent-Type: ") && head.contains("\r\nContent-Length: "));
+    head
+}
+
+#[track_caller]
+fn check(method: &str, target: &str, fields: &str, context: Context<'_>, status: u16, has: &str) {
+    let answer = answer(&request(method, target, fields), context);
+    let head = head_of(&answer);
+    assert_eq!(answer.status, status, "{method} {target} {fields:?}");
+    let body = String::from_utf8_lossy(answer.body);
+    assert!(
+        head.contains(has) || body.contains(has),
+        "{method} {target} {fields:?}: {head}{body}"
+    );
+    if !answer.body.is_empty() {
+        assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", answer.body.len())));
+    }
+}
+
+#[track_caller]
+fn check_upgrade(target: &str, fields: &str, want: Dialect) {
+    let bytes = request("GET", target, fields);
+    match respond(&bytes, SERVING) {
+        Decision::Upgrade {
+            head,
+            dialect,
+            consumed,
+        } => {
+            let head = String::from_utf8(head).expect("heads are ASCII");
+            assert_eq!((dialect, consumed), (want, bytes.len()), "{target}");
+            assert!(head.starts_with("HTTP/1.1 101 "));
+            // The example of RFC 6455, section 1.3.
+            assert!(head.contains("\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
+            assert!(!head.contains("Extensions") && !head.contains("Protocol:"));
+        }
+        other => panic!("{other:?} for {target}"),
+    }
+}
+
+#[test]
+fn upgrades() {
+    let offers = format!(
+        "{UPGRADE}Sec-WebSocket-Extensions: permessage-deflate\r\nSec-WebSocket-Protocol: a\r\n"
+    );
+    let lower = UPGRADE
+        .to_lowercase()
+        .replace("dghlihnhbxbszsbub25jzq==", "dGhlIHNhbXBsZSBub25jZQ==");
+    for fields in [
+        UPGRADE,
+        &offers,
+        &lower,
+        &format!("{UPGRADE}Content-Length: 0\r\n"),
+    ] {
+        check_upgrade(BASE, fields, Plain);
+        check_upgrade("/applet/websocket/", fields, Plain);
+        check_upgrade("/applet/websocket?i=1", fields, Plain);
+        for slashes in ["", "/", "//", "///"] {
+            for (query, dialect) in [
+                ("EIO=3&transport=websocket", Eio3),
+                ("transport=websocket", Eio3),
+                ("transport=websocket&EIO=4", Eio4),
+                ("EIO=4&transport=websocket&t=abc&b64=1&sid=", Eio4),
+            ] {
+                let target = format!("{BASE}/socket.io{slashes}?{query}");
+                check_upgrade(&target, fields, dialect);
+            }
+        }
+    }
+}
+
+#[test]
+fn engine_errors_in_the_order_of_the_original() {
+    const TRANSPORT: &str = r#"{"code":0,"message":"Transport unknown"}"#;
+    #[rustfmt::skip]
+    let table = [
+        ("GET",  "", "", TRANSPORT),
+        ("GET",  "?EIO=3", UPGRADE, TRANSPORT),
+        ("GET",  "?EIO=4&transport=polling", "", "transports: [\\\"websocket\\\"]"),
+        ("POST", "?EIO=4&transport=polling&sid=abc", "", r#""code":0"#),
+        ("GET",  "?EIO=4&transport=flashsocket", "", TRANSPORT),
+        ("GET",  "?EIO=9&transport=constructor", "", TRANSPORT),
+        ("GET",  "?transport=websocket&sid=abc", UPGRADE, r#"{"code":1,"message":"Session ID unknown"}"#),
+        ("POST", "?transport=websocket&sid=abc", "", r#""code":1"#),
+        ("POST", "?transport=websocket", "", r#"{"code":2,"message":"Bad handshake method"}"#),
+        ("GET",  "?transport=websocket", "", r#"{"code":3,"message":"Bad request"}"#),
+        ("GET",  "?transport=websocket&EIO=9", "", r#""code":3"#),
+        ("GET",  "?transport=websocket&EIO=9", UPGRADE, r#"{"code":5,"message":"Unsupported protocol version"}"#),
+        ("GET",  "?transport=websocket&EIO=", UPGRADE, r#""code":5"#),
+        ("GET",  "?transport=websocket&EIO=2", UPGRADE, r#""code":5"#),
+    ];
+    for (method, query, fields, want) in table {
+        for slashes in ["", "/", "//"] {
+            let target = format!("{BASE}/socket.io{slashes}{query}");
+            check(method, &target, fields, SERVING, 400, want);
+            let origin = "\r\nAccess-Control-Allow-Origin: *\r\n";
+            check(method, &target, fields, SERVING, 400, origin);
+            check(
+                method,
+                &target,
+                fields,
+                SERVING,
+                400,
+                "Content-Type: application/json\r\n",
+            );
+            let answer = answer(&request(method, &target, fields), SERVING);
+            assert_eq!(answer.polling, query.contains("transport=polling"));
+        }
+    }
+}
+
+#[test]
+fn addresses() {
+    #[rustfmt::skip]
+    let table = [
+        ("GET",  BASE, "", SERVING, 426, "\r\nConnection: Upgrade, close\r\n"),
+        ("GET",  BASE, "", SERVING, 426, "\r\nUpgrade: websocket\r\n"),
+        ("GET",  BASE, "Upgrade: h2c\r\nConnection: Upgrade\r\n", SERVING, 426, ""),
+        ("GET",  "/", "", SERVING, 200, "text/html"),
+        ("GET",  "/?a=b", "", SERVING, 200, "text/html"),
+        ("GET",  "/applet/websocket/", "", SERVING, 200, "text/html"),
+        ("GET",  "/app.js", "", SERVING, 200, "text/javascript"),
+        ("GET",  "/applet/websocket/app.js", "", SERVING, 200, "connect-src 'self'"),
+        ("GET",  "/style.css", "", SERVING, 200, "\r\nX-Content-Type-Options: nosniff\r\n"),
+        ("GET",  "/style.css", "", SERVING, 200, "\r\nReferrer-Policy: no-referrer\r\n"),
+        ("GET",  "/healthz", "", SERVING, 200, "ok\n"),
+        ("GET",  "/healthz", "", LATE, 200, "ok\n"),
+        ("GET",  "/applet/websocket/healthz", "", FULL, 200, "ok\n"),
+        ("GET",  "/readyz", "", SERVING, 200, "ok\n"),
+        ("GET",  "/applet/websocket/readyz", "", SERVING, 200, "ok\n"),
+        ("GET",  "/readyz", "", FULL, 503, "\r\nRetry-After: 5\r\n"),
+        ("GET",  "/readyz", "", DRAINING, 503, "\r\nRetry-After: 5\r\n"),
+        ("GET",  "/applet/websocket/readyz", "", LATE, 503, ""),
+        ("GET",  "/", "", FULL, 200, ""),
+        ("GET",  "/", "", DRAINING, 200, ""),
+        ("GET",  "/", "", LATE, 503, "\r\nRetry-After: 5\r\n"),
+        ("GET",  "/nothing", "", LATE, 503, ""),
+        ("GET",  BASE, UPGRADE, FULL, 503, "\r\nRetry-After: 5\r\n"),
+        ("GET",  BASE, UPGRADE, DRAINING, 503, "\r\nRetry-After: 5\r\n"),
+        ("GET",  "/applet/websocket/socket.io/?transport=websocket", UPGRADE, FULL, 503, ""),
+        ("GET",  "/nothing", "", SERVING, 404, ""),
+        ("GET",  "/nothing", UPGRADE, SERVING, 404, ""),
+        ("POST", "/nothing", "", SERVING, 404, ""),
+        ("GET",  "/applet/websocketx", "", SERVING, 404, ""),
+        ("GET",  "/applet/websocket/socket.iox", "", SERVING, 404, ""),
+        ("GET",  "/applet/websocket/socket.io/x", "", SERVING, 404, ""),
+        ("GET",  "/applet/", "", SERVING, 404, ""),
+        ("GET",  "/%61pp.js", "", SERVING, 404, ""),
+        ("GET",  "/../app.js", "", SERVING, 404, ""),
+        ("GET",  "/APP.JS", "", SERVING, 404, ""),
+        ("POST", "/", "Content-Length: 3\r\n", SERVING, 405, "\r\nAllow: GET, HEAD\r\n"),
+        ("PUT",  "/healthz", "", SERVING, 405, "\r\nAllow: GET, HEAD\r\n"),
+        ("POST", BASE, "", SERVING, 405, "\r\nAllow: GET, HEAD\r\n"),
+        ("POST", BASE, UPGRADE, SERVING, 405, "\r\nAllow: GET, HEAD\r\n"),
+        ("OPTIONS", "/applet/websocket/", "", SERVING, 405, "\r\nAllow: GET, HEAD\r\n"),
+    ];
+    for (method, target, fields, context, status, has) in table {
+        check(method, target, fields, context, status, has);
+    }
+}
+
+#[test]
+fn bad_upgrades() {
+    let without = |name: &str| {
+        let kept = UPGRADE
+            .split_inclusive("\r\n")
+            .filter(|field| !field.starts_with(name));
+        kept.collect::<String>()
+    };
+    let with = |name: &str, value: &str| format!("{}{name}: {value}\r\n", without(name));
+    #[rustfmt::skip]
+    let table = [
+        (without("Connection"), 400), (with("Connection", "close"), 400), (with("Connection", "upgraded"), 400),
+        (without("Sec-WebSocket-Key"), 400), (with("Sec-WebSocket-Key", "short=="), 400),
+        (with("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ="), 400),
+        (with("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25j\u{e9}=="), 400),
+        (format!("{UPGRADE}Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"), 400),
+        (format!("{UPGRADE}Content-Length: 5\r\n"), 400), (format!("{UPGRADE}Transfer-Encoding: chunked\r\n"), 400),
+        (without("Sec-WebSocket-Version"), 426), (with("Sec-WebSocket-Version", "8"), 426),
+        (with("Sec-WebSocket-Version", "13, 8"), 426),
+    ];
+    for (fields, status) in table {
+        let has = if status == 426 {
+            "\r\nSec-WebSocket-Version: 13\r\n"
+        } else {
+            ""
+        };
+        for target in [BASE, "/applet/websocket/"] {
+            check("GET", target, &fields, SERVING, status, has);
+        }
+        let has = if status == 426 { has } else { r#""code":3"# };
+        let target = format!("{BASE}/socket.io/?EIO=4&transport=websocket");
+        check("GET", &target, &fields, SERVING, status, has);
+    }
+    check("HEAD", BASE, UPGRADE, SERVING, 400, "");
+    let old = format!("GET {BASE} HTTP/1.0\r\n{UPGRADE}\r\n");
+    assert_eq!(answer(old.as_bytes(), SERVING).status, 400);
+}
+
+#[test]
+fn malformed_and_ambiguous_heads() {
+    let many = |count: usize| {
+        (0..count)
+            .map(|n| format!("a{n}: b\r\n"))
+            .collect::<String>()
+    };
+    #[rustfmt::skip]
+    let table = [
+        ("GET http://e/ HTTP/1.1\r\n\r\n".to_string(), 400), ("OPTIONS * HTTP/1.1\r\n\r\n".into(), 400),
+        ("CONNECT e:80 HTTP/1.1\r\n\r\n".into(), 400), ("GET / HTTP/2.0\r\n\r\n".into(), 400),
+        ("GET / HTTP/1.1\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n".into(), 400),
+        ("GET / HTTP/1.1\r\nContent-Length: +0\r\n\r\n".into(), 400),
+        ("GET / HTTP/1.1\r\nContent-Length: 0, 0\r\n\r\n".into(), 400),
+        ("GET / HTTP/1.1\r\nContent-Length:\r\n\r\n".into(), 400),
+        ("POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n".into(), 400),
+        ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n".into(), 400),
+        ("GET / HTTP/1.1\r\nContent-Length : 0\r\n\r\n".into(), 400),
+        ("\u{16}\u{3}\u{1}".into(), 400), ("GET\r\n\r\n".into(), 400), ("GET / HTTP/1.1\r\n a: b\r\n\r\n".into(), 400),
+        (format!("GET / HTTP/1.1\r\n{}\r\n", many(64)), 200), (format!("GET / HTTP/1.1\r\n{}\r\n", many(65)), 431),
+        (format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(HEAD_BYTES_MAX)), 431),
+        ("GET / HTTP/1.0\r\n\r\n".into(), 200),
+    ];
+    for (text, status) in table {
+        let answer = answer(text.as_bytes(), SERVING);
+        assert_eq!(answer.status, status, "{text:?}");
+        head_of(&answer);
+    }
+    assert_eq!(super::timed_out().status, 408);
+}
+
+#[test]
+fn the_limit_is_on_the_head_and_not_on_what_follows() {
+    let bare = request("GET", "/", "A: ").len() + "\r\n".len();
+    for (length, status) in [(HEAD_BYTES_MAX, 200), (HEAD_BYTES_MAX + 1, 431)] {
+        let fields = format!("A: {}\r\n", "x".repeat(length - bare));
+        let mut bytes = request("GET", "/", &fields);
+        assert_eq!(bytes.len(), length);
+        bytes.extend([b'y'; 1_000]);
+        assert_eq!(answer(&bytes, SERVING).status, status, "{length} bytes");
+    }
+}
+
+#[test]
+fn a_head_cut_anywhere_is_waited_for() {
+    let bytes = request("GET", BASE, UPGRADE);
+    for end in 0..bytes.len() {
+        assert_eq!(
+            respond(&bytes[..end], SERVING),
+            Decision::Partial,
+            "{end} bytes"
+        );
+    }
+    let mut followed = bytes.clone();
+    followed.extend(b"\x81\x80abcd");
+    match respond(&followed, SERVING) {
+        Decision::Upgrade { consumed, .. } => assert_eq!(consumed, bytes.len()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn head_is_get_without_the_body() {
+    for target in ["/", "/healthz", "/nothing", BASE, "/app.js"] {
+        let get = answer(&request("GET", target, ""), SERVING);
+        let head = answer(&request("HEAD", target, ""), SERVING);
+        assert_eq!(
+            (head.status, &head.head),
+            (get.status, &get.head),
+            "{target}"
+        );
+        assert!(head.body.is_empty() && !get.body.is_empty(), "{target}");
+    }
+}
+
+#[test]
+fn a_known_file_is_not_sent_again() {
+    let get = head_of(&answer(&request("GET", "/app.js", ""), SERVING));
+    let tag = get
+        .split("ETag: ")
+        .nth(1)
+        .and_then(|rest| rest.split("\r\n").next());
+    let tag = tag.expect("files have a tag");
+    #[rustfmt::skip]
+    let table = [
+        (tag.to_string(), 304), (format!("W/{tag}"), 304), (format!("\"x\", {tag}"), 304), ("*".into(), 304),
+        ("\"x\"".into(), 200), (String::new(), 200), (tag.trim_matches('"').into(), 200),
+    ];
+    for (known, status) in table {
+        let answer = answer(
+            &request("GET", "/app.js", &format!("If-None-Match: {known}\r\n")),
+            SERVING,
+        );
+        assert_eq!(answer.status, status, "{known}");
+        assert_eq!(answer.body.is_empty(), status == 304);
+        assert!(head_of(&answer).contains(tag));
+    }
+}
+
+#[test]
+fn bytes_of_any_kind_are_answered_without_a_panic() {
+    let mut rng = fastrand::Rng::with_seed(7);
+    let seed = request(
+        "GET",
+        "/applet/websocket/socket.io/?EIO=4&transport=websocket",
+        UPGRADE,
+    );
+    for _ in 0..20_000 {
+        let mut bytes = seed.clone();
+        for _ in 0..rng.usize(1..6) {
+            let place = rng.usize(0..bytes.len());
+            bytes[place] = rng.u8(..);
+        }
+        let _ = respond(&bytes, SERVING);
+    }
+}

@@ -1,0 +1,591 @@
+//! The loop: one thread, one poll, one turn after the other, from the start to the end of a drain.
+//!
+//! It reads the only clock. In every turn it accepts, reads, lets timers fire, writes and removes,
+//! in this order, and never more than a bounded amount of each; what it had no time for is
+//! remembered, because an edge-triggered poll does not say anything twice.
+//! Absent: the rules of the game, the text of any dialect, and the calls on single sockets.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::{Events, Interest, Poll, Token, Waker};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook_mio::v1_0::Signals;
+
+use super::conn::{Phase, RECV_BYTES, Received};
+use super::frames::{Decoder, Step};
+use super::http::{self, Context, Decision, HEAD_BYTES_MAX};
+use super::listen::{BindError, Listener};
+use super::sockets::{Alarm, Failure, Sockets};
+use super::state;
+use crate::config::Config;
+use crate::hub::{Hub, Input};
+use crate::model::{ConnId, Entropy};
+use crate::time::Millis;
+
+/// Connections beyond `--max-connections`, so that somebody is there to answer 503 and `/readyz`.
+pub const RESERVE: usize = 64;
+/// Most connections accepted in a turn.
+const ACCEPTS_MAX: usize = 64;
+/// Most frames taken from one connection in a turn.
+const FRAMES_MAX: usize = 64;
+/// Most timers that fire in a turn; a hub that always arms the next one for now must not stop us.
+const TIMERS_MAX: usize = 10_000;
+/// Most indexes looked at in a turn when everybody is sent away.
+const DISMISSALS_MAX: usize = 512;
+/// Most events taken from the kernel in a turn.
+const EVENTS_MAX: usize = 1024;
+/// How long not to accept after descriptors or memory ran out.
+const ACCEPT_PAUSE_MS: u64 = 500;
+/// Long-polling clients try again every few seconds: one line in that time says enough.
+const POLLING_LOG_MS: u64 = 10_000;
+
+const LISTENER: Token = Token(usize::MAX - 1);
+const SIGNALS: Token = Token(usize::MAX - 2);
+const STOP: Token = Token(usize::MAX - 3);
+
+/// The whole server.
+pub struct Server {
+    config: Config,
+    poll: Poll,
+    listener: Listener,
+    signals: Option<Signals>,
+    waker: Arc<Waker>,
+    started: Instant,
+    now: Millis,
+    hub: Hub,
+    sockets: Sockets,
+    decoder: Decoder,
+    buffer: Vec<u8>,
+    /// Connections may wait in the kernel: the listener says so only once.
+    accept_waits: bool,
+    /// Descriptors ran out; a timer ends the pause.
+    accept_paused: bool,
+    polling_logged: Option<Millis>,
+    life: Life,
+}
+
+/// How far the end is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    /// Not in sight.
+    Serving,
+    /// No new rounds; the running ones are waited for.
+    Draining,
+    /// Everybody is sent away, slice by slice, from this index on.
+    Dismissing { next: usize },
+    /// Everybody was; the last bytes are on their way.
+    Leaving,
+    /// The loop ends after this turn.
+    Over,
+}
+
+/// Asks a running server to stop, from another thread; like a first SIGTERM.
+#[derive(Clone, Debug)]
+pub struct Stopper(Arc<Waker>);
+
+impl Stopper {
+    /// Asks once; asking again is like a second signal.
+    pub fn stop(&self) {
+        // It fails only when the kernel's object is gone, and with it the server.
+        let _ = self.0.wake();
+    }
+}
+
+/// Why a server could not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The listener.
+    Bind(BindError),
+    /// Something else that the system refused.
+    System(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bind(error) => error.fmt(f),
+            Self::System(error) => write!(f, "cannot start: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<BindError> for StartError {
+    fn from(error: BindError) -> Self {
+        Self::Bind(error)
+    }
+}
+
+impl From<io::Error> for StartError {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
+}
+
+impl Server {
+    /// Opens the listener and reads the sessions of an earlier process.
+    ///
+    /// `seed` decides robots and spreads; `entropy` is the source of what nobody may guess.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] is one sentence for the person who started the server.
+    pub fn bind(config: Config, seed: u64, entropy: Box<Entropy>) -> Result<Self, StartError> {
+        let mut listener = Listener::bind(&config.listen)?;
+        let poll = Poll::new()?;
+        poll.registry()
+            .register(&mut listener, LISTENER, Interest::READABLE)?;
+        let waker = Arc::new(Waker::new(poll.registry(), STOP)?);
+        let sockets = Sockets::new(poll.registry().try_clone()?, &config);
+        let decoder = Decoder::new(config.max_message);
+        // A part of a head or frame stands in front of what comes next. A flood is left over as a
+        // whole, and nothing is received while it is treated.
+        let buffer_bytes = HEAD_BYTES_MAX.max(decoder.frame_bytes_max()) + RECV_BYTES;
+        let mut hub = Hub::new(&config, seed, entropy);
+        if let Some(path) = &config.state {
+            state::read(path, &mut hub, Millis::ZERO);
+        }
+        Ok(Self {
+            config,
+            poll,
+            listener,
+            signals: None,
+            waker,
+            started: Instant::now(),
+            now: Millis::ZERO,
+            hub,
+            sockets,
+            decoder,
+            buffer: vec![0; buffer_bytes],
+            accept_waits: false,
+            accept_paused: false,
+            polling_logged: None,
+            life: Life::Serving,
+        })
+    }
+
+    /// Lets SIGTERM and SIGINT stop this server: the first one drains, the second one ends it.
+    ///
+    /// # Errors
+    ///
+    /// Those of registering a signal handler.
+    pub fn watch_signals(&mut self) -> io::Result<()> {
+        let mut signals = Signals::new([SIGTERM, SIGINT])?;
+        self.poll
+            .registry()
+            .register(&mut signals, SIGNALS, Interest::READABLE)?;
+        self.signals = Some(signals);
+        Ok(())
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn listener(&self) -> &Listener {
+        &self.listener
+    }
+
+    /// To stop it from another thread.
+    #[must_use]
+    pub fn stopper(&self) -> Stopper {
+        Stopper(Arc::clone(&self.waker))
+    }
+
+    /// Serves until it is asked to stop, then drains and writes the sessions.
+    ///
+    /// # Errors
+    ///
+    /// Only when the kernel refuses to poll: nothing can go on then.
+    pub fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        while self.life != Life::Over {
+            self.turn(&mut events)?;
+        }
+        if let Some(path) = &self.config.state {
+            state::write(path, &self.hub.export_sessions(self.now));
+        }
+        match self.sockets.open_count() {
+            0 => log::info!("stopped"),
+            count => log::warn!("stopped, {count} connections were cut"),
+        }
+        Ok(())
+    }
+
+    fn turn(&mut self, events: &mut Events) -> io::Result<()> {
+        match self.poll.poll(events, self.patience()) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            _ => (),
+        }
+        self.now = Millis(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let mut stop = None;
+        for event in events.iter() {
+            match event.token() {
+                LISTENER => self.accept_waits = true,
+                token @ (SIGNALS | STOP) => stop = Some(token),
+                _ => self.sockets.note(event),
+            }
+        }
+        self.accept();
+        for index in std::mem::take(&mut self.sockets.ready) {
+            self.read(index);
+        }
+        // Those who came in the same turn were here before: they are answered as ever.
+        match stop {
+            Some(SIGNALS) => self.on_signals(),
+            Some(_) => self.on_stop("asked"),
+            None => (),
+        }
+        self.fire_timers();
+        self.drain();
+        self.write();
+        self.sockets.sweep();
+        if self.life == Life::Leaving && self.sockets.is_quiet() {
+            self.life = Life::Over;
+        }
+        Ok(())
+    }
+
+    /// How long to sleep: until the next timer, and not at all while work waits.
+    fn patience(&self) -> Option<Duration> {
+        let dismissing = matches!(self.life, Life::Dismissing { .. });
+        if !self.sockets.ready.is_empty() || self.may_accept() || dismissing {
+            return Some(Duration::ZERO);
+        }
+        let wakeup = self.sockets.wheel.next_wakeup()?;
+        Some(Duration::from_millis(wakeup.since(self.now)))
+    }
+
+    fn may_accept(&self) -> bool {
+        let room = self.config.max_connections.saturating_add(RESERVE);
+        self.accept_waits && !self.accept_paused && self.sockets.len() < room
+    }
+
+    /// Accepts those who wait, a bounded number at a time. No error ends the service.
+    fn accept(&mut self) {
+        let newcomer = self.life != Life::Serving;
+        for _ in 0..ACCEPTS_MAX {
+            if !self.may_accept() {
+                return;
+            }
+            let accepted = self.listener.accept();
+            let (socket, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => {
+                        self.accept_waits = false;
+                        return;
+                    }
+                    // The one who waited is gone, or a signal came: the next one, please.
+                    io::ErrorKind::Interrupted
+                    | io::ErrorKind::ConnectionAborted
+                    | io::ErrorKind::ConnectionReset => continue,
+                    // EMFILE, ENFILE, ENOBUFS, ENOMEM, and whatever else may not pass at once.
+                    _ => return self.pause_accepting(&error),
+                },
+            };
+            if let Err(error) = self.sockets.insert(self.now, socket, peer, newcomer) {
+                return self.pause_accepting(&error);
+            }
+        }
+    }
+
+    fn pause_accepting(&mut self, error: &io::Error) {
+        let count = self.sockets.len();
+        log::warn!("cannot accept: {error} ({count} connections); trying again in a moment");
+        self.accept_paused = true;
+        self.sockets
+            .wheel
+            .arm(self.now + ACCEPT_PAUSE_MS, Alarm::Accept);
+    }
+
+    /// Treats a connection's input, and puts it on the next turn's list if there is more.
+    fn read(&mut self, index: usize) {
+        let Some(conn) = self.sockets.at(index) else {
+            return;
+        };
+        conn.listed = false;
+        let fresh_from = conn.rest.len();
+        let mut buffer = std::mem::take(&mut self.buffer);
+        match conn.phase {
+            Phase::Gone => (),
+            Phase::Lingering { shut: false, .. } => (),
+            Phase::Lingering { .. } => self.sockets.discard(index, &mut buffer),
+            Phase::Head { .. } => match self.sockets.receive(index, &mut buffer) {
+                Received::Bytes(count) => {
+                    let bytes = buffer.get(..count).unwrap_or_default();
+                    self.read_head(index, bytes, fresh_from);
+                }
+                Received::End => self.give_up(index),
+            },
+            Phase::Open { .. } => match self.sockets.receive(index, &mut buffer) {
+                Received::Bytes(count) => {
+                    if let Some(id) = self.sockets.open_at(index) {
+                        self.read_frames(id, buffer.get(..count).unwrap_or_default());
+                    }
+                }
+                Received::End => self.give_up(index),
+            },
+        }
+        self.buffer = buffer;
+        self.sockets.list(index);
+    }
+
+    /// The other end is gone without a word.
+    fn give_up(&mut self, index: usize) {
+        match self.sockets.open_at(index) {
+            Some(id) => self.lose(id, Failure::Lost),
+            None => {
+                if let Some(conn) = self.sockets.at(index) {
+                    let generation = conn.generation;
+                    self.sockets.drop_conn(ConnId {
+                        index: index as u32,
+                        generation,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Answers a request head once it is complete; `fresh_from` is where this turn's bytes begin.
+    fn read_head(&mut self, index: usize, bytes: &[u8], fresh_from: usize) {
+        let Some(conn) = self.sockets.at(index) else {
+            return;
+        };
+        // A head ends with a line, so only a line's end can complete it: a head that comes byte by
+        // byte is not parsed for every byte. The first bytes are, to refuse what is no HTTP.
+        let fresh = bytes.get(fresh_from..).unwrap_or_default();
+        if fresh_from != 0 && bytes.len() < HEAD_BYTES_MAX && !fresh.contains(&b'\n') {
+            conn.rest = bytes.to_vec();
+            return;
+        }
+        let (peer, newcomer) = (conn.peer, conn.newcomer);
+        let context = Context {
+            base: &self.config.base_path,
+            full: self.config.max_connections <= self.sockets.open_count(),
+            draining: self.life != Life::Serving,
+            newcomer,
+        };
+        match http::respond(bytes, context) {
+            Decision::Partial => {
+                if let Some(conn) = self.sockets.at(index) {
+                    conn.rest = bytes.to_vec();
+                }
+            }
+            Decision::Answer(answer) => {
+                log::debug!("{peer} answered {}", answer.status);
+                if answer.polling {
+                    self.log_polling(peer);
+                }
+                self.sockets.answer(self.now, index, &answer);
+            }
+            Decision::Upgrade {
+                head,
+                dialect,
+                consumed,
+            } => {
+                if let Some(conn) = self.sockets.upgrade(self.now, index, &head, dialect) {
+                    self.tell(Input::Opened { conn, dialect });
+                    self.read_frames(conn, bytes.get(consumed..).unwrap_or_default());
+                }
+            }
+        }
+    }
+
+    fn log_polling(&mut self, peer: super::listen::Peer) {
+        let now = self.now;
+        if self
+            .polling_logged
+            .is_none_or(|last| POLLING_LOG_MS <= now.since(last))
+        {
+            self.polling_logged = Some(now);
+            log::warn!(
+                "{peer} tried Socket.IO's long-polling, which is not offered: \
+                 its client needs the option transports: [\"websocket\"]"
+            );
+        }
+    }
+
+    /// Hands whole messages to the hub, a bounded number of frames, and keeps what is left.
+    fn read_frames(&mut self, id: ConnId, input: &[u8]) {
+        let mut input = input;
+        let mut fragments = match self.sockets.get(id).map(|conn| &mut conn.phase) {
+            Some(Phase::Open { fragments, .. }) => std::mem::take(fragments),
+            _ => return,
+        };
+        for _ in 0..FRAMES_MAX {
+            let step = self.decoder.next(&mut input, &mut fragments);
+            if !self.decoder.replies.is_empty() {
+                let replies = &self.decoder.replies;
+                self.sockets.put(id, |tail| tail.extend_from_slice(replies));
+            }
+            match step {
+                Step::Starved => break,
+                Step::Text(text) => self.tell(Input::Text {
+                    conn: id,
+                    text: text.as_str(),
+                }),
+                Step::Binary => self.tell(Input::Binary { conn: id }),
+                Step::Fragment | Step::Control => self.tell(Input::Seen { conn: id }),
+                Step::Close => {
+                    self.log_end(id, format_args!("left"));
+                    self.sockets.end(self.now, id);
+                    return self.tell(Input::Closed { conn: id });
+                }
+                Step::Violation(code, reason) => {
+                    let violation = Input::Violation {
+                        conn: id,
+                        code,
+                        reason,
+                    };
+                    return self.tell(violation);
+                }
+            }
+            if !self.sockets.is_open(id) {
+                return;
+            }
+        }
+        let backlog = self.decoder.has_frame(input);
+        if let Some(conn) = self.sockets.get(id) {
+            conn.rest = input.to_vec();
+            conn.backlog = backlog;
+            if let Phase::Open {
+                fragments: place, ..
+            } = &mut conn.phase
+            {
+                *place = fragments;
+            }
+        }
+    }
+
+    /// One input, then all outputs, before the next input.
+    fn tell(&mut self, input: Input<'_>) {
+        self.hub.handle(self.now, input);
+        while let Some(output) = self.hub.pop_output() {
+            self.sockets.carry_out(self.now, output);
+        }
+    }
+
+    fn fire_timers(&mut self) {
+        for _ in 0..TIMERS_MAX {
+            let Some((_, alarm)) = self.sockets.wheel.pop_due(self.now) else {
+                return;
+            };
+            match alarm {
+                Alarm::Hub(timer) => self.tell(Input::Due { timer }),
+                Alarm::Socket(id) => {
+                    if let Some(index) = self.sockets.on_timer(id) {
+                        self.sockets.answer(self.now, index, &http::timed_out());
+                    }
+                }
+                Alarm::Accept => self.accept_paused = false,
+                Alarm::DrainHurry => {
+                    if self.life == Life::Draining {
+                        log::warn!("{} rounds are cut short", self.hub.running_rounds());
+                        self.life = Life::Dismissing { next: 0 };
+                    }
+                }
+                Alarm::DrainEnd => self.life = Life::Over,
+            }
+        }
+    }
+
+    /// Writes to everybody who is owed something. Those that fail are told to the hub, which may
+    /// owe others something because of that; each connection fails once at most.
+    fn write(&mut self) {
+        self.sockets.flush(self.now);
+        while let Some((id, failure)) = self.sockets.failed.pop() {
+            self.lose(id, failure);
+            self.sockets.flush(self.now);
+        }
+    }
+
+    /// Ends a connection that nothing can be sent to any more, or too slowly.
+    fn lose(&mut self, id: ConnId, failure: Failure) {
+        if !self.sockets.is_open(id) {
+            return self.sockets.drop_conn(id);
+        }
+        match failure {
+            Failure::Lost => {
+                self.log_end(id, format_args!("lost"));
+                self.sockets.drop_conn(id);
+            }
+            Failure::Slow => {
+                self.log_end(id, format_args!("closed 1008 slow reader"));
+                self.sockets.close(self.now, id, 1008, "slow reader");
+            }
+        }
+        self.tell(Input::Closed { conn: id });
+    }
+
+    fn log_end(&mut self, id: ConnId, reason: fmt::Arguments<'_>) {
+        let rounds = self.hub.rounds_of(id);
+        self.sockets.log_end(self.now, id, rounds, reason);
+    }
+
+    fn on_signals(&mut self) {
+        let Some(signals) = &mut self.signals else {
+            return;
+        };
+        // One that comes twice before we look is reported once.
+        let arrived: Vec<i32> = signals.pending().collect();
+        for signal in arrived {
+            self.on_stop(if signal == SIGINT {
+                "SIGINT"
+            } else {
+                "SIGTERM"
+            });
+        }
+    }
+
+    /// The first request to stop drains, the second one does not wait for anything.
+    fn on_stop(&mut self, why: &str) {
+        if self.life != Life::Serving {
+            log::warn!("{why} again: not waiting any longer");
+            self.life = Life::Over;
+            return;
+        }
+        log::info!(
+            "{why}: draining {} connections and {} rounds",
+            self.sockets.open_count(),
+            self.hub.running_rounds()
+        );
+        self.life = Life::Draining;
+        let end = self.now + self.config.drain_timeout_ms;
+        // The last part of the time is for saying goodbye.
+        let farewell_ms = (self.config.linger_ms + 500).min(self.config.drain_timeout_ms / 2);
+        self.sockets.wheel.arm(end - farewell_ms, Alarm::DrainHurry);
+        self.sockets.wheel.arm(end, Alarm::DrainEnd);
+        self.tell(Input::Drain);
+    }
+
+    /// Takes a drain one step further.
+    fn drain(&mut self) {
+        match self.life {
+            Life::Draining if self.hub.running_rounds() == 0 => {
+                self.life = Life::Dismissing { next: 0 };
+                self.drain();
+            }
+            Life::Dismissing { next } => {
+                let last = self.sockets.index_end();
+                let until = next.saturating_add(DISMISSALS_MAX).min(last);
+                for index in next..until {
+                    if let Some(conn) = self.sockets.open_at(index) {
+                        self.tell(Input::Dismiss { conn });
+                    }
+                }
+                self.life = if until == last {
+                    Life::Leaving
+                } else {
+                    Life::Dismissing { next: until }
+                };
+            }
+            Life::Serving | Life::Draining | Life::Leaving | Life::Over => (),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,489 @@
+//! All connections: their slab, queues and timers, and the lists of who is to be read, written to
+//! and removed in a turn.
+//!
+//! Absent: the hub and its rules, the clock, the decoding of what comes in.
+
+use std::io;
+
+use mio::event::Event;
+use mio::{Interest, Registry, Token};
+use slab::Slab;
+
+use super::conn::{Conn, Phase, Received, Sent};
+use super::frames::{Fragments, put_close, put_ping, put_text};
+use super::http::Answer;
+use super::listen::{Peer, Socket};
+use super::queue::Pool;
+use crate::config::Config;
+use crate::hub::{Dialect, Output, Timer};
+use crate::model::ConnId;
+use crate::time::Millis;
+use crate::wheel::Wheel;
+
+/// What a timer of the loop's wheel is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alarm {
+    /// The hub's own.
+    Hub(Timer),
+    /// A connection is slow to send its head, or lingers.
+    Socket(ConnId),
+    /// Descriptors ran out a while ago: try again.
+    Accept,
+    /// Rounds or not, everybody is to be sent away now.
+    DrainHurry,
+    /// The drain takes too long.
+    DrainEnd,
+}
+
+/// Why the loop gave a connection up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The kernel says that the other end is gone.
+    Lost,
+    /// More than `--max-queue` waits for it.
+    Slow,
+}
+
+/// All connections.
+#[derive(Debug)]
+pub(crate) struct Sockets {
+    registry: Registry,
+    conns: Slab<Conn>,
+    generation: u32,
+    numbers: u64,
+    open: usize,
+    pool: Pool,
+    /// The one wheel: timers of the sockets, the hub and the loop.
+    pub(crate) wheel: Wheel<Alarm>,
+    /// Those to be read in the next turn.
+    pub(crate) ready: Vec<usize>,
+    dirty: Vec<usize>,
+    gone: Vec<usize>,
+    /// Those that failed while they were written to; the hub does not know yet.
+    pub(crate) failed: Vec<(ConnId, Failure)>,
+    queue_bytes_max: usize,
+    head_timeout_ms: u64,
+    linger_ms: u64,
+}
+
+impl Sockets {
+    /// No connections yet.
+    pub(crate) fn new(registry: Registry, config: &Config) -> Self {
+        Self {
+            registry,
+            conns: Slab::new(),
+            generation: 0,
+            numbers: 0,
+            open: 0,
+            pool: Pool::default(),
+            wheel: Wheel::new(),
+            ready: Vec::new(),
+            dirty: Vec::new(),
+            gone: Vec::new(),
+            failed: Vec::new(),
+            queue_bytes_max: config.max_queue,
+            head_timeout_ms: config.head_timeout_ms,
+            linger_ms: config.linger_ms,
+        }
+    }
+
+    /// How many connections there are, in any phase.
+    pub(crate) fn len(&self) -> usize {
+        self.conns.len()
+    }
+
+    /// How many of them speak WebSocket.
+    pub(crate) fn open_count(&self) -> usize {
+        self.open
+    }
+
+    /// Whether all is said to everybody: nothing is being asked, answered or closed.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.conns.iter().all(|(_, conn)| match conn.phase {
+            Phase::Head { .. } => conn.rest.is_empty(),
+            Phase::Gone => true,
+            Phase::Open { .. } | Phase::Lingering { .. } => false,
+        })
+    }
+
+    /// One past the highest index there may be.
+    pub(crate) fn index_end(&self) -> usize {
+        self.conns.capacity()
+    }
+
+    /// The connection at an index, if it speaks WebSocket.
+    pub(crate) fn open_at(&self, index: usize) -> Option<ConnId> {
+        match self.conns.get(index)? {
+            conn if matches!(conn.phase, Phase::Open { .. }) => Some(id_of(index, conn)),
+            _ => None,
+        }
+    }
+
+    /// The connection at an index, in any phase.
+    pub(crate) fn at(&mut self, index: usize) -> Option<&mut Conn> {
+        self.conns.get_mut(index)
+    }
+
+    /// The connection of this name, unless the name is stale.
+    pub(crate) fn get(&mut self, id: ConnId) -> Option<&mut Conn> {
+        let conn = self.conns.get_mut(id.index as usize)?;
+        (conn.generation == id.generation).then_some(conn)
+    }
+
+    /// Whether it speaks WebSocket: whether its input counts and the hub's outputs reach it.
+    pub(crate) fn is_open(&mut self, id: ConnId) -> bool {
+        matches!(
+            self.get(id),
+            Some(Conn {
+                phase: Phase::Open { .. },
+                ..
+            })
+        )
+    }
+
+    /// Takes a new connection in and waits for its head.
+    pub(crate) fn insert(
+        &mut self,
+        now: Millis,
+        socket: Socket,
+        peer: Peer,
+        newcomer: bool,
+    ) -> io::Result<()> {
+        let entry = self.conns.vacant_entry();
+        let index = entry.key();
+        self.generation = self.generation.wrapping_add(1);
+        let mut socket = socket;
+        self.registry
+            .register(&mut socket, Token(index), Interest::READABLE)?;
+        let id = ConnId {
+            index: index as u32,
+            generation: self.generation,
+        };
+        let timer = self
+            .wheel
+            .arm(now + self.head_timeout_ms, Alarm::Socket(id));
+        let mut conn = Conn::new(self.generation, socket, peer, now, timer);
+        conn.newcomer = newcomer;
+        entry.insert(conn);
+        Ok(())
+    }
+
+    /// Notes what the kernel says about a connection.
+    pub(crate) fn note(&mut self, event: &Event) {
+        let index = event.token().0;
+        let Some(conn) = self.conns.get_mut(index) else {
+            return;
+        };
+        if event.is_read_closed() || event.is_error() {
+            conn.hung_up = true;
+        }
+        if event.is_readable() || conn.hung_up {
+            conn.readable = true;
+            self.list(index);
+        }
+        if event.is_writable() {
+            self.mark_dirty(index);
+        }
+    }
+
+    /// Puts a connection on the list of those to be read, if there is anything to read.
+    pub(crate) fn list(&mut self, index: usize) {
+        if let Some(conn) = self.conns.get_mut(index)
+            && !conn.listed
+            && conn.has_more()
+        {
+            conn.listed = true;
+            self.ready.push(index);
+        }
+    }
+
+    /// Receives from a connection into the loop's buffer.
+    pub(crate) fn receive(&mut self, index: usize, buffer: &mut [u8]) -> Received {
+        match self.conns.get_mut(index) {
+            Some(conn) => conn.receive(buffer),
+            None => Received::End,
+        }
+    }
+
+    /// Throws away what a lingering connection sends, and removes it when that is over.
+    pub(crate) fn discard(&mut self, index: usize, buffer: &mut [u8]) {
+        if let Some(conn) = self.conns.get_mut(index)
+            && !conn.discard(buffer)
+        {
+            self.drop_at(index);
+        }
+    }
+
+    /// The handshake is done: answers it, and lets the hub's outputs through from now on.
+    pub(crate) fn upgrade(
+        &mut self,
+        now: Millis,
+        index: usize,
+        head: &[u8],
+        dialect: Dialect,
+    ) -> Option<ConnId> {
+        let conn = self.conns.get_mut(index)?;
+        let Phase::Head { timer } = conn.phase else {
+            return None;
+        };
+        self.wheel.cancel(timer);
+        self.numbers += 1;
+        self.open += 1;
+        conn.since = now;
+        conn.phase = Phase::Open {
+            dialect,
+            number: self.numbers,
+            fragments: Fragments::default(),
+        };
+        let id = id_of(index, conn);
+        self.put(id, |tail| tail.extend_from_slice(head));
+        Some(id)
+    }
+
+    /// Sends a plain answer and ends the connection.
+    pub(crate) fn answer(&mut self, now: Millis, index: usize, answer: &Answer) {
+        let Some(conn) = self.conns.get_mut(index) else {
+            return;
+        };
+        let id = id_of(index, conn);
+        conn.queue
+            .tail(&mut self.pool)
+            .extend_from_slice(&answer.head);
+        self.linger(now, id, answer.body, self.head_timeout_ms);
+    }
+
+    /// Sends a close frame after what is queued and ends the connection.
+    pub(crate) fn close(&mut self, now: Millis, id: ConnId, code: u16, reason: &str) {
+        self.put(id, |tail| put_close(tail, code, reason));
+        self.end(now, id);
+    }
+
+    /// Ends the connection once everything queued is sent.
+    pub(crate) fn end(&mut self, now: Millis, id: ConnId) {
+        self.linger(now, id, &[], self.head_timeout_ms);
+    }
+
+    /// Ends the connection at once.
+    pub(crate) fn drop_conn(&mut self, id: ConnId) {
+        if self.get(id).is_some() {
+            self.drop_at(id.index as usize);
+        }
+    }
+
+    /// Carries out one of the hub's orders; what is for a stale connection is dropped.
+    pub(crate) fn carry_out(&mut self, now: Millis, output: Output<'_>) {
+        match output {
+            Output::Send { conn, text } => self.put(conn, |tail| put_text(tail, text)),
+            Output::Ping { conn } => self.put(conn, put_ping),
+            Output::Close {
+                conn,
+                code,
+                reason,
+                rounds,
+            } => {
+                if self.is_open(conn) {
+                    self.log_end(now, conn, rounds, format_args!("closed {code} {reason}"));
+                    self.close(now, conn, code, reason);
+                }
+            }
+            Output::Arm { at, timer } => {
+                self.wheel.arm(at, Alarm::Hub(timer));
+            }
+        }
+    }
+
+    /// One line for one connection that ended.
+    pub(crate) fn log_end(
+        &mut self,
+        now: Millis,
+        id: ConnId,
+        rounds: u32,
+        reason: std::fmt::Arguments<'_>,
+    ) {
+        let Some(conn) = self.get(id) else { return };
+        let Phase::Open {
+            dialect, number, ..
+        } = conn.phase
+        else {
+            return;
+        };
+        let dialect = match dialect {
+            Dialect::Plain => "plain",
+            Dialect::Eio3 => "eio3",
+            Dialect::Eio4 => "eio4",
+        };
+        let lasted_ms = now.since(conn.since);
+        log::info!(
+            "#{number} {} {dialect} {}.{}s {rounds} rounds: {reason}",
+            conn.peer,
+            lasted_ms / 1000,
+            lasted_ms % 1000 / 100,
+        );
+    }
+
+    /// Appends to the queue of a connection that speaks WebSocket.
+    pub(crate) fn put(&mut self, id: ConnId, write: impl FnOnce(&mut Vec<u8>)) {
+        let index = id.index as usize;
+        if let Some(conn) = self.conns.get_mut(index)
+            && conn.generation == id.generation
+            && matches!(conn.phase, Phase::Open { .. })
+        {
+            write(conn.queue.tail(&mut self.pool));
+            self.mark_dirty(index);
+        }
+    }
+
+    /// A socket's timer is due: its head took too long, or it lingered long enough.
+    ///
+    /// Returns the index of a connection that is to be told that its head took too long.
+    pub(crate) fn on_timer(&mut self, id: ConnId) -> Option<usize> {
+        match self.get(id)?.phase {
+            Phase::Head { .. } => Some(id.index as usize),
+            Phase::Lingering { .. } => {
+                self.drop_conn(id);
+                None
+            }
+            Phase::Open { .. } | Phase::Gone => None,
+        }
+    }
+
+    /// Sends to everybody on the list, once each.
+    pub(crate) fn flush(&mut self, now: Millis) {
+        while let Some(index) = self.dirty.pop() {
+            self.flush_at(now, index);
+        }
+    }
+
+    /// Removes those that are gone. Until now their indexes were taken.
+    pub(crate) fn sweep(&mut self) {
+        for index in self.gone.drain(..) {
+            if let Some(mut conn) = self.conns.try_remove(index) {
+                // Closing the descriptor does it as well; saying it keeps no index alive by chance.
+                let _ = self.registry.deregister(&mut conn.socket);
+                conn.queue.clear(&mut self.pool);
+            }
+        }
+    }
+
+    fn flush_at(&mut self, now: Millis, index: usize) {
+        let Some(conn) = self.conns.get_mut(index) else {
+            return;
+        };
+        conn.dirty = false;
+        if matches!(conn.phase, Phase::Gone) {
+            return;
+        }
+        let id = id_of(index, conn);
+        let sent = conn.send(&mut self.pool);
+        let waits = sent == Sent::Some;
+        if sent == Sent::Failed || !self.registered(index, waits) {
+            self.failed.push((id, Failure::Lost));
+            return;
+        }
+        let Some(conn) = self.conns.get_mut(index) else {
+            return;
+        };
+        match conn.phase {
+            Phase::Open { .. } if self.queue_bytes_max < conn.queue.len() => {
+                self.failed.push((id, Failure::Slow));
+            }
+            Phase::Lingering { shut: false, .. } if !waits => self.shut(now, index),
+            _ => (),
+        }
+    }
+
+    /// Asks for writable events only while bytes wait; whether the kernel agreed.
+    fn registered(&mut self, index: usize, waits: bool) -> bool {
+        let Some(conn) = self.conns.get_mut(index) else {
+            return false;
+        };
+        if conn.waits_to_write == waits {
+            return true;
+        }
+        conn.waits_to_write = waits;
+        let interest = if waits {
+            Interest::READABLE | Interest::WRITABLE
+        } else {
+            Interest::READABLE
+        };
+        self.registry
+            .reregister(&mut conn.socket, Token(index), interest)
+            .is_ok()
+    }
+
+    /// Everything is sent: says so, and from now on waits for the other end to do the same.
+    fn shut(&mut self, now: Millis, index: usize) {
+        let Some(conn) = self.conns.get_mut(index) else {
+            return;
+        };
+        let id = id_of(index, conn);
+        let Phase::Lingering { shut, timer, .. } = &mut conn.phase else {
+            return;
+        };
+        *shut = true;
+        self.wheel.cancel(*timer);
+        *timer = self.wheel.arm(now + self.linger_ms, Alarm::Socket(id));
+        if conn.socket.shutdown_write().is_err() {
+            self.drop_at(index);
+        } else {
+            self.list(index);
+        }
+    }
+
+    /// Takes no more input, and allows so long for the kernel to take what is queued.
+    fn linger(&mut self, now: Millis, id: ConnId, body: &'static [u8], patience_ms: u64) {
+        let index = id.index as usize;
+        let Some(conn) = self.get(id) else { return };
+        let before = match conn.phase {
+            Phase::Head { timer } => Some(timer),
+            Phase::Open { .. } => None,
+            Phase::Lingering { .. } | Phase::Gone => return,
+        };
+        conn.rest = Vec::new();
+        conn.backlog = false;
+        match before {
+            Some(timer) => drop(self.wheel.cancel(timer)),
+            None => self.open -= 1,
+        }
+        let timer = self.wheel.arm(now + patience_ms, Alarm::Socket(id));
+        if let Some(conn) = self.get(id) {
+            conn.phase = Phase::Lingering {
+                body,
+                shut: false,
+                discarded: 0,
+                timer,
+            };
+        }
+        self.mark_dirty(index);
+    }
+
+    fn drop_at(&mut self, index: usize) {
+        let Some(conn) = self.conns.get_mut(index) else {
+            return;
+        };
+        match std::mem::replace(&mut conn.phase, Phase::Gone) {
+            Phase::Head { timer } | Phase::Lingering { timer, .. } => {
+                self.wheel.cancel(timer);
+            }
+            Phase::Open { .. } => self.open -= 1,
+            Phase::Gone => return,
+        }
+        self.gone.push(index);
+    }
+
+    fn mark_dirty(&mut self, index: usize) {
+        if let Some(conn) = self.conns.get_mut(index)
+            && !conn.dirty
+        {
+            conn.dirty = true;
+            self.dirty.push(index);
+        }
+    }
+}
+
+fn id_of(index: usize, conn: &Conn) -> ConnId {
+    ConnId {
+        index: index as u32,
+        generation: conn.generation,
+    }
+}

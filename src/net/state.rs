@@ -1,0 +1,144 @@
+//! The sessions' file (`--state`): read at the start, written at the end of a drain.
+//!
+//! A failure here is logged and never ends the service: scores are worth less than the game.
+//! Absent: what stands in the file; the hub knows.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::hub::Hub;
+use crate::time::Millis;
+
+/// Takes the sessions of an earlier process in. A damaged file is named, kept aside and not used.
+pub(crate) fn read(path: &Path, hub: &mut Hub, now: Millis) {
+    let shown = path.display();
+    let text = match fs::read(path) {
+        Ok(bytes) => String::from_utf8(bytes).map_err(|_| "not UTF-8".to_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            log::info!("no sessions yet in {shown}");
+            return;
+        }
+        Err(error) => {
+            log::error!("cannot read the sessions in {shown}: {error}; starting without them");
+            return;
+        }
+    };
+    let reason = match text.map(|text| hub.import_sessions(now, &text)) {
+        Ok(Ok(count)) => {
+            log::info!("{count} sessions read from {shown}");
+            return;
+        }
+        Ok(Err(error)) => error.0,
+        Err(reason) => reason,
+    };
+    match set_aside(path) {
+        Ok(kept) => log::error!(
+            "the sessions in {shown} are damaged ({}); kept as {}, starting without them",
+            reason.escape_debug(),
+            kept.display()
+        ),
+        Err(error) => log::error!(
+            "the sessions in {shown} are damaged ({}); starting without them; \
+             the file could not be kept aside: {error}",
+            reason.escape_debug()
+        ),
+    }
+}
+
+/// Writes the sessions for the next process.
+pub(crate) fn write(path: &Path, text: &str) {
+    match replace(path, text.as_bytes()) {
+        Ok(()) => log::info!("sessions written to {}", path.display()),
+        Err(error) => log::error!("cannot write the sessions to {}: {error}", path.display()),
+    }
+}
+
+/// Renames a file to the first of `FILE.damaged`, `FILE.damaged.1`, … that does not exist.
+fn set_aside(path: &Path) -> io::Result<PathBuf> {
+    for number in 0..1000 {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".damaged");
+        if number != 0 {
+            name.push(format!(".{number}"));
+        }
+        let kept = PathBuf::from(name);
+        // A hard link fails where a rename would overwrite.
+        match fs::hard_link(path, &kept) {
+            Ok(()) => return fs::remove_file(path).map(|()| kept),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => (),
+            Err(_) if !kept.exists() => return fs::rename(path, &kept).map(|()| kept),
+            Err(_) => (),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// Replaces a file so that a crash leaves the old one or the new one, and never a part of either.
+///
+/// It is for our eyes only: it holds the tokens that prove sessions.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut name = path
+        .file_name()
+        .ok_or(io::ErrorKind::InvalidInput)?
+        .to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = directory.join(name);
+    let written = write_new(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written?;
+    File::open(directory)?.sync_all()
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // Left by a process of the same number that crashed; `create_new` would stumble over it.
+    let _ = fs::remove_file(path);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::{replace, set_aside};
+
+    #[test]
+    fn a_file_is_replaced_whole_and_damaged_ones_are_all_kept() {
+        let name = format!("roshambo-state-{}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        fs::create_dir_all(&directory).expect("a writable place");
+        let path = directory.join("sessions");
+        for text in ["one", "two"] {
+            replace(&path, text.as_bytes()).expect("a writable place");
+            assert_eq!(fs::read_to_string(&path).expect("it is there"), text);
+        }
+        let mode = fs::metadata(&path)
+            .expect("it is there")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(fs::read_dir(&directory).expect("it is there").count(), 1);
+        let first = set_aside(&path).expect("no other is there");
+        replace(&path, b"three").expect("a writable place");
+        let second = set_aside(&path).expect("room for another");
+        assert_eq!(fs::read_to_string(&first).expect("kept"), "two");
+        assert_eq!(fs::read_to_string(&second).expect("kept"), "three");
+        assert!(first.ends_with("sessions.damaged") && !path.exists());
+        assert!(replace(&directory.join("none/sessions"), b"x").is_err());
+        fs::remove_dir_all(&directory).expect("ours");
+    }
+}

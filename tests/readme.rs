@@ -1,0 +1,131 @@
+//! The games typed in README.md and README.zh-CN.md, played line by line against the hub.
+//!
+//! The command line is the one printed there, so a reader who copies both sees the same bytes.
+
+use std::collections::BTreeMap;
+
+use roshambo::config::{Command, Config};
+use roshambo::hub::{Dialect, Hub, Input, Output, Timer};
+use roshambo::model::ConnId;
+use roshambo::time::Millis;
+
+/// Two consoles at a hub on a virtual clock.
+struct Consoles {
+    hub: Hub,
+    now: Millis,
+    timers: BTreeMap<(Millis, usize), Timer>,
+    armed: usize,
+    /// What each console has been sent and the transcript has not mentioned yet.
+    unread: [Vec<String>; 2],
+}
+
+fn conn(console: usize) -> ConnId {
+    ConnId {
+        index: console as u32,
+        generation: 1,
+    }
+}
+
+impl Consoles {
+    fn new(config: &Config) -> Self {
+        let mut rng = fastrand::Rng::with_seed(1);
+        let hub = Hub::new(config, 1, Box::new(move |bytes: &mut [u8]| rng.fill(bytes)));
+        let (timers, unread) = (BTreeMap::new(), [vec![], vec![]]);
+        let mut consoles = Self {
+            hub,
+            now: Millis(0),
+            timers,
+            armed: 0,
+            unread,
+        };
+        for console in 0..2 {
+            consoles.tell(Input::Opened {
+                conn: conn(console),
+                dialect: Dialect::Plain,
+            });
+        }
+        consoles
+    }
+
+    fn tell(&mut self, input: Input<'_>) {
+        self.hub.handle(self.now, input);
+        while let Some(output) = self.hub.pop_output() {
+            match output {
+                Output::Send { conn, text } => {
+                    self.unread[conn.index as usize].push(text.to_owned());
+                }
+                Output::Arm { at, timer } => {
+                    self.armed += 1;
+                    self.timers.insert((at, self.armed), timer);
+                }
+                // A console answers pings by itself.
+                Output::Ping { .. } => (),
+                Output::Close { reason, .. } => panic!("a console was closed: {reason}"),
+            }
+        }
+    }
+
+    fn expect(&mut self, console: usize, want: &str) {
+        while self.unread[console].is_empty() {
+            let ((at, _), timer) = self.timers.pop_first().expect("something is still to come");
+            self.now = at;
+            assert!(
+                at < Millis(60_000),
+                "nothing came for a minute, wanted {want}"
+            );
+            self.tell(Input::Due { timer });
+        }
+        assert_eq!(self.unread[console].remove(0), want);
+    }
+}
+
+/// The configuration of the command line that asks for time to type.
+fn typed_command(readme: &str) -> Config {
+    let line = readme
+        .lines()
+        .find(|line| line.contains("--robot-after"))
+        .expect("the command");
+    let (_, flags) = line.split_once(" -- ").expect("flags after --");
+    let args = flags.split_whitespace().map(Into::into);
+    match Config::load(args, |_| None) {
+        Ok(Command::Run(config)) => *config,
+        other => panic!("the printed command does not run: {other:?}"),
+    }
+}
+
+fn play(readme: &str, lines_min: usize) {
+    let mut consoles = Consoles::new(&typed_command(readme));
+    let (_, rest) = readme.split_once("<!-- transcript:").expect("a transcript");
+    let (_, rest) = rest.split_once("```text\n").expect("a block");
+    let (transcript, _) = rest.split_once("```").expect("the block's end");
+    for line in transcript.lines() {
+        let console = usize::from(line.starts_with('B'));
+        match line.split_at(4) {
+            ("A > " | "B > ", text) => consoles.tell(Input::Text {
+                conn: conn(console),
+                text,
+            }),
+            ("A < " | "B < ", text) => consoles.expect(console, text),
+            _ => panic!("not a line of a transcript: {line}"),
+        }
+    }
+    assert_eq!(
+        consoles.unread,
+        [vec![""; 0], vec![]],
+        "the transcript leaves something out"
+    );
+    assert!(
+        lines_min <= transcript.lines().count(),
+        "the transcript is a whole game"
+    );
+}
+
+#[test]
+fn the_english_readme_tells_the_truth() {
+    play(include_str!("../README.md"), 20);
+}
+
+#[test]
+fn the_chinese_readme_tells_the_truth() {
+    play(include_str!("../README.zh-CN.md"), 14);
+}
