@@ -1,12 +1,12 @@
 //! Log lines on standard error that neither block nor end the process.
 //!
 //! `simple_logger` prints with `eprintln!`: on a full pipe that waits for the reader, on a closed
-//! one it panics. So each line is written only while the pipe has room for it, is short enough to fit
-//! into that room, and a panic of the print is caught. Lines that could not be written are counted,
-//! and the first line after them says how many they were.
+//! one it panics. So each line is written only while the pipe has room for it, is short enough to
+//! fit into that room, and a panic of the print is caught. Lines that could not be written are
+//! counted, and the first line after them says how many they were.
 //!
-//! One record is one line: control characters are escaped here, whatever the caller did. Only `main`
-//! knows this module; everybody else calls the `log` macros. No file is opened here.
+//! One record is one line: control characters are escaped here, whatever the caller did. Only
+//! `main` knows this module; everybody else calls the `log` macros. No file is opened here.
 
 use std::cell::Cell;
 use std::fmt::{self, Write as _};

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use roshambo::config::{Command, Config};
 use roshambo::net::server::{RESERVE, Server};
 
-/// Descriptors that are no connection: the poll, the listener, pipes, the state file, standard ones.
+/// Descriptors that are no connection: poll, listener, pipes, the state file, the standard ones.
 const OTHER_DESCRIPTORS: usize = 32;
 
 fn main() -> ExitCode {

@@ -318,7 +318,8 @@ pub enum Request {
 /// The payload of `hello`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hello {
-    /// Missing, or not a valid uid: an old client's `hello` is refused then, a v2 client needs none.
+    /// `None` when it is missing or not valid: an old client's `hello` is refused then, a v2 client
+    /// needs none.
     pub uid: Option<Uid>,
     /// The name to show.
     pub name: Name,

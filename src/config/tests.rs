@@ -322,7 +322,7 @@ fn values_that_do_not_fit_each_other() {
 }
 
 #[test]
-fn the_defaults_are_protocol_mds_and_fit_each_other() {
+fn the_defaults_are_as_documented_and_fit_each_other() {
     let config = Config::default();
     assert_eq!(config.check(), Ok(()));
     assert_eq!(

@@ -1,4 +1,4 @@
-//! A request head becomes an answer or an upgrade (protocol.md, section 1).
+//! A request head becomes an answer or an upgrade (the table of addresses in README.md).
 //!
 //! Pure functions over bytes: no socket, no clock, no log. A request's body is never read: every
 //! plain answer closes its connection, so nothing after a head is ever taken for another request.

@@ -176,7 +176,8 @@ fn every_fault_has_its_code() {
         (frame(FIN | 1, b"\xff"), 1007), (frame(FIN | 1, b"\xe5\x90"), 1007), (frame(FIN | 1, b"\xed\xa0\x80"), 1007),
         ([frame(1, b"\xe5"), frame(FIN, b"x")].concat(), 1007), ([frame(1, b"\xe5"), frame(FIN, b"")].concat(), 1007),
         (frame(FIN | 8, b"\x03\xe8\xff"), 1007),
-        (header(FIN | 1, MESSAGE_BYTES_MAX as u64 + 1), 1009), (header(FIN | 2, u64::MAX), 1009), (header(1, 1 << 63), 1009),
+        (header(FIN | 1, MESSAGE_BYTES_MAX as u64 + 1), 1009),
+        (header(FIN | 2, u64::MAX), 1009), (header(1, 1 << 63), 1009),
         ([frame(1, &long), frame(FIN, b"x")].concat(), 1009),
         ([frame(1, &long), frame(0, &long), frame(0, &long)].concat(), 1009),
     ];

@@ -1,4 +1,4 @@
-//! Every row of protocol.md, section 1, as data.
+//! Every answer of the address table, as data.
 
 use super::{Answer, Context, Decision, HEAD_BYTES_MAX, respond};
 use crate::hub::Dialect::{self, Eio3, Eio4, Plain};
