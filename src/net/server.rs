@@ -145,11 +145,8 @@ impl Server {
         // A part of a head or frame stands in front of what comes next. A flood is left over as a
         // whole, and nothing is received while it is treated.
         let buffer_bytes = HEAD_BYTES_MAX.max(decoder.frame_bytes_max()) + RECV_BYTES;
-        let mut hub = Hub::new(&config, seed, entropy);
-        if let Some(path) = &config.state {
-            state::read(path, &mut hub, Millis::ZERO);
-        }
-        Ok(Self {
+        let hub = Hub::new(&config, seed, entropy);
+        let mut server = Self {
             config,
             poll,
             listener,
@@ -165,7 +162,12 @@ impl Server {
             accept_paused: false,
             polling_logged: None,
             life: Life::Serving,
-        })
+        };
+        if let Some(path) = &server.config.state {
+            state::read(path, &mut server.hub, server.now);
+            server.carry_out_orders();
+        }
+        Ok(server)
     }
 
     /// Lets SIGTERM and SIGINT stop this server: the first one drains, the second one ends it.
@@ -463,6 +465,10 @@ impl Server {
     /// One input, then all outputs, before the next input.
     fn tell(&mut self, input: Input<'_>) {
         self.hub.handle(self.now, input);
+        self.carry_out_orders();
+    }
+
+    fn carry_out_orders(&mut self) {
         while let Some(output) = self.hub.pop_output() {
             self.sockets.carry_out(self.now, output);
         }
