@@ -114,7 +114,7 @@ fn a_wrong_value_is_named_with_its_range() {
         (&["--max-message", "99999999999999999999"], &["--max-message", "99999999999999999999"]),
         (&["--listen", "nowhere"], &["--listen", "nowhere"]),
         (&["--listen", "127.0.0.1:65536"], &["--listen", "65536"]),
-        (&["--base-path", "applet"], &["--base-path", "applet"]),
+        (&["--base-path", "two words"], &["--base-path", "two words"]),
         (&["--public-url", "ftp://e"], &["--public-url", "ftp://e"]),
         (&["--log-level", "loud"], &["--log-level", "loud"]),
         (&["--seed", "x"], &["--seed", "x"]),

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use crate::support::Directory;
-use crate::support::client::{Client, Dialect};
+use crate::support::client::{Client, Dialect, Hi};
 use crate::support::http::{ask, get};
 use crate::support::process::Server;
 
@@ -218,8 +218,6 @@ fn sessions_outlive_the_process_in_a_file_of_ours_alone() {
     };
     assert_eq!(again, want);
 }
-
-use crate::support::client::Hi;
 
 #[test]
 fn a_damaged_state_file_is_named_and_kept_aside() {

@@ -1,5 +1,7 @@
 //! Whole games in the three dialects, with the bytes of every frame.
 
+use std::thread;
+
 use crate::support::client::{Client, Dialect, row_of};
 use crate::support::process::Server;
 use crate::support::raw::Raw;
@@ -121,48 +123,61 @@ fn the_engine_io_4_opening_has_exact_bytes() {
     raw.hear(r#"44/chat,{"message":"Invalid namespace"}"#);
 }
 
+/// Plays one round against a robot, as a player with a name or as a guest.
+fn play_a_robot(server: &Server, dialect: Dialect, named: bool) {
+    let mut client = Client::open(server.address(), dialect);
+    let mut uid = "ann".to_owned();
+    if named {
+        client.hello(&uid);
+        client.expect(&[r#"["hi",{"message":"welcome","nearby":0}]"#]);
+        client.send(r#"["join"]"#);
+    } else {
+        client.send(r#"["join"]"#);
+        client.expect(&[r#"["hi",{"message":"welcome","nearby":0}]"#]);
+    }
+    let start = client.until("start");
+    assert_eq!(start["gameTime"], 1);
+    let users = start["roomUsers"].as_array().expect("two players");
+    assert_eq!(users.len(), 2);
+    if !named {
+        uid = users[0]["uid"].as_str().expect("a uid").into();
+        assert!(uid.starts_with("guest-") && uid.len() == 12, "{uid}");
+        assert_eq!(users[0]["uname"], uid.as_str());
+    }
+    assert_eq!(users[0]["uid"], uid.as_str());
+    let robot = users[1]["uid"].as_str().expect("a uid").to_owned();
+    assert!(robot.starts_with("robot-"), "{robot}");
+    client.send(r#"["choice",{"choice":3}]"#);
+    let movement = client.until("movement");
+    assert_eq!(
+        movement["uid"],
+        robot.as_str(),
+        "a robot shows what it does"
+    );
+    let result = client.until("result");
+    assert_eq!(row_of(&result, &uid).3, Some(3));
+    let choice = row_of(&result, &robot).3;
+    assert!(matches!(choice, Some(1..=3)), "a robot always chooses");
+    let local = client.local().to_string();
+    client.leave();
+    // The next player is alone again.
+    server
+        .log()
+        .wait_for("its end", |line| line.contains(&local));
+}
+
 #[test]
 fn a_robot_plays_in_every_dialect_with_named_players_and_with_guests() {
-    let server = Server::start(&["--game-time", "1s", "--robot-after", "100ms"]);
-    let players: Vec<_> = Dialect::ALL
-        .iter()
-        .flat_map(|dialect| [(*dialect, true), (*dialect, false)])
-        .collect();
-    // In private rooms would be no robot, and in the lobby they would meet each other: so one
-    // after the other joins, each when the one before has its robot.
-    let mut playing = Vec::new();
-    for (number, (dialect, named)) in players.into_iter().enumerate() {
-        let mut client = Client::open(server.address(), dialect);
-        let mut uid = format!("player-{number}");
-        if named {
-            client.hello(&uid);
-            client.expect(&[&format!(
-                r#"["hi",{{"message":"welcome","nearby":{number}}}]"#
-            )]);
+    thread::scope(|scope| {
+        for dialect in Dialect::ALL {
+            scope.spawn(move || {
+                let server = Server::start(&["--game-time", "1s", "--robot-after", "100ms"]);
+                for named in [true, false] {
+                    play_a_robot(&server, dialect, named);
+                }
+            });
         }
-        client.send(r#"["join"]"#);
-        let start = client.until("start");
-        assert_eq!(start["gameTime"], 1);
-        let users = start["roomUsers"].as_array().expect("two players");
-        assert_eq!(users.len(), 2);
-        let robot = users[1]["uid"].as_str().expect("a uid").to_owned();
-        if !named {
-            let text = users[0]["uid"].as_str().expect("a uid");
-            assert!(text.starts_with("guest-") && text.len() == 12, "{text}");
-            assert_eq!(users[0]["uname"], text);
-            uid = text.into();
-        }
-        assert_eq!(users[0]["uid"], uid.as_str());
-        assert!(robot.starts_with("robot-"), "{robot}");
-        client.send(r#"["choice",{"choice":3}]"#);
-        playing.push((client, uid, robot));
-    }
-    for (mut client, uid, robot) in playing {
-        let result = client.until("result");
-        assert_eq!(row_of(&result, &uid).3, Some(3));
-        let choice = row_of(&result, &robot).3;
-        assert!(matches!(choice, Some(1..=3)), "a robot always chooses");
-    }
+    });
 }
 
 #[test]
