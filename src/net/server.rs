@@ -519,8 +519,13 @@ impl Server {
                 self.sockets.drop_conn(id);
             }
             Failure::Slow => {
-                self.log_end(id, format_args!("closed 1008 slow reader"));
-                self.sockets.close(self.now, id, 1008, "slow reader");
+                // Not the RFC's fault, but the same end: `bye`, `41` and the close frame are queued
+                // behind what it has not read yet, for the case that it begins to.
+                return self.tell(Input::Violation {
+                    conn: id,
+                    code: 1008,
+                    reason: "slow reader",
+                });
             }
         }
         self.tell(Input::Closed { conn: id });
