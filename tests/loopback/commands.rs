@@ -212,10 +212,12 @@ fn a_unix_socket_serves_like_an_address_and_goes_with_the_process() {
         let mut client = Client::open_on(stream, dialect, &dialect.target());
         client.hello("ann");
         client.until("hi");
-        client.send(r#"["join"]"#);
-        client.until("start");
-        client.send(r#"["choice",{"choice":1}]"#);
-        assert_eq!(client.result_of("ann").3, Some(1));
+        if dialect == Dialect::Eio4 {
+            client.send(r#"["join"]"#);
+            client.until("start");
+            client.send(r#"["choice",{"choice":1}]"#);
+            assert_eq!(client.result_of("ann").3, Some(1));
+        }
         client.leave();
     }
     let second = run(&["--listen", &listen]);

@@ -1,10 +1,9 @@
 //! Whole games in the three dialects, with the bytes of every frame.
 
-use std::thread;
-
 use crate::support::client::{Client, Dialect, row_of};
 use crate::support::process::Server;
 use crate::support::raw::Raw;
+use crate::support::side_by_side;
 
 /// A text between two others.
 #[track_caller]
@@ -168,22 +167,18 @@ fn play_a_robot(server: &Server, dialect: Dialect, named: bool) {
 
 #[test]
 fn a_robot_plays_in_every_dialect_with_named_players_and_with_guests() {
-    thread::scope(|scope| {
-        for dialect in Dialect::ALL {
-            scope.spawn(move || {
-                let server = Server::start(&["--game-time", "1s", "--robot-after", "100ms"]);
-                for named in [true, false] {
-                    play_a_robot(&server, dialect, named);
-                }
-            });
+    side_by_side(Dialect::ALL, |dialect| {
+        let server = Server::start(&["--game-time", "1s", "--robot-after", "100ms"]);
+        for named in [true, false] {
+            play_a_robot(&server, dialect, named);
         }
     });
 }
 
 #[test]
 fn a_v2_client_plays_against_a_robot_and_goes_on() {
-    let server = Server::start(&["--game-time", "1s", "--robot-after", "100ms"]);
-    for dialect in [Dialect::Plain, Dialect::Eio4] {
+    side_by_side([Dialect::Plain, Dialect::Eio4], |dialect| {
+        let server = Server::start(&["--game-time", "1s", "--robot-after", "100ms"]);
         let (mut client, hi) = Client::v2(server.address(), dialect, "Ann");
         client.send(r#"["ping"]"#);
         client.expect(&[r#"["pong"]"#]);
@@ -207,17 +202,18 @@ fn a_v2_client_plays_against_a_robot_and_goes_on() {
             assert!(streak <= 2);
         }
         client.leave();
-    }
+    });
 }
 
 #[test]
 fn two_humans_meet_and_play_again_in_every_pairing_of_dialects() {
-    let server = Server::for_pairs(&["--relay-interval", "0"]);
-    for (first, second) in [
+    let pairings = [
         (Dialect::Plain, Dialect::Eio4),
         (Dialect::Eio3, Dialect::Eio4),
         (Dialect::Mini, Dialect::Plain),
-    ] {
+    ];
+    side_by_side(pairings, |(first, second)| {
+        let server = Server::for_pairs(&[]);
         let mut ann = Client::old(server.address(), first, "ann");
         let (mut bob, hi) = Client::v2(server.address(), second, "Bob");
         for round in 1..=2 {
@@ -241,7 +237,7 @@ fn two_humans_meet_and_play_again_in_every_pairing_of_dialects() {
         assert_eq!(left["uid"], hi.uid.as_str());
         ann.leave();
         bob.leave();
-    }
+    });
 }
 
 #[test]

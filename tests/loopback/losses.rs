@@ -3,6 +3,7 @@
 use crate::support::client::{Client, Dialect, Hi, row_of};
 use crate::support::process::Server;
 use crate::support::raw::{Raw, frame};
+use crate::support::side_by_side;
 
 /// Two v2 players in a round that has just begun.
 fn play(server: &Server, dialects: [Dialect; 2]) -> [(Client, Hi); 2] {
@@ -83,7 +84,7 @@ fn a_slow_reader_is_closed_and_its_choice_stands() {
 
 #[test]
 fn a_reset_in_mid_round_leaves_the_round_to_the_other_one() {
-    for dialect in [Dialect::Plain, Dialect::Eio4] {
+    side_by_side([Dialect::Plain, Dialect::Eio4], |dialect| {
         let server = Server::for_pairs(&[]);
         let [(mut ann, hi), (mut bob, other)] = play(&server, [dialect, Dialect::Plain]);
         ann.send(r#"["choice",{"choice":3}]"#);
@@ -95,12 +96,12 @@ fn a_reset_in_mid_round_leaves_the_round_to_the_other_one() {
         assert_eq!(row_of(&result, &hi.uid), (1, 1, 1, Some(3)));
         assert_eq!(row_of(&result, &other.uid), (0, 0, 0, Some(2)));
         assert_eq!(bob.until("leave")["uid"], hi.uid.as_str());
-    }
+    });
 }
 
 #[test]
 fn an_old_client_that_is_reset_in_mid_round_can_still_win() {
-    for dialect in [Dialect::Plain, Dialect::Mini, Dialect::Eio4] {
+    side_by_side([Dialect::Plain, Dialect::Mini, Dialect::Eio4], |dialect| {
         let server = Server::for_pairs(&[]);
         let mut ann = Client::old(server.address(), dialect, "ann");
         let mut bob = Client::old(server.address(), Dialect::Eio3, "bob");
@@ -112,13 +113,12 @@ fn an_old_client_that_is_reset_in_mid_round_can_still_win() {
         }
         ann.send(r#"["choice",{"choice":3}]"#);
         bob.until("movement");
-        // Torn off in the middle of a frame's header.
         ann.reset();
         let result = bob.until("result");
         assert_eq!(row_of(&result, "ann"), (1, 1, 1, Some(3)));
         assert_eq!(row_of(&result, "bob"), (0, 0, 0, None));
         assert_eq!(bob.until("leave")["uid"], "ann");
-    }
+    });
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn resets_at_every_stage_of_a_connection_harm_nobody() {
 
 #[test]
 fn a_token_brings_a_lost_player_back_into_its_round() {
-    for dialect in [Dialect::Plain, Dialect::Eio3, Dialect::Eio4] {
+    side_by_side([Dialect::Plain, Dialect::Eio3, Dialect::Eio4], |dialect| {
         let server = Server::for_pairs(&["--game-time", "5s"]);
         let [(mut ann, hi), (mut bob, other)] = play(&server, [dialect, Dialect::Plain]);
         ann.send(r#"["choice",{"choice":2}]"#);
@@ -189,13 +189,13 @@ fn a_token_brings_a_lost_player_back_into_its_round() {
         bob.send(r#"["choice",{"choice":1}]"#);
         assert_eq!(ann.result_of(&hi.uid), (1, 1, 1, Some(2)));
         assert_eq!(bob.result_of(&other.uid), (0, 0, 0, Some(1)));
-    }
+    });
 }
 
 #[test]
 fn a_token_shown_twice_takes_the_session_over() {
-    let server = Server::for_pairs(&["--game-time", "3s"]);
-    for dialect in [Dialect::Plain, Dialect::Eio3, Dialect::Eio4] {
+    side_by_side([Dialect::Plain, Dialect::Eio3, Dialect::Eio4], |dialect| {
+        let server = Server::for_pairs(&["--game-time", "3s"]);
         let [(mut old, hi), (mut bob, other)] = play(&server, [dialect, Dialect::Plain]);
         old.send(r#"["choice",{"choice":1}]"#);
         bob.until("movement");
@@ -220,7 +220,7 @@ fn a_token_shown_twice_takes_the_session_over() {
         }
         new.leave();
         bob.leave();
-    }
+    });
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod commands;
 mod drain;
 mod faults;
 mod games;
+mod heartbeat;
 mod logs;
 mod losses;
 mod pieces;

@@ -208,13 +208,26 @@ impl<S: Read + Write> Client<S> {
         }
     }
 
+    /// The next text message; if it is Engine.IO's ping, it is answered.
+    #[track_caller]
+    pub(crate) fn text_or_pong(&mut self) -> String {
+        let text = self.text();
+        if self.dialect == Dialect::Eio4 && text == "2" {
+            self.send_text("3");
+        }
+        text
+    }
+
     /// The next event, without the dialect's prefix.
     #[track_caller]
     pub(crate) fn event(&mut self) -> String {
-        let text = self.text();
-        match text.strip_prefix(self.dialect.prefix()) {
-            Some(event) if event.starts_with('[') => event.into(),
-            _ => panic!("{text} is not an event"),
+        loop {
+            let text = self.text_or_pong();
+            match text.strip_prefix(self.dialect.prefix()) {
+                Some(event) if event.starts_with('[') => return event.into(),
+                None if text == "2" => (),
+                _ => panic!("{text} is not an event"),
+            }
         }
     }
 

@@ -23,6 +23,16 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// The address that every client uses unless `--base-path` says otherwise.
 pub(crate) const BASE: &str = "/applet/websocket";
 
+/// Runs cases that mostly wait, each in a thread of its own; one that fails fails the test.
+pub(crate) fn side_by_side<T: Send>(cases: impl IntoIterator<Item = T>, run: impl Fn(T) + Sync) {
+    std::thread::scope(|scope| {
+        for case in cases {
+            let run = &run;
+            scope.spawn(move || run(case));
+        }
+    });
+}
+
 /// A directory of a test's own; it goes with the value.
 #[derive(Debug)]
 pub(crate) struct Directory(PathBuf);
