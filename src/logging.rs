@@ -47,7 +47,10 @@ pub(crate) fn install(level: LevelFilter) {
         }
     }));
     let logger = Logger {
-        printer: SimpleLogger::new().with_level(level),
+        // tungstenite traces what players type; a log is no place for that.
+        printer: SimpleLogger::new()
+            .with_level(level)
+            .with_module_level("tungstenite", level.min(LevelFilter::Warn)),
         untold: AtomicU64::new(0),
     };
     if log::set_boxed_logger(Box::new(logger)).is_ok() {

@@ -19,24 +19,102 @@ pub(crate) struct Asset {
 
 /// The page and its script change together: a browser asks every time, and mostly hears 304.
 const ASK: &str = "no-cache";
+/// A picture that changes may be the old one for a day.
+const DAY: &str = "public, max-age=86400";
 
-#[rustfmt::skip]
+const JS: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
+macro_rules! file {
+    ($path:literal, $content_type:expr, $cache:expr) => {
+        Asset {
+            path: $path,
+            content_type: $content_type,
+            cache: $cache,
+            bytes: include_bytes!(concat!("../client/web/", $path)),
+        }
+    };
+}
+
+/// Where the page names the base path, for its script to find.
+const BASE_MARK: &str = "{{BASE}}";
+
+const INDEX: Asset = file!("index.html", "text/html; charset=utf-8", ASK);
+
+/// All files but the page itself, which differs from server to server.
 const ASSETS: &[Asset] = &[
-    Asset { path: "", content_type: "text/html; charset=utf-8", cache: ASK, bytes: include_bytes!("../client/web/index.html") },
-    Asset { path: "index.html", content_type: "text/html; charset=utf-8", cache: ASK, bytes: include_bytes!("../client/web/index.html") },
-    Asset { path: "app.js", content_type: "text/javascript; charset=utf-8", cache: ASK, bytes: include_bytes!("../client/web/app.js") },
-    Asset { path: "style.css", content_type: "text/css; charset=utf-8", cache: ASK, bytes: include_bytes!("../client/web/style.css") },
+    file!("app.js", JS, ASK),
+    file!("session.js", JS, ASK),
+    file!("words.js", JS, ASK),
+    file!("style.css", "text/css; charset=utf-8", ASK),
+    file!("avatars/0.svg", SVG, DAY),
+    file!("avatars/1.svg", SVG, DAY),
+    file!("avatars/2.svg", SVG, DAY),
+    file!("avatars/3.svg", SVG, DAY),
+    file!("avatars/4.svg", SVG, DAY),
+    file!("avatars/5.svg", SVG, DAY),
+    file!("avatars/6.svg", SVG, DAY),
+    file!("avatars/7.svg", SVG, DAY),
+    file!("avatars/8.svg", SVG, DAY),
+    file!("avatars/9.svg", SVG, DAY),
+    file!("avatars/10.svg", SVG, DAY),
+    file!("avatars/11.svg", SVG, DAY),
+    file!("avatars/12.svg", SVG, DAY),
+    file!("avatars/13.svg", SVG, DAY),
+    file!("avatars/14.svg", SVG, DAY),
+    file!("avatars/15.svg", SVG, DAY),
+    file!("avatars/robot.svg", SVG, DAY),
 ];
+
+/// The page as this server tells it.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    bytes: &'static [u8],
+    hash: u64,
+}
+
+impl Page {
+    /// The page as it is compiled in, for tests that need some page.
+    #[cfg(test)]
+    pub(crate) const BLANK: Self = Self {
+        bytes: INDEX.bytes,
+        hash: 0,
+    };
+
+    /// The page that finds its socket at `base`: unreserved URL characters only, so that there is
+    /// nothing to escape.
+    ///
+    /// It lives as long as the process, like the files that are compiled in: answers borrow it.
+    #[must_use]
+    pub fn new(base: &str) -> Self {
+        let text = String::from_utf8_lossy(INDEX.bytes).replace(BASE_MARK, base);
+        let bytes: &'static [u8] = Box::leak(text.into_bytes().into_boxed_slice());
+        Self {
+            bytes,
+            hash: fnv1a(bytes),
+        }
+    }
+}
 
 /// Hashes of [`ASSETS`], in the same order; computed once, when the first file is asked for.
 static HASHES: LazyLock<Vec<u64>> =
     LazyLock::new(|| ASSETS.iter().map(|asset| fnv1a(asset.bytes)).collect());
 
 /// The file at `path` (without the leading slash) and its entity tag, quotes included.
-pub(crate) fn find(path: &str) -> Option<(&'static Asset, String)> {
-    let index = ASSETS.iter().position(|asset| asset.path == path)?;
-    let hash = HASHES.get(index)?;
-    Some((ASSETS.get(index)?, format!("\"{hash:016x}\"")))
+pub(crate) fn find(path: &str, page: Page) -> Option<(Asset, String)> {
+    let (asset, hash) = if matches!(path, "" | "index.html") {
+        (
+            Asset {
+                bytes: page.bytes,
+                ..INDEX
+            },
+            page.hash,
+        )
+    } else {
+        let index = ASSETS.iter().position(|asset| asset.path == path)?;
+        (*ASSETS.get(index)?, *HASHES.get(index)?)
+    };
+    Some((asset, format!("\"{hash:016x}\"")))
 }
 
 /// FNV-1a, 64 bits: tells versions of our own files apart, which is all an entity tag needs.
@@ -48,21 +126,35 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{ASSETS, find, fnv1a};
+    use super::{ASSETS, BASE_MARK, Page, find, fnv1a};
 
     #[test]
     fn every_file_is_found_once_and_the_page_under_both_names() {
+        let page = Page::new("/applet/websocket");
         for asset in ASSETS {
             let same = ASSETS.iter().filter(|other| other.path == asset.path);
             assert_eq!(same.count(), 1, "{}", asset.path);
             assert!(!asset.bytes.is_empty(), "{}", asset.path);
-            assert!(find(asset.path).is_some());
+            assert!(find(asset.path, page).is_some());
         }
-        assert_eq!(
-            find("").map(|(_, tag)| tag),
-            find("index.html").map(|(_, tag)| tag)
-        );
-        assert!(find("../Cargo.toml").is_none());
+        let tag = |path| find(path, page).map(|(_, tag)| tag);
+        assert_eq!(tag(""), tag("index.html"));
+        assert!(tag("").is_some());
+        assert_eq!(tag("../Cargo.toml"), None);
+    }
+
+    #[test]
+    fn the_page_names_the_base_path_and_is_another_one_for_another() {
+        let told = |base| {
+            let page = Page::new(base);
+            let (asset, tag) = find("", page).expect("the page");
+            (String::from_utf8_lossy(asset.bytes).into_owned(), tag)
+        };
+        let (one, one_tag) = told("/one");
+        let (two, two_tag) = told("/two");
+        assert!(one.contains(r#"content="/one""#) && two.contains(r#"content="/two""#));
+        assert!(!one.contains(BASE_MARK));
+        assert_ne!(one_tag, two_tag);
     }
 
     #[test]

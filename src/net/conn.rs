@@ -233,3 +233,90 @@ const _: () = assert!(
     size_of::<Conn>() <= 240,
     "an idle connection is to cost little"
 );
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use mio::net::UnixStream;
+
+    use super::{Conn, Phase, RECV_BYTES, Received, Sent};
+    use crate::net::listen::{Peer, Socket};
+    use crate::net::queue::Pool;
+    use crate::time::Millis;
+    use crate::wheel::Wheel;
+
+    fn pair() -> (Conn, std::os::unix::net::UnixStream) {
+        let (ours, theirs) = UnixStream::pair().expect("a socket pair");
+        let timer = Wheel::new().arm(Millis::ZERO, ());
+        let conn = Conn::new(1, Socket::Unix(ours), Peer::Unix, Millis::ZERO, timer);
+        let theirs = std::os::unix::net::UnixStream::from(theirs);
+        (conn, theirs)
+    }
+
+    #[test]
+    fn a_body_larger_than_the_kernel_takes_arrives_whole_behind_its_head() {
+        let (mut conn, mut theirs) = pair();
+        let mut pool = Pool::default();
+        let body: &'static [u8] = (0..3_000_000_u32)
+            .map(|number| (number % 251) as u8)
+            .collect::<Vec<_>>()
+            .leak();
+        let Phase::Head { timer } = conn.phase else {
+            panic!("connections begin with their head")
+        };
+        conn.queue.tail(&mut pool).extend(b"head");
+        conn.phase = Phase::Lingering {
+            body,
+            shut: false,
+            discarded: 0,
+            timer,
+        };
+        let (mut arrived, mut stops) = (Vec::new(), 0);
+        while conn.send(&mut pool) == Sent::Some {
+            stops += 1;
+            // Odd pieces, so that the kernel's room never fits ours.
+            let mut piece = vec![0; 70_001];
+            let count = theirs.read(&mut piece).expect("bytes were sent");
+            arrived.extend(piece.drain(..count));
+        }
+        assert!(
+            1 < stops,
+            "the kernel took all at once: the test shows nothing"
+        );
+        drop(conn);
+        theirs.read_to_end(&mut arrived).expect("a clean end");
+        assert!(arrived.starts_with(b"head"));
+        assert!(arrived[4..] == *body);
+    }
+
+    #[test]
+    fn a_short_read_is_the_last_one_unless_an_end_was_announced() {
+        use std::io::Write;
+
+        let (mut conn, mut theirs) = pair();
+        let mut buffer = vec![0; 2 * RECV_BYTES];
+        theirs.write_all(&vec![1; RECV_BYTES + 1]).expect("room");
+        conn.readable = true;
+        assert_eq!(conn.receive(&mut buffer), Received::Bytes(RECV_BYTES));
+        assert!(conn.has_more());
+        assert_eq!(conn.receive(&mut buffer), Received::Bytes(1));
+        assert!(!conn.has_more());
+        // What is left over stands in front.
+        conn.rest = b"left".to_vec();
+        theirs.write_all(b"over").expect("room");
+        assert_eq!(conn.receive(&mut buffer), Received::Bytes(8));
+        assert_eq!(&buffer[..8], b"leftover");
+        assert_eq!(conn.rest.capacity(), 0);
+        // A backlog is treated before anything else is received.
+        conn.rest = b"backlog".to_vec();
+        conn.backlog = true;
+        theirs.write_all(b"x").expect("room");
+        assert_eq!(conn.receive(&mut buffer), Received::Bytes(7));
+        drop(theirs);
+        conn.hung_up = true;
+        assert_eq!(conn.receive(&mut buffer), Received::Bytes(1));
+        assert!(conn.has_more());
+        assert_eq!(conn.receive(&mut buffer), Received::End);
+    }
+}

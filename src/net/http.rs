@@ -9,6 +9,7 @@
 use tungstenite::handshake::derive_accept_key;
 
 use super::assets;
+pub use super::assets::Page;
 use crate::hub::Dialect;
 
 /// Longest request head in bytes.
@@ -30,6 +31,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
 pub struct Context<'a> {
     /// `--base-path`.
     pub base: &'a str,
+    /// The page that is told at `/` and `BASE/`.
+    pub page: Page,
     /// As many WebSocket connections are open as `--max-connections` allows.
     pub full: bool,
     /// The server is asked to stop.
@@ -207,7 +210,7 @@ fn route(request: &Request<'_>, context: Context<'_>) -> Decision {
         "healthz" => Reply::of(200),
         "readyz" if context.draining || context.full => unavailable(context),
         "readyz" => Reply::of(200),
-        _ => match asset(request, file) {
+        _ => match asset(request, file, context.page) {
             Some(reply) => reply,
             None if context.newcomer => unavailable(context),
             None => return plain(404, head),
@@ -309,8 +312,8 @@ fn is_key(key: &str) -> bool {
 }
 
 /// A file of the web client, or 304 when the browser has it already.
-fn asset(request: &Request<'_>, file: &str) -> Option<Reply> {
-    let (asset, tag) = assets::find(file)?;
+fn asset(request: &Request<'_>, file: &str, page: Page) -> Option<Reply> {
+    let (asset, tag) = assets::find(file, page)?;
     let known = request
         .values("if-none-match")
         .flat_map(|value| value.split(','))

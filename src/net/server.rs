@@ -16,7 +16,7 @@ use signal_hook_mio::v1_0::Signals;
 
 use super::conn::{Phase, RECV_BYTES, Received};
 use super::frames::{Decoder, Step};
-use super::http::{self, Context, Decision, HEAD_BYTES_MAX};
+use super::http::{self, Context, Decision, HEAD_BYTES_MAX, Page};
 use super::listen::{BindError, Listener};
 use super::sockets::{Alarm, Failure, Sockets};
 use super::state;
@@ -48,6 +48,7 @@ const STOP: Token = Token(usize::MAX - 3);
 
 /// The whole server.
 pub struct Server {
+    page: Page,
     config: Config,
     poll: Poll,
     listener: Listener,
@@ -58,7 +59,10 @@ pub struct Server {
     hub: Hub,
     sockets: Sockets,
     decoder: Decoder,
+    /// What is received passes through here, whoever sends it.
     buffer: Vec<u8>,
+    /// Those being read in this turn; kept for its memory.
+    batch: Vec<usize>,
     /// Connections may wait in the kernel: the listener says so only once.
     accept_waits: bool,
     /// Descriptors ran out; a timer ends the pause.
@@ -147,6 +151,7 @@ impl Server {
         let buffer_bytes = HEAD_BYTES_MAX.max(decoder.frame_bytes_max()) + RECV_BYTES;
         let hub = Hub::new(&config, seed, entropy);
         let mut server = Self {
+            page: Page::new(&config.base_path),
             config,
             poll,
             listener,
@@ -158,6 +163,7 @@ impl Server {
             sockets,
             decoder,
             buffer: vec![0; buffer_bytes],
+            batch: Vec::new(),
             accept_waits: false,
             accept_paused: false,
             polling_logged: None,
@@ -209,9 +215,17 @@ impl Server {
         if let Some(path) = &self.config.state {
             state::write(path, &self.hub.export_sessions(self.now));
         }
+        let tally = self.hub.tally();
+        log::info!(
+            "stopped after {} s: {}, {} rounds between humans, {} against robots",
+            self.now.0 / 1000,
+            self.hub.counters(),
+            tally.human_rounds,
+            tally.robot_rounds,
+        );
         match self.sockets.open_count() {
-            0 => log::info!("stopped"),
-            count => log::warn!("stopped, {count} connections were cut"),
+            0 => (),
+            count => log::warn!("{count} connections were cut"),
         }
         Ok(())
     }
@@ -231,9 +245,13 @@ impl Server {
             }
         }
         self.accept();
-        for index in std::mem::take(&mut self.sockets.ready) {
+        // Those that are not finished stand on the next turn's list by the end of this loop.
+        let mut batch = std::mem::take(&mut self.batch);
+        std::mem::swap(&mut batch, &mut self.sockets.ready);
+        for index in batch.drain(..) {
             self.read(index);
         }
+        self.batch = batch;
         // Those who came in the same turn were here before: they are answered as ever.
         match stop {
             Some(SIGNALS) => self.on_signals(),
@@ -366,6 +384,7 @@ impl Server {
         let (peer, newcomer) = (conn.peer, conn.newcomer);
         let context = Context {
             base: &self.config.base_path,
+            page: self.page,
             full: self.config.max_connections <= self.sockets.open_count(),
             draining: self.life != Life::Serving,
             newcomer,

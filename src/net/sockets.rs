@@ -307,17 +307,13 @@ impl Sockets {
         else {
             return;
         };
-        let dialect = match dialect {
-            Dialect::Plain => "plain",
-            Dialect::Eio3 => "eio3",
-            Dialect::Eio4 => "eio4",
-        };
         let lasted_ms = now.since(conn.since);
         log::info!(
-            "#{number} {} {dialect} {}.{}s {rounds} rounds: {reason}",
+            "#{number} {} {dialect} {}.{}s {rounds} {}: {reason}",
             conn.peer,
             lasted_ms / 1000,
             lasted_ms % 1000 / 100,
+            if rounds == 1 { "round" } else { "rounds" },
         );
     }
 

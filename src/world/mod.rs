@@ -299,8 +299,9 @@ impl World {
         }
         match room {
             Some(room) if plays => self.repeat_start(now, id, room),
-            Some(_) => (),
-            None => self.repeat_result(now, id),
+            // Its mere return may have begun a round.
+            _ if self.is_playing(id) => (),
+            _ => self.repeat_result(now, id),
         }
         Some((id, old))
     }

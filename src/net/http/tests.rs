@@ -1,11 +1,12 @@
 //! Every answer of the address table, as data.
 
-use super::{Answer, Context, Decision, HEAD_BYTES_MAX, respond};
+use super::{Answer, Context, Decision, HEAD_BYTES_MAX, Page, respond};
 use crate::hub::Dialect::{self, Eio3, Eio4, Plain};
 
 const BASE: &str = "/applet/websocket";
 const SERVING: Context<'_> = Context {
     base: BASE,
+    page: Page::BLANK,
     full: false,
     draining: false,
     newcomer: false,

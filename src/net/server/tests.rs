@@ -4,6 +4,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -293,4 +294,37 @@ fn a_drain_ends_in_time_even_if_a_peer_does_not_go() {
     });
     let _stays = server.open();
     server.stop();
+}
+
+#[test]
+fn a_unix_socket_serves_the_same_and_its_file_goes_with_the_server() {
+    let path = std::env::temp_dir().join(format!("roshambo-server-{}", std::process::id()));
+    let config = Config {
+        listen: Listen::Unix(path.clone()),
+        ..Config::default()
+    };
+    let (sender, receiver) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        let server = Server::bind(config, 1, Box::new(|bytes| bytes.fill(7))).expect("a free path");
+        let line = server.listener().to_string();
+        sender.send((line, server.stopper())).expect("waited for");
+        server.run()
+    });
+    let (line, stopper) = receiver.recv().expect("the server starts");
+    assert!(line.contains(&path.display().to_string()), "{line}");
+    let mut stream = UnixStream::connect(&path).expect("the server listens");
+    stream
+        .write_all(&[UPGRADE.as_bytes(), PING].concat())
+        .expect("the server takes it");
+    let mut bytes = [0; 200];
+    let mut count = 0;
+    while !bytes[..count].ends_with(PONG) {
+        count += stream.read(&mut bytes[count..]).expect("more");
+    }
+    stopper.stop();
+    stream.read_to_end(&mut Vec::new()).expect("a clean end");
+    drop(stream);
+    let result = thread.join().expect("the server does not panic");
+    result.expect("the server ends well");
+    assert!(!path.exists());
 }

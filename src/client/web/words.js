@@ -1,0 +1,88 @@
+// What the page says, in the browser's language.
+
+const english = {
+  guest: 'Guest', nameless: 'Nameless', nobody: 'Nobody yet', you: 'You', opponent: 'Opponent',
+  score: 'Score', streak: 'Streak', robotTag: 'robot',
+  hand0: 'nothing', hand1: 'Scissors', hand2: 'Rock', hand3: 'Paper', hands: 'Your hand',
+  face1: 'Laugh', face2: 'Cry', face3: 'Angry', face4: 'Smirk', faces: 'Show a face',
+  play: 'Start', again: 'Again', new: 'New opponent', leave: 'Leave', giveUp: 'Give up',
+  cancel: 'Cancel', here: 'Play here', comeBack: 'Reconnect',
+  card: 'Name and picture', name: 'Name', picture: 'Picture', save: 'Save',
+  'link:': 'Connecting…',
+  'link:lost': 'Connection lost. Reconnecting…',
+  'link:busy': 'The server is full or restarting. Trying again…',
+  'link:restart': 'The server is restarting. You will be back in a moment…',
+  stopped: 'The server closed the connection ({reason}).',
+  'stopped:taken-over': 'This game goes on in another tab or window.',
+  'stopped:too-fast': 'The server closed the connection: too many messages.',
+  free: 'Ready when you are.', nearby: 'Ready when you are. Others online: {n}',
+  waiting: 'Looking for an opponent…',
+  robot: 'You play against a robot. Choose your hand!',
+  human: 'You play against {name}. Choose your hand!',
+  chosen: '{name} has a hand and may still change it.',
+  offline: '{name} lost the connection.',
+  leftPlaying: '{name} gave up. Choose a hand to win!',
+  left: '{name} has left.',
+  leftWaiting: 'The other player left. Looking for somebody else…',
+  over: 'Another round?',
+  ready: '{name} wants to play again.',
+  againWaiting: 'Waiting for {name}…',
+  note: 'The server said: {note}.',
+  'note:forgotten': 'The server no longer knows your earlier game.',
+  'note:draining': 'The server is about to restart and starts no new rounds.',
+  'note:too-fast': 'Slow down a little.',
+  'big:win': 'You win!', 'big:lose': 'You lose', 'big:draw': 'Draw',
+  win: '{mine} beats {theirs}.', lose: '{theirs} beats {mine}.',
+  winNone: 'You showed {mine}, the other one nothing.', loseNone: 'You showed nothing.',
+  bothSame: 'Both showed {mine}.', bothNone: 'Nobody showed a hand.',
+  animals: ['Cat', 'Dog', 'Fox', 'Bear', 'Panda', 'Rabbit', 'Owl', 'Frog', 'Penguin', 'Lion',
+    'Pig', 'Mouse', 'Tiger', 'Koala', 'Chick', 'Octopus'],
+};
+
+const chinese = {
+  guest: '玩家', nameless: '无名', nobody: '虚位以待', you: '你', opponent: '对手',
+  score: '得分', streak: '连胜', robotTag: '机器人',
+  hand0: '没出', hand1: '剪刀', hand2: '石头', hand3: '布', hands: '你的手势',
+  face1: '大笑', face2: '大哭', face3: '生气', face4: '坏笑', faces: '发个表情',
+  play: '开始', again: '再来一局', new: '换个对手', leave: '离开', giveUp: '认输',
+  cancel: '取消', here: '在这里玩', comeBack: '重新连接',
+  card: '名字和头像', name: '名字', picture: '头像', save: '保存',
+  'link:': '正在连接…',
+  'link:lost': '连接断开，正在重连…',
+  'link:busy': '服务器已满或正在重启，稍后自动重试…',
+  'link:restart': '服务器正在重启，马上回来…',
+  stopped: '服务器关闭了连接（{reason}）。',
+  'stopped:taken-over': '游戏已在另一个标签页或窗口中打开。',
+  'stopped:too-fast': '消息太频繁，服务器关闭了连接。',
+  free: '准备好了就开始吧。', nearby: '准备好了就开始吧。在线的还有 {n} 人',
+  waiting: '正在寻找对手…',
+  robot: '对手是机器人，请出手！',
+  human: '对手是 {name}，请出手！',
+  chosen: '{name} 已出手，还可能会换。',
+  offline: '{name} 掉线了。',
+  leftPlaying: '{name} 认输了，随便出一个就赢！',
+  left: '{name} 离开了。',
+  leftWaiting: '对方离开了，正在寻找新的对手…',
+  over: '再来一局？',
+  ready: '{name} 想再来一局。',
+  againWaiting: '正在等 {name}…',
+  note: '服务器说：{note}。',
+  'note:forgotten': '服务器已不记得之前的游戏。',
+  'note:draining': '服务器即将重启，暂不开新局。',
+  'note:too-fast': '慢一点。',
+  'big:win': '你赢了！', 'big:lose': '你输了', 'big:draw': '平局',
+  win: '{mine}胜{theirs}。', lose: '{theirs}胜{mine}。',
+  winNone: '你出了{mine}，对方没出。', loseNone: '你没有出手。',
+  bothSame: '双方都出了{mine}。', bothNone: '双方都没出手。',
+  animals: ['猫', '狗', '狐狸', '熊', '熊猫', '兔子', '猫头鹰', '青蛙', '企鹅', '狮子',
+    '猪', '老鼠', '老虎', '考拉', '小鸡', '章鱼'],
+};
+
+export const lang = navigator.language.toLowerCase().startsWith('zh') ? 'zh-CN' : 'en';
+const words = lang === 'en' ? english : chinese;
+
+/** The text for a key, its {places} filled in; undefined when there is none. */
+export function t(key, places = {}) {
+  const text = words[key];
+  return typeof text === 'string' ? text.replace(/\{(\w+)\}/g, (_, place) => places[place]) : text;
+}
