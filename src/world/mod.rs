@@ -3,6 +3,41 @@
 //! Driven by `(now, input)`, it answers with [`Effect`]s: events for connections, and timers.
 //! Absent here: text, JSON, IO, the clock, the global generator. Everything that is random comes
 //! from the seed, everything that is secret from the `entropy` passed in.
+//!
+//! # A round
+//!
+//! It starts when both seats are taken and lasts the game time. It ends in one place,
+//! `finish_round`, exactly at the deadline: a message that comes at or after it finds the round
+//! ended, whether its timer has fired or not. Who leaves in mid-round is a side that chose nothing;
+//! who is lost keeps the seat to the deadline, and what it chose stands.
+//!
+//! # After a result
+//!
+//! Two humans who are both still there stay seated for 60 s (`Between`). A `join` means "again"
+//! then: v2 clients are ready once they sent it, old ones if they made a choice in the round just
+//! ended; nothing starts without anybody's `join`. Who is ready waits for the other at most the
+//! rematch wait, then stands in the lobby. Whoever loses its partner is told `leave` and is free.
+//! Against a robot there is nothing to stay for: the human is free at once.
+//!
+//! # The lobby
+//!
+//! A waiting player sits alone in a room. The longest waiting one is paired first, at once, except
+//! two of one uid, and except with the partner it left for somebody new until its robot's time has
+//! come. Then a robot sits down, unless another human is in mid-round against a robot: that one is
+//! waited for, as long as a round lasts, so that two humans do meet. A waiting v2 player that is
+//! offline or away keeps its place for 60 s but gets neither human nor robot meanwhile (`parked`).
+//!
+//! # Private rooms
+//!
+//! Being there is being ready for the first round of two; later ones want a `join` of both. Seats
+//! stay until their owner leaves, or 10 minutes after anybody in the room did anything. A newcomer
+//! may take a seat that was given up in mid-round; it plays from the next round on.
+//!
+//! # The frozen button
+//!
+//! The original mini program's button is dead after a loss until the next `start`. An old Socket.IO
+//! client that lost a round in which it chose is therefore taken as having asked for somebody new
+//! 4 s later, unless it says something itself.
 
 mod check;
 mod joining;
