@@ -140,7 +140,7 @@ impl World {
         if let Some(round) = room.round_mut()
             && let Some(side) = round.side_of(id)
         {
-            let against_robot = round.robot().is_some();
+            let against_robot = round.robot().is_some() && player.link.is_online();
             player.score.streak = 0;
             let total = player.score.total;
             let contender = &mut round.contenders[side];
@@ -201,9 +201,9 @@ impl World {
         let Some(room) = self.rooms.remove(id) else {
             return;
         };
-        if let Some(round) = room.round() {
+        if room.round().is_some() {
+            // Nobody plays in a round that is given up: its humans have all left.
             self.rounds_running -= 1;
-            self.robot_rounds_running -= usize::from(round.robot().is_some() && round.has_humans());
         }
         if let Some(private) = room.private {
             self.by_code.remove(&private.code);

@@ -155,7 +155,7 @@ pub struct World {
     /// Players that are connected and not away.
     online: u32,
     rounds_running: usize,
-    /// Of these, rounds of a human that is still there against a robot.
+    /// Of these, rounds of a human that is online against a robot: soon it will be free.
     robot_rounds_running: usize,
     last_room: u64,
     last_robot: u64,
@@ -317,6 +317,7 @@ impl World {
         self.settle(now, id);
         let player = self.players.get_mut(id)?;
         let old = player.link.conn();
+        let renamed = player.profile.name != name || player.profile.avatar != avatar;
         player.profile.name = name;
         player.profile.avatar = avatar;
         self.tally.resumed += 1;
@@ -332,6 +333,7 @@ impl World {
                 self.came_back(now, id);
                 self.play_on(now, id);
             }
+            Some(room) if renamed => self.tell_room(room),
             Some(room) => self.tell_room_to(room, &[id]),
             None => (),
         }
@@ -401,8 +403,12 @@ impl World {
             Request::Leave => self.leave(id),
             Request::Away => self.go_away(now, id),
             Request::Ping => {
+                // A `pong` says that everything before it has been told.
+                if returned {
+                    self.play_on(now, id);
+                }
                 self.tell(id, Event::Pong);
-                Outcome::Done
+                return Outcome::Done;
             }
             Request::Hello(_) => {
                 debug_assert!(false, "the hub turns hello into enter, resume or rename");
@@ -623,9 +629,17 @@ impl World {
 
     /// Changes a player's link and the counts that depend on it; returns the former link.
     fn link(&mut self, id: PlayerId, link: Link) -> Option<Link> {
+        let robot = self.plays_robot(id);
         let player = self.players.get_mut(id)?;
         let before = std::mem::replace(&mut player.link, link);
         let v2 = player.is_v2();
+        if robot && before.is_online() != link.is_online() {
+            if link.is_online() {
+                self.robot_rounds_running += 1;
+            } else {
+                self.robot_rounds_running -= 1;
+            }
+        }
         match before {
             Link::Online(_) => self.online -= 1,
             Link::Away(..) => (),
@@ -650,6 +664,15 @@ impl World {
             .and_then(|room| self.rooms.get(room))
             .and_then(Room::round);
         round.is_some_and(|round| round.side_of(id).is_some())
+    }
+
+    /// Whether a player is in mid-round against a robot.
+    fn plays_robot(&self, id: PlayerId) -> bool {
+        let room = self.players.get(id).and_then(|player| player.room);
+        let round = room
+            .and_then(|room| self.rooms.get(room))
+            .and_then(Room::round);
+        round.is_some_and(|round| round.side_of(id).is_some() && round.robot().is_some())
     }
 
     fn go_away(&mut self, now: Millis, id: PlayerId) -> Outcome {

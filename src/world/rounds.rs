@@ -404,7 +404,8 @@ impl World {
             return;
         };
         self.rounds_running -= 1;
-        self.robot_rounds_running -= usize::from(round.robot().is_some() && round.has_humans());
+        let robot_rounds = usize::from(self.has_online_human(&round) && round.robot().is_some());
+        self.robot_rounds_running -= robot_rounds;
         let [first, second] = &round.contenders;
         let judgements = [
             rules::judge(first.choice, second.choice),
@@ -432,6 +433,20 @@ impl World {
             self.arm_player(id);
         }
         self.after_round(now, room_id, &round, not_before);
+    }
+
+    /// Whether a human that plays in this round is online.
+    pub(super) fn has_online_human(&self, round: &Round) -> bool {
+        round
+            .contenders
+            .iter()
+            .any(|contender| match contender.who {
+                Who::Human(id) => self
+                    .players
+                    .get(id)
+                    .is_some_and(|player| player.link.is_online()),
+                Who::Robot(_) | Who::Left { .. } => false,
+            })
     }
 
     /// Gives one side its points; returns its row of the result.
