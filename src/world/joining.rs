@@ -55,20 +55,36 @@ impl World {
         let Some(room_id) = self.players.get(id).and_then(|player| player.room) else {
             return self.enter_lobby(now, id, now, None);
         };
-        let Some(room) = self.rooms.get_mut(room_id) else {
-            return;
-        };
-        if matches!(room.phase, Phase::Waiting(_)) {
+        if self.waiting_of(id).is_some() {
             return;
         }
-        if let Some(seat) = room.seat_mut(id)
+        let before = self.would_begin(room_id, id);
+        if let Some(seat) = self
+            .rooms
+            .get_mut(room_id)
+            .and_then(|room| room.seat_mut(id))
             && seat.ready.is_none()
         {
             seat.ready = Some(now);
-            self.tell_room(room_id);
         }
-        self.run_room(now, room_id);
-        self.arm_room(room_id);
+        if self.would_begin(room_id, id) == before {
+            self.run_room(now, room_id);
+            self.arm_room(room_id);
+        } else {
+            self.room_changed(now, room_id);
+        }
+    }
+
+    /// Whether a seated player counts as ready.
+    fn would_begin(&self, room_id: RoomId, id: PlayerId) -> bool {
+        let Some(room) = self.rooms.get(room_id) else {
+            return false;
+        };
+        let Phase::Between(between) = &room.phase else {
+            return false;
+        };
+        let mut seats = room.seats.iter().flatten();
+        seats.any(|seat| seat.player == id && self.is_willing(seat, between))
     }
 
     /// A round with somebody else.
@@ -124,7 +140,7 @@ impl World {
         if let Some(round) = room.round_mut()
             && let Some(side) = round.side_of(id)
         {
-            let against_robot = round.robot().is_some();
+            let against_robot = round.robot().is_some() && player.link.is_online();
             player.score.streak = 0;
             let total = player.score.total;
             let contender = &mut round.contenders[side];
@@ -185,9 +201,9 @@ impl World {
         let Some(room) = self.rooms.remove(id) else {
             return;
         };
-        if let Some(round) = room.round() {
+        if room.round().is_some() {
+            // Nobody plays in a round that is given up: its humans have all left.
             self.rounds_running -= 1;
-            self.robot_rounds_running -= usize::from(round.robot().is_some() && round.has_humans());
         }
         if let Some(private) = room.private {
             self.by_code.remove(&private.code);
@@ -401,9 +417,7 @@ impl World {
         self.vacate(id);
         self.sit(id, room_id);
         self.touch(now, id);
-        self.tell_room(room_id);
-        self.run_room(now, room_id);
-        self.arm_room(room_id);
+        self.room_changed(now, room_id);
         Outcome::Done
     }
 
