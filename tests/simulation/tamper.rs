@@ -68,12 +68,13 @@ pub(crate) enum Bug {
     FullRoom,
     MiscountRounds,
     SpinTimers,
+    LoseSession,
     ChangeBytes,
 }
 
 impl Bug {
     /// Every bug with the rule that catches it.
-    pub(crate) const ALL: [(Self, &'static str); 55] = [
+    pub(crate) const ALL: [(Self, &'static str); 56] = [
         (Self::DropResult, rules::RESULT_ONE),
         (Self::LateResult, rules::RESULT_TIME),
         (Self::EarlyTimers, rules::RESULT_TIME),
@@ -128,6 +129,7 @@ impl Bug {
         (Self::FullRoom, rules::ROOM),
         (Self::MiscountRounds, rules::ROUNDS),
         (Self::SpinTimers, rules::TIMERS),
+        (Self::LoseSession, rules::RESTART),
         (Self::ChangeBytes, rules::SAME_BYTES),
     ];
 }
@@ -183,6 +185,16 @@ impl Tamper {
         usize::from(self.bug == Bug::MiscountRounds)
     }
 
+    /// What happens to the state file.
+    pub(crate) fn spoil(&self, text: &mut String) {
+        if self.bug == Bug::LoseSession
+            && let Some(start) = text.find(r#"{"token""#)
+            && let Some(length) = text[start..].find("},")
+        {
+            text.replace_range(start..start + length + 2, "");
+        }
+    }
+
     /// Whether the hub never learns of a fact.
     pub(crate) fn swallows(&mut self, now: Millis, fact: &Fact) -> bool {
         use roshambo::hub::Timer;
@@ -195,27 +207,14 @@ impl Tamper {
             }
             _ => (),
         }
-        match (self.bug, fact) {
-            (
-                Bug::SwallowPlayerTimers,
-                Fact::Due {
-                    timer: Timer::World(WorldTimer::Player(_)),
-                },
-            )
-            | (
-                Bug::SwallowHeartbeats,
-                Fact::Due {
-                    timer: Timer::Session(_),
-                },
-            ) => true,
-            (
-                Bug::SwallowExpiry,
-                Fact::Due {
-                    timer: Timer::World(WorldTimer::Sessions),
-                },
-            )
-            | (Bug::SwallowDrain, Fact::Drain) => true,
-            _ => false,
+        let Fact::Due { timer } = fact else {
+            return self.bug == Bug::SwallowDrain && matches!(fact, Fact::Drain);
+        };
+        match timer {
+            Timer::Session(_) => self.bug == Bug::SwallowHeartbeats,
+            Timer::World(WorldTimer::Player(_)) => self.bug == Bug::SwallowPlayerTimers,
+            Timer::World(WorldTimer::Sessions) => self.bug == Bug::SwallowExpiry,
+            Timer::World(WorldTimer::Room(_)) => false,
         }
     }
 
@@ -304,9 +303,15 @@ impl Tamper {
                 orders.retain(|order| !matches!(order, Order::Send { text, .. } if text == "41"));
             }
             Bug::Spurious41 => {
-                let close = orders.iter().position(
-                    |order| matches!(order, Order::Close { code, .. } if [1012, 4002].contains(code)),
-                );
+                let close = orders.iter().position(|order| {
+                    matches!(
+                        order,
+                        Order::Close {
+                            code: 1012 | 4002,
+                            ..
+                        }
+                    )
+                });
                 if let Some(index) = close
                     && let Order::Close { conn, .. } = orders[index]
                 {
@@ -331,10 +336,7 @@ impl Tamper {
                 }
             }
             Bug::DropOpening => {
-                let opens = |order: &Order| {
-                    matches!(order, Order::Send { text, .. } if text.starts_with("0{"))
-                };
-                orders.retain(|order| !opens(order));
+                orders.retain(|order| !is_packet(order, "0{"));
             }
             Bug::ChangeTooFast => replace(orders, "problem", "too-fast", "draining"),
             Bug::WrongCode => {
@@ -384,7 +386,8 @@ impl Tamper {
                 if let Some(hi) = hi
                     && let Order::Send { conn, text } = &orders[hi]
                 {
-                    let (conn, text) = (*conn, format!(r#"{}["leave",{{"uid":"a"}}]"#, prefix(text)));
+                    let (conn, text) =
+                        (*conn, format!(r#"{}["leave",{{"uid":"a"}}]"#, prefix(text)));
                     orders.insert(hi, Order::Send { conn, text });
                 }
             }
@@ -405,10 +408,7 @@ impl Tamper {
                 }
             }
             Bug::LateAck | Bug::DropAck => {
-                let ack = |order: &Order| {
-                    matches!(order, Order::Send { text, .. } if text.starts_with("43"))
-                };
-                if let Some(index) = orders.iter().position(ack) {
+                if let Some(index) = orders.iter().position(|order| is_packet(order, "43")) {
                     let ack = orders.remove(index);
                     if self.bug == Bug::LateAck {
                         orders.push(ack);
@@ -438,7 +438,8 @@ impl Tamper {
             | Bug::SlowRobots
             | Bug::LongRounds
             | Bug::NoRateLimit
-            | Bug::MiscountRounds => (),
+            | Bug::MiscountRounds
+            | Bug::LoseSession => (),
         }
     }
 }
@@ -462,11 +463,16 @@ fn is_robots(order: &Order) -> bool {
     tells && matches!(order, Order::Send { text, .. } if text.contains(r#""robot-"#))
 }
 
+/// Whether an order sends a packet that begins so.
+fn is_packet(order: &Order, start: &str) -> bool {
+    matches!(order, Order::Send { text, .. } if text.starts_with(start))
+}
+
 fn named(text: &str, name: &str) -> bool {
     let body = text.strip_prefix("42").unwrap_or(text);
-    body.strip_prefix("[\"").and_then(|rest| rest.strip_prefix(name)).is_some_and(
-        |rest| rest.starts_with('"'),
-    )
+    body.strip_prefix("[\"")
+        .and_then(|rest| rest.strip_prefix(name))
+        .is_some_and(|rest| rest.starts_with('"'))
 }
 
 fn prefix(text: &str) -> &'static str {
@@ -508,7 +514,11 @@ fn swap_users(text: &mut String) {
         return;
     };
     let (first, second) = (&text[open + 3..middle], &text[middle + 3..close]);
-    *text = format!("{}{second}}},{{{first}{}", &text[..open + 3], &text[close..]);
+    *text = format!(
+        "{}{second}}},{{{first}{}",
+        &text[..open + 3],
+        &text[close..]
+    );
 }
 
 /// Gives the second user of a `start` the uid of the first.

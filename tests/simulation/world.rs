@@ -30,14 +30,26 @@ pub(crate) enum Fact {
 /// What the hub wants done.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Order {
-    Send { conn: ConnId, text: String },
-    Ping { conn: ConnId },
-    Close { conn: ConnId, code: u16, reason: &'static str },
-    Arm { at: Millis, timer: Timer },
+    Send {
+        conn: ConnId,
+        text: String,
+    },
+    Ping {
+        conn: ConnId,
+    },
+    Close {
+        conn: ConnId,
+        code: u16,
+        reason: &'static str,
+    },
+    Arm {
+        at: Millis,
+        timer: Timer,
+    },
 }
 
 /// How many lines of a transcript a failure shows.
-const TRACE_LINES: usize = 140;
+const TRACE_LINES: usize = 40;
 
 /// More timers are not due at once in worlds as small as these.
 const FIRED_MAX: usize = 10_000;
@@ -61,7 +73,12 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(config: &Config, seed: u64, shadow: bool, mut tamper: Option<Tamper>) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        seed: u64,
+        shadow: bool,
+        mut tamper: Option<Tamper>,
+    ) -> Self {
         let mut told = config.clone();
         if let Some(tamper) = &mut tamper {
             tamper.configure(&mut told);
@@ -167,7 +184,11 @@ impl World {
             let timer = entry.remove();
             self.tell(Fact::Due { timer })?;
             fired += 1;
-            ensure!(fired < FIRED_MAX, rules::TIMERS, "{timer:?} is due again and again");
+            ensure!(
+                fired < FIRED_MAX,
+                rules::TIMERS,
+                "{timer:?} is due again and again"
+            );
         }
         Ok(())
     }
@@ -203,6 +224,23 @@ impl World {
 
     pub(crate) fn population(&self) -> (usize, usize, usize) {
         self.hub.population()
+    }
+
+    /// A restart: what a new process takes over from this one.
+    pub(crate) fn check_restart(&self, config: &Config) -> Check {
+        let Some(shadow) = &self.shadow else {
+            return Ok(());
+        };
+        let mut text = self.hub.export_sessions(self.now);
+        if let Some(tamper) = &self.tamper {
+            tamper.spoil(&mut text);
+        }
+        let mut heir = Hub::new(config, 1, Box::new(|bytes: &mut [u8]| bytes.fill(1)));
+        let taken = heir.import_sessions(self.now, &text);
+        let want = shadow.sessions();
+        let same = taken == Ok(want) && heir.export_sessions(self.now).len() == text.len();
+        ensure!(same, rules::RESTART, "{taken:?} instead of {want}: {text}");
+        Ok(())
     }
 
     fn note(&mut self, line: impl FnOnce() -> String) {
