@@ -151,7 +151,11 @@ impl Actor {
 
     /// Takes the next plan that is due.
     pub(crate) fn due(&mut self, now: Millis) -> Option<Act> {
-        let due = self.plans.iter().enumerate().filter(|(_, (at, _))| *at <= now);
+        let due = self
+            .plans
+            .iter()
+            .enumerate()
+            .filter(|(_, (at, _))| *at <= now);
         let (index, _) = due.min_by_key(|(index, (at, _))| (*at, *index))?;
         Some(self.plans.remove(index).1)
     }
@@ -251,7 +255,10 @@ impl Actor {
         // row tells: it has won nothing either.
         let points = |row: &Value| row["roundScore"].as_u64().unwrap_or(0);
         let best = rows.as_array().into_iter().flatten().map(points).max();
-        (chose, row.is_some_and(|row| points(row) == 0) && best != Some(0))
+        (
+            chose,
+            row.is_some_and(|row| points(row) == 0) && best != Some(0),
+        )
     }
 
     /// Whether it does nothing by itself now, as the original's page with its frozen button.
@@ -280,7 +287,10 @@ impl Actor {
             _ => format!("name {}", rng.u32(..50)),
         };
         let avatar = ["", "builtin:3", "http://a/b.png", "javascript:x"][rng.usize(..4)];
-        let user = format!(r#"{{"uid":"{}","uname":"{name}","uavatar":"{avatar}"}}"#, self.uid);
+        let user = format!(
+            r#"{{"uid":"{}","uname":"{name}","uavatar":"{avatar}"}}"#,
+            self.uid
+        );
         match (self.v2, token) {
             (false, _) => format!(r#"{{"user":{user}}}"#),
             (true, None) => format!(r#"{{"user":{user},"v":2}}"#),

@@ -26,7 +26,10 @@ const BUG_SEEDS: u64 = 60;
 
 fn variable(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name}={text} is not a number")),
+    )
 }
 
 /// The seeds of this run.
@@ -98,7 +101,12 @@ fn every_promise_holds_at_every_step_of_every_seed() {
         for failure in &failures {
             println!("{}", failure.report.lines().next().unwrap_or_default());
         }
-        panic!("{} of {} seeds fail; {}", failures.len(), seeds.len(), first.report);
+        panic!(
+            "{} of {} seeds fail; {}",
+            failures.len(),
+            seeds.len(),
+            first.report
+        );
     }
     if 100 < seeds.len() {
         assert!(total.is_everywhere(), "the worlds are too quiet: {total:?}");
@@ -133,5 +141,7 @@ fn catch(bug: Bug, rule: &str) -> Option<String> {
             Ok(_) => (),
         }
     }
-    Some(format!("{bug:?} is not caught by \"{rule}\" but by {others:?}"))
+    Some(format!(
+        "{bug:?} is not caught by \"{rule}\" but by {others:?}"
+    ))
 }

@@ -139,7 +139,10 @@ fn play(count: usize, mix: Mix, seed: u64) -> Result<Measured, Violation> {
         hear(&mut world, &mut players, &mut rng, &mut longest_wait_ms);
         world.quiet()?;
     }
-    let figures = world.shadow.map(|shadow| shadow.figures).unwrap_or_default();
+    let figures = world
+        .shadow
+        .map(|shadow| shadow.figures)
+        .unwrap_or_default();
     Ok(Measured {
         human_rounds: figures.human_rounds,
         robot_rounds: figures.robot_rounds,
@@ -164,7 +167,11 @@ fn act_out(
     if matches!(act, "join" | "new") {
         player.joined_at.get_or_insert(world.now);
     }
-    let text = if player.v2 { event } else { format!("42{event}") };
+    let text = if player.v2 {
+        event
+    } else {
+        format!("42{event}")
+    };
     let conn = player.conn;
     world.tell(Fact::Text { conn, text })
 }

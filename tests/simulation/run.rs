@@ -198,13 +198,19 @@ impl Crowd {
     }
 
     fn is_undecided(&self) -> bool {
-        self.world.shadow.as_ref().is_some_and(|shadow| shadow.undecided)
+        self.world
+            .shadow
+            .as_ref()
+            .is_some_and(|shadow| shadow.undecided)
     }
 
     /// To the next moment at which anything happens, and all that happens then.
     fn turn(&mut self) -> Check {
         let actors = self.actors.iter().map(Actor::wakes_at).min();
-        let wakes_at = [self.world.next_timer(), actors].into_iter().flatten().min();
+        let wakes_at = [self.world.next_timer(), actors]
+            .into_iter()
+            .flatten()
+            .min();
         // The shadow's own deadlines come in between; nothing is decided there.
         while let Some(at) = self.world.next_deadline()
             && wakes_at.is_none_or(|wakes_at| at < wakes_at)
@@ -501,7 +507,10 @@ impl Crowd {
             (r#""code":""#, &mut self.codes),
             (r#""session":""#, &mut self.tokens),
         ] {
-            let value = text.split(key).nth(1).and_then(|rest| rest.split('"').next());
+            let value = text
+                .split(key)
+                .nth(1)
+                .and_then(|rest| rest.split('"').next());
             let Some(value) = value.filter(|value| value.len() == 6 || value.len() == 24) else {
                 continue;
             };

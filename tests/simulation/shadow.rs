@@ -272,7 +272,12 @@ impl Shadow {
             self.opened(now, *conn, *dialect);
         }
         let packets = self.read(orders)?;
-        let told = Told(packets.iter().map(|(conn, packet)| (*conn, packet)).collect());
+        let told = Told(
+            packets
+                .iter()
+                .map(|(conn, packet)| (*conn, packet))
+                .collect(),
+        );
         self.settle_unseen(now, &told)?;
         self.settle_told(now, fact, orders, &told)?;
         self.apply(now, fact, orders, &told)?;
@@ -369,7 +374,11 @@ impl Shadow {
                 Dialect::Eio3 => 2,
                 Dialect::Eio4 => 1,
             };
-            ensure!(shown == want, rules::OPENING, "{dialect:?} opens with {shown} packets");
+            ensure!(
+                shown == want,
+                rules::OPENING,
+                "{dialect:?} opens with {shown} packets"
+            );
         }
         if let Some(player) = self.resumed {
             self.check_resumed(now, player)?;
@@ -542,9 +551,7 @@ impl Shadow {
             }
             Place::Free | Place::Seat(_) => false,
         };
-        self.players[one].uid != self.players[other].uid
-            && !apart(one, other)
-            && !apart(other, one)
+        self.players[one].uid != self.players[other].uid && !apart(one, other) && !apart(other, one)
     }
 
     /// Those who wait and can be paired, with when they began to.
@@ -560,7 +567,10 @@ impl Shadow {
 
     /// How many rounds run.
     pub(crate) fn rounds(&self) -> usize {
-        self.rooms.values().filter(|room| room.round.is_some()).count()
+        self.rooms
+            .values()
+            .filter(|room| room.round.is_some())
+            .count()
     }
 
     /// How many connections are open.
@@ -637,7 +647,6 @@ pub(crate) mod rules {
     pub(crate) const OUTLIVES: &str = "no timer, session or room outlives its owner";
     pub(crate) const SAME_BYTES: &str = "the same seed gives the same bytes";
 }
-
 
 impl Figures {
     pub(crate) fn add(&mut self, other: &Self) {

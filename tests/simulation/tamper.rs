@@ -325,9 +325,7 @@ impl Tamper {
                 }
             }
             Bug::DropOpening => {
-                let opens = |order: &Order| {
-                    matches!(order, Order::Send { text, .. } if text.starts_with("0{"))
-                };
+                let opens = |order: &Order| matches!(order, Order::Send { text, .. } if text.starts_with("0{"));
                 orders.retain(|order| !opens(order));
             }
             Bug::ChangeTooFast => replace(orders, "problem", "too-fast", "draining"),
@@ -378,7 +376,8 @@ impl Tamper {
                 if let Some(hi) = hi
                     && let Order::Send { conn, text } = &orders[hi]
                 {
-                    let (conn, text) = (*conn, format!(r#"{}["leave",{{"uid":"a"}}]"#, prefix(text)));
+                    let (conn, text) =
+                        (*conn, format!(r#"{}["leave",{{"uid":"a"}}]"#, prefix(text)));
                     orders.insert(hi, Order::Send { conn, text });
                 }
             }
@@ -399,9 +398,7 @@ impl Tamper {
                 }
             }
             Bug::LateAck | Bug::DropAck => {
-                let ack = |order: &Order| {
-                    matches!(order, Order::Send { text, .. } if text.starts_with("43"))
-                };
+                let ack = |order: &Order| matches!(order, Order::Send { text, .. } if text.starts_with("43"));
                 if let Some(index) = orders.iter().position(ack) {
                     let ack = orders.remove(index);
                     if self.bug == Bug::LateAck {
@@ -458,9 +455,9 @@ fn is_robots(order: &Order) -> bool {
 
 fn named(text: &str, name: &str) -> bool {
     let body = text.strip_prefix("42").unwrap_or(text);
-    body.strip_prefix("[\"").and_then(|rest| rest.strip_prefix(name)).is_some_and(
-        |rest| rest.starts_with('"'),
-    )
+    body.strip_prefix("[\"")
+        .and_then(|rest| rest.strip_prefix(name))
+        .is_some_and(|rest| rest.starts_with('"'))
 }
 
 fn prefix(text: &str) -> &'static str {
@@ -502,7 +499,11 @@ fn swap_users(text: &mut String) {
         return;
     };
     let (first, second) = (&text[open + 3..middle], &text[middle + 3..close]);
-    *text = format!("{}{second}}},{{{first}{}", &text[..open + 3], &text[close..]);
+    *text = format!(
+        "{}{second}}},{{{first}{}",
+        &text[..open + 3],
+        &text[close..]
+    );
 }
 
 /// Gives the second user of a `start` the uid of the first.

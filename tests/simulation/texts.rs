@@ -199,7 +199,6 @@ struct AckPayload {
     message: Option<String>,
 }
 
-
 /// Reads one text of the server.
 pub(crate) fn read(dialect: Dialect, text: &str) -> Result<Packet, Violation> {
     if dialect == Dialect::Plain {
@@ -271,7 +270,13 @@ fn payload<'a, T: Deserialize<'a> + Serialize>(text: &'a str) -> Result<T, Viola
 fn read_hi(text: &str) -> Result<Event, Violation> {
     let hi: HiPayload = payload(text)?;
     ensure!(hi.message == "welcome", RULE, "{text}");
-    let session = match (hi.uid, hi.session, hi.resumed, hi.total_score, hi.win_streak) {
+    let session = match (
+        hi.uid,
+        hi.session,
+        hi.resumed,
+        hi.total_score,
+        hi.win_streak,
+    ) {
         (None, None, None, None, None) => None,
         (Some(uid), Some(session), Some(resumed), Some(total), Some(streak)) => Some(HiSession {
             uid,

@@ -30,10 +30,22 @@ pub(crate) enum Fact {
 /// What the hub wants done.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Order {
-    Send { conn: ConnId, text: String },
-    Ping { conn: ConnId },
-    Close { conn: ConnId, code: u16, reason: &'static str },
-    Arm { at: Millis, timer: Timer },
+    Send {
+        conn: ConnId,
+        text: String,
+    },
+    Ping {
+        conn: ConnId,
+    },
+    Close {
+        conn: ConnId,
+        code: u16,
+        reason: &'static str,
+    },
+    Arm {
+        at: Millis,
+        timer: Timer,
+    },
 }
 
 /// How many lines of a transcript a failure shows.
@@ -167,7 +179,11 @@ impl World {
             let timer = entry.remove();
             self.tell(Fact::Due { timer })?;
             fired += 1;
-            ensure!(fired < FIRED_MAX, rules::TIMERS, "{timer:?} is due again and again");
+            ensure!(
+                fired < FIRED_MAX,
+                rules::TIMERS,
+                "{timer:?} is due again and again"
+            );
         }
         Ok(())
     }

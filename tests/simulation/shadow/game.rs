@@ -4,19 +4,14 @@ use roshambo::model::ConnId;
 use roshambo::time::Millis;
 
 use super::{
-    Check, FROZEN_MS, NEVER, OLD_PAGE_MS, P, Place, Room, Round, Seat, Shadow, Side, Violation, Wait, Who,
-    ensure, rules,
+    Check, FROZEN_MS, NEVER, OLD_PAGE_MS, P, Place, Room, Round, Seat, Shadow, Side, Violation,
+    Wait, Who, ensure, rules,
 };
 use crate::texts::{Row, Start};
 
 impl Shadow {
     /// Ends a round. `rows` is what the players were told, `None` when nobody was there.
-    pub(super) fn conclude(
-        &mut self,
-        now: Millis,
-        id: usize,
-        rows: Option<&[Row; 2]>,
-    ) -> Check {
+    pub(super) fn conclude(&mut self, now: Millis, id: usize, rows: Option<&[Row; 2]>) -> Check {
         let Some(round) = self.rooms.get_mut(&id).and_then(|room| room.round.take()) else {
             return Ok(());
         };
@@ -66,7 +61,11 @@ impl Shadow {
             };
             if let Some(rows) = rows {
                 let have = &rows[index];
-                ensure!(*have == want, rules::RESULT_ROWS, "{have:?} instead of {want:?}");
+                ensure!(
+                    *have == want,
+                    rules::RESULT_ROWS,
+                    "{have:?} instead of {want:?}"
+                );
             }
         }
         self.after_round(now, id, &round, not_before);
@@ -109,7 +108,12 @@ impl Shadow {
         let Some(room) = self.rooms.remove(&id) else {
             return;
         };
-        let players: Vec<P> = room.seats.iter().flatten().map(|seat| seat.player).collect();
+        let players: Vec<P> = room
+            .seats
+            .iter()
+            .flatten()
+            .map(|seat| seat.player)
+            .collect();
         if let [one, other] = players[..] {
             self.owe_leave(one, self.players[other].uid.clone());
             self.owe_leave(other, self.players[one].uid.clone());
@@ -285,7 +289,11 @@ impl Shadow {
         if let Some((id, round, side)) = self.round_of(player) {
             if round.untold.contains(&player) {
                 let text = &round.text;
-                ensure!(start.is_same(text), rules::START_BOTH, "{start:?} is not {text:?}");
+                ensure!(
+                    start.is_same(text),
+                    rules::START_BOTH,
+                    "{start:?} is not {text:?}"
+                );
                 if let Some(round) = self.rooms.get_mut(&id).and_then(|room| room.round.as_mut()) {
                     round.untold.retain(|&untold| untold != player);
                 }
@@ -293,7 +301,11 @@ impl Shadow {
             }
             let resumed = self.resumed == Some(player);
             let who = self.name(player);
-            ensure!(resumed, rules::START_BOTH, "{who} got another start in its round");
+            ensure!(
+                resumed,
+                rules::START_BOTH,
+                "{who} got another start in its round"
+            );
             return self.check_repeated(now, start, round, side);
         }
         self.name_guests(player, also, start);
@@ -307,7 +319,11 @@ impl Shadow {
         };
         let whole = self.config.game_time_ms / 1000;
         ensure!(start.game_time == whole, rules::START, "{start:?}");
-        ensure!(!self.draining, rules::START_FROM, "a round starts while draining");
+        ensure!(
+            !self.draining,
+            rules::START_FROM,
+            "a round starts while draining"
+        );
         let again = also.is_some() && self.partner(player) == also;
         if !again {
             self.catch_up(now, player);
@@ -320,10 +336,19 @@ impl Shadow {
             None => (None, Who::Robot(uids[1 - side].into())),
         };
         let robot = uids[1 - side].starts_with("robot-");
-        ensure!(robot || also.is_some(), rules::START_BOTH, "only one is told {uids:?}");
+        ensure!(
+            robot || also.is_some(),
+            rules::START_BOTH,
+            "only one is told {uids:?}"
+        );
         if let Some(also) = also {
             let same = self.players[also].uid == uids[1 - side];
-            ensure!(same, rules::START, "{} starts with {uids:?}", self.name(also));
+            ensure!(
+                same,
+                rules::START,
+                "{} starts with {uids:?}",
+                self.name(also)
+            );
         }
         let id = self.place_round(now, player, place, side)?;
         self.begin(now, id, (player, side), other, start)
@@ -371,13 +396,23 @@ impl Shadow {
         match places {
             (Place::Lobby(wait), None) => {
                 let at = wait.since + self.config.robot_after_ms;
-                ensure!(at <= now, rules::ROBOT_EARLY, "{who:?} waits since {}", wait.since);
+                ensure!(
+                    at <= now,
+                    rules::ROBOT_EARLY,
+                    "{who:?} waits since {}",
+                    wait.since
+                );
                 ensure!(side == 0, rules::START, "a robot sits first");
                 let own = (now, player);
-                let better = self.eligible().into_iter().find(|&(_, other)| {
-                    other != player && self.may_meet(own.0, other, player)
-                });
-                ensure!(better.is_none(), rules::BOTH_WAIT, "{who:?} and {better:?}: a robot");
+                let better = self
+                    .eligible()
+                    .into_iter()
+                    .find(|&(_, other)| other != player && self.may_meet(own.0, other, player));
+                ensure!(
+                    better.is_none(),
+                    rules::BOTH_WAIT,
+                    "{who:?} and {better:?}: a robot"
+                );
                 let id = self.insert_room(now, None);
                 self.sit(player, id);
                 Ok(id)
@@ -389,9 +424,17 @@ impl Shadow {
                 self.check_longest(now, (player, &one), (also, &other))?;
                 let first = if side == 0 { one.since } else { other.since };
                 let second = if side == 0 { other.since } else { one.since };
-                ensure!(first <= second, rules::LONGEST, "{who:?}: the seats are swapped");
+                ensure!(
+                    first <= second,
+                    rules::LONGEST,
+                    "{who:?}: the seats are swapped"
+                );
                 let id = self.insert_room(now, None);
-                let order = if side == 0 { [player, also] } else { [also, player] };
+                let order = if side == 0 {
+                    [player, also]
+                } else {
+                    [also, player]
+                };
                 for player in order {
                     self.sit(player, id);
                 }
@@ -424,7 +467,11 @@ impl Shadow {
             !eligible.iter().any(|entry| passed(&entry))
         };
         let fair = fair(one.0, other.0, other.1.since) || fair(other.0, one.0, one.1.since);
-        ensure!(fair, rules::LONGEST, "{one:?} and {other:?} of {eligible:?}");
+        ensure!(
+            fair,
+            rules::LONGEST,
+            "{one:?} and {other:?} of {eligible:?}"
+        );
         Ok(())
     }
 
@@ -432,9 +479,18 @@ impl Shadow {
         let Some(room) = self.rooms.get(&id) else {
             return Ok(());
         };
-        ensure!(self.is_wanted(room), rules::REMATCH, "{who} are not ready: {room:?}");
+        ensure!(
+            self.is_wanted(room),
+            rules::REMATCH,
+            "{who} are not ready: {room:?}"
+        );
         let early = now < room.not_before;
-        ensure!(!early, rules::REMATCH, "{who} start before {}", room.not_before);
+        ensure!(
+            !early,
+            rules::REMATCH,
+            "{who} start before {}",
+            room.not_before
+        );
         if room.code.is_some() {
             self.figures.private_rounds += 1;
         } else {
@@ -482,7 +538,11 @@ impl Shadow {
             (Who::Robot(_), Some(None)) => true,
             _ => false,
         });
-        ensure!(ordered, rules::START, "the users are not in the order of the seats");
+        ensure!(
+            ordered,
+            rules::START,
+            "the users are not in the order of the seats"
+        );
         for seat in room.seats.iter_mut().flatten() {
             seat.ready = None;
             seat.chose = false;
@@ -506,7 +566,11 @@ impl Shadow {
     fn check_repeated(&self, now: Millis, start: &Start, round: &Round, own: usize) -> Check {
         let left_s = round.ends_at.since(now).div_ceil(1000);
         let told = start.game_time;
-        ensure!(told == left_s, rules::RESUME, "{told} s instead of {left_s} s");
+        ensure!(
+            told == left_s,
+            rules::RESUME,
+            "{told} s instead of {left_s} s"
+        );
         for (index, (side, user)) in round.sides.iter().zip(&start.room_users).enumerate() {
             let choice = side.choice.filter(|_| index == own);
             self.check_user(&side.who, choice, user)?;
@@ -549,30 +613,48 @@ impl Shadow {
         let interval = self.config.relay_interval_ms;
         let last = self.players[player].moved_at[kind].replace(now);
         let paced = last.is_none_or(|last| interval <= now.since(last));
-        ensure!(paced, rules::MOVEMENT_PACE, "{who}: {movement:?} after {last:?}");
-        let robot = self.round_of(player).and_then(|(_, round, side)| {
-            match &round.sides[1 - side].who {
-                Who::Robot(uid) => Some((uid, round.began_at)),
-                _ => None,
-            }
-        });
+        ensure!(
+            paced,
+            rules::MOVEMENT_PACE,
+            "{who}: {movement:?} after {last:?}"
+        );
+        let robot =
+            self.round_of(player)
+                .and_then(|(_, round, side)| match &round.sides[1 - side].who {
+                    Who::Robot(uid) => Some((uid, round.began_at)),
+                    _ => None,
+                });
         if let Some((uid, began_at)) = robot {
             let fits = *uid == movement.uid && kind == 0 && 10 <= now.since(began_at);
             ensure!(fits, rules::MOVEMENT, "{movement:?} from robot {uid}");
             return Ok(());
         }
-        let partner = self.partner(player).map(|partner| self.players[partner].uid.as_str());
+        let partner = self
+            .partner(player)
+            .map(|partner| self.players[partner].uid.as_str());
         let fits = partner == Some(&movement.uid);
-        ensure!(fits, rules::MOVEMENT, "{who} has partner {partner:?}: {movement:?}");
+        ensure!(
+            fits,
+            rules::MOVEMENT,
+            "{who} has partner {partner:?}: {movement:?}"
+        );
         let held = self.players[player].held[kind].take();
         let fits = held.is_some_and(|(_, face)| face == movement.face);
-        ensure!(fits, rules::MOVEMENT, "{who}: {movement:?} instead of {held:?}");
+        ensure!(
+            fits,
+            rules::MOVEMENT,
+            "{who}: {movement:?} instead of {held:?}"
+        );
         Ok(())
     }
 
     /// Somebody's partner made a movement. It may be told to one that comes back, and need not be.
     pub(super) fn relay(&mut self, now: Millis, to: P, kind: usize, face: Option<u32>) {
-        let now = if self.players[to].line.is_some() { now } else { NEVER };
+        let now = if self.players[to].line.is_some() {
+            now
+        } else {
+            NEVER
+        };
         let held = &mut self.players[to].held[kind];
         *held = Some((held.map_or(now, |(since, _)| since.min(now)), face));
     }
@@ -635,7 +717,9 @@ impl Shadow {
 
 impl Round {
     pub(super) fn robot(&self) -> bool {
-        self.sides.iter().any(|side| matches!(side.who, Who::Robot(_)))
+        self.sides
+            .iter()
+            .any(|side| matches!(side.who, Who::Robot(_)))
     }
 }
 

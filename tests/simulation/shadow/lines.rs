@@ -46,7 +46,9 @@ fn interpret(dialect: Dialect, text: &str) -> Option<Said> {
     let name = serde_json::from_str(items.first()?.get()).ok()?;
     let raw = items.get(1).map_or("", |item| item.get());
     let sound_choice = (1..=3).any(|choice| raw == format!(r#"{{"choice":{choice}}}"#));
-    let payload = items.get(1).and_then(|item| serde_json::from_str(item.get()).ok());
+    let payload = items
+        .get(1)
+        .and_then(|item| serde_json::from_str(item.get()).ok());
     let payload = payload.unwrap_or_default();
     Some(Said {
         name,
@@ -88,7 +90,10 @@ impl Shadow {
         let mut ended: BTreeMap<usize, (&[Row; 2], Vec<P>)> = BTreeMap::new();
         self.early = 0;
         let result = |packet: &Packet| matches!(packet, Packet::Event(Event::Result(_)));
-        let last = told.iter().rposition(|(_, packet)| result(packet)).unwrap_or(0);
+        let last = told
+            .iter()
+            .rposition(|(_, packet)| result(packet))
+            .unwrap_or(0);
         for (conn, packet) in told.iter().take(last) {
             let Packet::Event(Event::Movement(movement)) = packet else {
                 continue;
@@ -119,10 +124,18 @@ impl Shadow {
                 return Err(Violation::new(rules::RESULT_ONE, detail));
             };
             let due = round.ends_at;
-            ensure!(due <= now, rules::RESULT_TIME, "{who} gets its result before {due}");
+            ensure!(
+                due <= now,
+                rules::RESULT_TIME,
+                "{who} gets its result before {due}"
+            );
             let (first, got) = ended.entry(room).or_insert((rows, Vec::new()));
             ensure!(*first == rows, rules::RESULT_ROWS, "{rows:?} and {first:?}");
-            ensure!(!got.contains(&player), rules::RESULT_ONE, "{who} gets two results");
+            ensure!(
+                !got.contains(&player),
+                rules::RESULT_ONE,
+                "{who} gets two results"
+            );
             got.push(player);
             self.figures.results += 1;
         }
@@ -153,7 +166,8 @@ impl Shadow {
     ) -> Check {
         match fact {
             Fact::Text { conn, text } => {
-                let closes = |order: &Order| matches!(order, Order::Close { conn: it, .. } if it == conn);
+                let closes =
+                    |order: &Order| matches!(order, Order::Close { conn: it, .. } if it == conn);
                 let closed = orders.iter().any(closes);
                 self.said(now, (*conn, text), closed, told)
             }
@@ -207,13 +221,20 @@ impl Shadow {
         if line.dialect == Dialect::Eio4 && text.starts_with("40") && !text.starts_with("40/") {
             line.entered = true;
         }
-        let acks = told.to(conn).filter(|packet| matches!(packet, Packet::Ack(..))).count();
+        let acks = told
+            .to(conn)
+            .filter(|packet| matches!(packet, Packet::Ack(..)))
+            .count();
         let Some(said) = interpret(line.dialect, text) else {
             ensure!(acks == 0, rules::ACK, "{text} is acknowledged");
             return Ok(());
         };
         if !line.entered {
-            ensure!(closed, rules::OPENING, "an event before the connect packet: {text}");
+            ensure!(
+                closed,
+                rules::OPENING,
+                "an event before the connect packet: {text}"
+            );
             return Ok(());
         }
         let mut ack_code = None;
@@ -260,7 +281,11 @@ impl Shadow {
             _ => false,
         };
         let unknown = code == Some("unknown-event");
-        ensure!(known != unknown, rules::REFUSAL, "{text} is answered by {code:?}");
+        ensure!(
+            known != unknown,
+            rules::REFUSAL,
+            "{text} is answered by {code:?}"
+        );
         if unknown {
             return Ok(());
         }
@@ -278,9 +303,10 @@ impl Shadow {
                 Place::Lobby(_) => {
                     said.payload["room"].is_null() || code == Some("already-playing")
                 }
-                Place::Seat(room) => self.rooms.get(&room).is_some_and(|room| {
-                    self.is_wanted(room) && room.not_before <= now
-                }),
+                Place::Seat(room) => self
+                    .rooms
+                    .get(&room)
+                    .is_some_and(|room| self.is_wanted(room) && room.not_before <= now),
             };
             if by_return {
                 self.deferred = Some((player, said, within, code.map(str::to_owned)));
@@ -291,7 +317,9 @@ impl Shadow {
             && self.players[player].away
             && said.name != "away"
             && let Some(partner) = self.partner(player)
-            && told.to(conn).any(|packet| matches!(packet, Packet::Event(Event::Leave(_))))
+            && told
+                .to(conn)
+                .any(|packet| matches!(packet, Packet::Event(Event::Leave(_))))
         {
             // Its return has its room looked at, and the partner's wait was over already.
             self.back(now, player);
@@ -306,9 +334,7 @@ impl Shadow {
             _ => {
                 let Some(player) = player else {
                     let ignored = said.name != "leave";
-                    let fits = ack_code.is_none_or(|code| {
-                        code == ignored.then_some("not-playing")
-                    });
+                    let fits = ack_code.is_none_or(|code| code == ignored.then_some("not-playing"));
                     ensure!(fits, rules::REFUSAL, "{text} is answered by {ack_code:?}");
                     return Ok(());
                 };
@@ -317,11 +343,21 @@ impl Shadow {
         };
         let silent = want == Some("not-playing") || (want == Some("already-playing") && !v2);
         let loud = want.filter(|_| !silent);
-        ensure!(code == loud, rules::REFUSAL, "{text}: {code:?} instead of {loud:?}");
+        ensure!(
+            code == loud,
+            rules::REFUSAL,
+            "{text}: {code:?} instead of {loud:?}"
+        );
         let fits = ack_code.is_none_or(|code| code == want);
-        ensure!(fits, rules::REFUSAL, "{text}: {ack_code:?} instead of {want:?}");
+        ensure!(
+            fits,
+            rules::REFUSAL,
+            "{text}: {ack_code:?} instead of {want:?}"
+        );
         if said.name == "ping" {
-            let pong = told.to(conn).any(|packet| *packet == Packet::Event(Event::Pong));
+            let pong = told
+                .to(conn)
+                .any(|packet| *packet == Packet::Event(Event::Pong));
             ensure!(pong, rules::REFUSAL, "{text} is not answered");
         }
         Ok(())
@@ -340,7 +376,11 @@ impl Shadow {
         } else {
             self.act(now, player, &said, within)
         };
-        ensure!(code.as_deref() == want, rules::REFUSAL, "{said:?}: {code:?}, not {want:?}");
+        ensure!(
+            code.as_deref() == want,
+            rules::REFUSAL,
+            "{said:?}: {code:?}, not {want:?}"
+        );
         Ok(())
     }
 
@@ -357,7 +397,10 @@ impl Shadow {
                     return Some("not-playing");
                 };
                 let opponent = round.sides[1 - side].who.clone();
-                if let Some(round) = self.rooms.get_mut(&room).and_then(|room| room.round.as_mut())
+                if let Some(round) = self
+                    .rooms
+                    .get_mut(&room)
+                    .and_then(|room| room.round.as_mut())
                 {
                     round.sides[side].choice = Some(choice);
                 }
@@ -372,7 +415,9 @@ impl Shadow {
                     self.relay(now, partner, 1, Some(face));
                     return None;
                 }
-                let robot = self.round_of(player).is_some_and(|(_, round, _)| round.robot());
+                let robot = self
+                    .round_of(player)
+                    .is_some_and(|(_, round, _)| round.robot());
                 if robot { None } else { Some("not-playing") }
             }
             "leave" => {
@@ -417,7 +462,11 @@ impl Shadow {
         let uid = payload["user"]["uid"].as_str();
         let Some(player) = player else {
             let v2 = payload["v"].as_u64().is_some_and(|version| 2 <= version);
-            ensure!(v2 == session.is_some(), rules::HI, "{payload} is answered by {hi:?}");
+            ensure!(
+                v2 == session.is_some(),
+                rules::HI,
+                "{payload} is answered by {hi:?}"
+            );
             return match session {
                 Some(session) => {
                     let seated = told.room(conn);
@@ -446,7 +495,10 @@ impl Shadow {
     }
 
     fn attach_old(&mut self, conn: ConnId, uid: String) -> P {
-        let freezes = self.lines.get(&conn).is_some_and(|line| line.dialect == Dialect::Eio3);
+        let freezes = self
+            .lines
+            .get(&conn)
+            .is_some_and(|line| line.dialect == Dialect::Eio3);
         let player = self.insert_player(conn, uid);
         self.players[player].freezes = freezes;
         player
@@ -506,7 +558,10 @@ impl Shadow {
             ensure!(!hi.resumed, rules::RESUME, "{given:?} is unknown: {hi:?}");
             let fresh = (hi.total, hi.streak) == (0, 0)
                 && !self.players.iter().any(|player| player.uid == hi.uid)
-                && !self.players.iter().any(|player| player.token.as_ref() == Some(&hi.session));
+                && !self
+                    .players
+                    .iter()
+                    .any(|player| player.token.as_ref() == Some(&hi.session));
             ensure!(fresh, rules::HI, "{hi:?} is not new");
             self.evict();
             let player = self.insert_player(conn, hi.uid.clone());
@@ -525,7 +580,11 @@ impl Shadow {
             let (total, streak) = (state.total, state.streak);
             let wins = (total + streak + 1, streak + 1);
             let may = [(total, streak), (total, 0), wins].contains(&(hi.total, hi.streak));
-            ensure!(may, rules::RESUME, "{hi:?} after {total}, {streak} and a robot");
+            ensure!(
+                may,
+                rules::RESUME,
+                "{hi:?} after {total}, {streak} and a robot"
+            );
             (state.total, state.streak) = (hi.total, hi.streak);
         }
         let same = (state.uid.as_str(), state.total, state.streak)
@@ -562,7 +621,12 @@ impl Shadow {
     /// A new session at the limit: the longest offline goes.
     fn evict(&mut self) {
         loop {
-            let sessions = || self.live.iter().copied().filter(|&player| self.players[player].v2);
+            let sessions = || {
+                self.live
+                    .iter()
+                    .copied()
+                    .filter(|&player| self.players[player].v2)
+            };
             if sessions().count() < self.config.max_sessions {
                 return;
             }
@@ -648,8 +712,15 @@ impl Shadow {
                 _ => None,
             });
             let newest = newest.last();
-            let taken = self.rooms.values().any(|room| room.code.is_some() && room.code == newest);
-            ensure!(newest.is_some() && !taken, rules::PRIVATE, "no new code: {newest:?}");
+            let taken = self
+                .rooms
+                .values()
+                .any(|room| room.code.is_some() && room.code == newest);
+            ensure!(
+                newest.is_some() && !taken,
+                rules::PRIVATE,
+                "no new code: {newest:?}"
+            );
             let id = self.insert_room(now, newest);
             self.sit(player, id);
             return Ok(None);
@@ -695,7 +766,10 @@ impl Shadow {
         refused: Option<&str>,
     ) -> Option<&'static str> {
         let code = code.to_ascii_uppercase();
-        let found = self.rooms.iter().find(|(_, room)| room.code.as_ref() == Some(&code));
+        let found = self
+            .rooms
+            .iter()
+            .find(|(_, room)| room.code.as_ref() == Some(&code));
         let Some((&id, room)) = found else {
             if let Some(line) = self.lines.get_mut(&conn) {
                 let (since, count) = line.wrong_codes;
@@ -704,14 +778,18 @@ impl Shadow {
             }
             return Some("room-unknown");
         };
-        let seats: Vec<P> = room.seats.iter().flatten().map(|seat| seat.player).collect();
+        let seats: Vec<P> = room
+            .seats
+            .iter()
+            .flatten()
+            .map(|seat| seat.player)
+            .collect();
         if seats.len() == 2 {
-            let absent = |since: Option<Millis>| {
-                since.is_some_and(|since| MINUTE_MS < now.since(since))
-            };
-            let sleeper = seats.into_iter().find(|&seated| {
-                absent(self.players[seated].absent_since) && room.round.is_none()
-            });
+            let absent =
+                |since: Option<Millis>| since.is_some_and(|since| MINUTE_MS < now.since(since));
+            let sleeper = seats
+                .into_iter()
+                .find(|&seated| absent(self.players[seated].absent_since) && room.round.is_none());
             let Some(sleeper) = sleeper else {
                 return Some("room-full");
             };
@@ -741,7 +819,10 @@ impl Shadow {
         shown.packets += 1;
         let (index, ends) = (shown.packets, shown.bye.is_some() || shown.disconnect);
         let Some(line) = self.lines.get_mut(&conn) else {
-            return Err(Violation::new(rules::KNOWN, format!("{conn:?}: {packet:?}")));
+            return Err(Violation::new(
+                rules::KNOWN,
+                format!("{conn:?}: {packet:?}"),
+            ));
         };
         let opened = matches!(fact, Fact::Opened { conn: it, .. } if *it == conn);
         let text = match fact {
@@ -785,13 +866,7 @@ impl Shadow {
         Ok(())
     }
 
-    fn follow_event(
-        &mut self,
-        now: Millis,
-        conn: ConnId,
-        event: &Event,
-        told: &Told<'_>,
-    ) -> Check {
+    fn follow_event(&mut self, now: Millis, conn: ConnId, event: &Event, told: &Told<'_>) -> Check {
         let Some(line) = self.lines.get_mut(&conn) else {
             return Ok(());
         };
@@ -827,9 +902,16 @@ impl Shadow {
                         uids.eq(start.room_users.iter().map(|user| &user.uid))
                     });
                     let left = self.round_of(player).is_some_and(|(_, round, _)| {
-                        round.sides.iter().any(|side| matches!(side.who, Who::Left(..)))
+                        round
+                            .sides
+                            .iter()
+                            .any(|side| matches!(side.who, Who::Left(..)))
                     });
-                    ensure!(room && (same || left), rules::ROOM_FIRST, "{users:?}, then {start:?}");
+                    ensure!(
+                        room && (same || left),
+                        rules::ROOM_FIRST,
+                        "{users:?}, then {start:?}"
+                    );
                 }
                 let also = told.also_started(self, conn, start);
                 self.follow_start(now, (player, start), also)?;
@@ -860,10 +942,17 @@ impl Shadow {
         let Some(player) = player else {
             return Err(Violation::new(rules::HI, "a hi for nobody".into()));
         };
-        let others = self.live.iter().filter(|&&other| other != player && self.is_online(other));
+        let others = self
+            .live
+            .iter()
+            .filter(|&&other| other != player && self.is_online(other));
         let others = others.count();
         let who = self.name(player);
-        ensure!(nearby as usize == others, rules::HI, "{who}: {nearby} instead of {others}");
+        ensure!(
+            nearby as usize == others,
+            rules::HI,
+            "{who}: {nearby} instead of {others}"
+        );
         let state = &self.players[player];
         if let Some(hi) = session {
             let same = (hi.uid.as_str(), hi.total, hi.streak)
@@ -901,7 +990,8 @@ impl Shadow {
             // Its own going is told to one, the end of their stay to both.
             let conn = self.players[partner].line;
             let both = conn.is_some_and(|conn| {
-                told.to(conn).any(|packet| matches!(packet, Packet::Event(Event::Leave(_))))
+                told.to(conn)
+                    .any(|packet| matches!(packet, Packet::Event(Event::Leave(_))))
             });
             if both {
                 self.catch_up_room(now, room, partner);
@@ -924,7 +1014,11 @@ impl Shadow {
         let sound = times == 1 && room.users.len() <= 2 && room.full == (room.users.len() == 2);
         ensure!(sound, rules::ROOM, "{who} is told {room:?}");
         let robot = room.users.iter().any(|user| user.robot);
-        ensure!(!robot || room.code.is_none(), rules::PRIVATE, "{who} is told {room:?}");
+        ensure!(
+            !robot || room.code.is_none(),
+            rules::PRIVATE,
+            "{who} is told {room:?}"
+        );
         self.players[player].told = Some(room.clone());
         Ok(())
     }
@@ -933,10 +1027,17 @@ impl Shadow {
         let who = self.name(player);
         let state = &mut self.players[player];
         let Some((_, last)) = &mut state.last_result else {
-            return Err(Violation::new(rules::RESUME, format!("{who} had no {rows:?}")));
+            return Err(Violation::new(
+                rules::RESUME,
+                format!("{who} had no {rows:?}"),
+            ));
         };
         let last = last.get_or_insert_with(|| rows.clone());
-        ensure!(last == rows, rules::RESUME, "{who}: {rows:?} instead of {last:?}");
+        ensure!(
+            last == rows,
+            rules::RESUME,
+            "{who}: {rows:?} instead of {last:?}"
+        );
         let own = rows.iter().any(|row| row.uid == state.uid);
         ensure!(own, rules::RESUME, "{who} is not in {rows:?}");
         Ok(())
@@ -952,7 +1053,10 @@ impl Shadow {
     ) -> Check {
         self.figures.closes += 1;
         let Some(line) = self.lines.get(&conn) else {
-            return Err(Violation::new(rules::KNOWN, format!("{conn:?} is closed again")));
+            return Err(Violation::new(
+                rules::KNOWN,
+                format!("{conn:?} is closed again"),
+            ));
         };
         let none = Shown::default();
         let shown = self.shown.get(&conn).unwrap_or(&none);
@@ -962,10 +1066,18 @@ impl Shadow {
             let asked = matches!(fact, Fact::Text { conn: it, text } if *it == conn
                 && (text.starts_with('1') || text.starts_with("41")));
             ensure!(asked, rules::CLOSE, "{conn:?} with {code}");
-            ensure!(bye.is_none() && !disconnect, rules::STAY_AWAY, "{conn:?}: {shown:?}");
+            ensure!(
+                bye.is_none() && !disconnect,
+                rules::STAY_AWAY,
+                "{conn:?}: {shown:?}"
+            );
         } else {
             let stay = line.dialect != Dialect::Plain && !come_back;
-            ensure!(disconnect == stay, rules::STAY_AWAY, "{conn:?} with {code}: {shown:?}");
+            ensure!(
+                disconnect == stay,
+                rules::STAY_AWAY,
+                "{conn:?} with {code}: {shown:?}"
+            );
             let fits = match bye {
                 Some((told, retry, reason)) => {
                     let words: &[&str] = match code {
@@ -1005,7 +1117,11 @@ impl Shadow {
             4408 => !line.spoke && self.config.hello_timeout_ms <= now.since(line.opened_at),
             _ => false,
         };
-        ensure!(cause, rules::CLOSE, "{conn:?} with {code} after {silent_ms} ms of silence");
+        ensure!(
+            cause,
+            rules::CLOSE,
+            "{conn:?} with {code} after {silent_ms} ms of silence"
+        );
         self.lost(now, conn);
         Ok(())
     }
@@ -1025,7 +1141,9 @@ impl Shadow {
             }
             (_, true) => {
                 let answer = config.ping_timeout_v2_ms;
-                let pinged = line.pinged_at.map(|pinged| pinged.since(line.seen_at) + answer);
+                let pinged = line
+                    .pinged_at
+                    .map(|pinged| pinged.since(line.seen_at) + answer);
                 // It may have turned v2 long after it was pinged as an old one.
                 (answer, pinged.unwrap_or(interval + answer))
             }
@@ -1042,7 +1160,9 @@ impl Told<'_> {
     }
 
     fn to(&self, conn: ConnId) -> impl Iterator<Item = &Packet> {
-        self.iter().filter(move |(to, _)| *to == conn).map(|(_, packet)| packet)
+        self.iter()
+            .filter(move |(to, _)| *to == conn)
+            .map(|(_, packet)| packet)
     }
 
     /// Whether a connection is told of its room.

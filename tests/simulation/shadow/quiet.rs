@@ -85,7 +85,11 @@ impl Shadow {
         for (conn, line) in &self.lines {
             let silent_ms = now.since(line.seen_at);
             let most_ms = self.patience_ms(line).1;
-            ensure!(silent_ms < most_ms, rules::SILENCE, "{conn:?} is silent for {silent_ms} ms");
+            ensure!(
+                silent_ms < most_ms,
+                rules::SILENCE,
+                "{conn:?} is silent for {silent_ms} ms"
+            );
             let mute = !line.spoke && self.config.hello_timeout_ms <= now.since(line.opened_at);
             ensure!(!mute, rules::SILENCE, "{conn:?} never spoke");
             let interval = self.config.ping_interval_ms;
@@ -97,7 +101,11 @@ impl Shadow {
         }
         let rounds = self.rounds();
         let same = rounds == running_rounds;
-        ensure!(same, rules::ROUNDS, "{running_rounds} run, it should be {rounds}");
+        ensure!(
+            same,
+            rules::ROUNDS,
+            "{running_rounds} run, it should be {rounds}"
+        );
         Ok(())
     }
 
@@ -112,7 +120,11 @@ impl Shadow {
             let over = round.ends_at <= now;
             let watched = self.is_watched(round);
             let due = round.ends_at;
-            ensure!(!over || !watched, rules::RESULT_TIME, "none at {due}: {room:?}");
+            ensure!(
+                !over || !watched,
+                rules::RESULT_TIME,
+                "none at {due}: {room:?}"
+            );
             if over {
                 unseen.push(id);
             }
@@ -143,8 +155,16 @@ impl Shadow {
             let Place::Lobby(wait) = &self.players[player].place else {
                 continue;
             };
-            let rule = if wait.thawed { rules::FROZEN } else { rules::LOBBY_WAIT };
-            ensure!(now < cap.max(wait.entered + 1), rule, "{who} waits since {since}");
+            let rule = if wait.thawed {
+                rules::FROZEN
+            } else {
+                rules::LOBBY_WAIT
+            };
+            ensure!(
+                now < cap.max(wait.entered + 1),
+                rule,
+                "{who} waits since {since}"
+            );
             let late = robot_at <= now && !wait.excused;
             ensure!(!late, rules::ROBOT_LATE, "{who} waits since {since}");
         }
@@ -189,7 +209,11 @@ impl Shadow {
         for (since, face) in state.held.iter().flatten() {
             let due = *since + self.config.relay_interval_ms;
             let who = self.name(player);
-            ensure!(now < due, rules::MOVEMENT_SENT, "{who} waits for {face:?} since {since}");
+            ensure!(
+                now < due,
+                rules::MOVEMENT_SENT,
+                "{who} waits for {face:?} since {since}"
+            );
         }
         if self.draining {
             return Ok(());
