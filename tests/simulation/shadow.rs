@@ -18,7 +18,7 @@ use roshambo::time::Millis;
 
 use crate::texts::{Packet, Room as RoomText, Row};
 use crate::world::{Fact, Order};
-use lines::{Said, Told};
+use lines::Told;
 
 /// A broken promise.
 #[derive(Clone, Debug)]
@@ -232,9 +232,6 @@ pub(crate) struct Shadow {
     robot_round_ended: Option<(Millis, P)>,
     /// Movements that were followed before the result that comes after them in the same step.
     early: usize,
-    /// An event that brought its sender back from the background and thereby into a round: it is
-    /// carried out once that has begun.
-    deferred: Option<(P, Said, bool, Option<String>)>,
     /// Two sessions went offline in the same millisecond at the limit: nobody can tell from
     /// outside which of them went. The run ends there.
     pub(crate) undecided: bool,
@@ -258,7 +255,6 @@ impl Shadow {
             resumed: None,
             robot_round_ended: None,
             early: 0,
-            deferred: None,
             undecided: false,
             figures: Figures::default(),
         }
@@ -359,10 +355,6 @@ impl Shadow {
                 let untold = round.untold.is_empty();
                 ensure!(untold, rules::START_BOTH, "{:?} got none", round.untold);
             }
-        }
-        if let Some((player, said, ..)) = self.deferred.take() {
-            let detail = format!("{} got no start for {said:?}", self.name(player));
-            return Err(Violation::new(rules::START_BOTH, detail));
         }
         let ghost = self.lines.iter().find(|(_, line)| line.taken_over);
         ensure!(ghost.is_none(), rules::TAKE_OVER, "{ghost:?} is still open");

@@ -141,7 +141,7 @@ impl Shadow {
     }
 
     /// Takes a player off wherever it is; in a round that is giving up.
-    pub(super) fn vacate(&mut self, player: P) {
+    pub(super) fn vacate(&mut self, now: Millis, player: P) {
         self.forget_told(player);
         let state = &mut self.players[player];
         let uid = state.uid.clone();
@@ -184,10 +184,20 @@ impl Shadow {
             self.players[partner].held = [None, None];
             self.owe_leave(partner, uid);
         }
-        if !lasts {
-            self.rooms.remove(&id);
-            if let Some(partner) = partner {
-                self.release(partner);
+        if lasts {
+            return;
+        }
+        let room = self.rooms.remove(&id);
+        if let Some(partner) = partner {
+            self.release(partner);
+            // The original's page knows no `leave`: it waits for what it asked for.
+            let seats = room.iter().flat_map(|room| room.seats.iter().flatten());
+            let asked = seats.filter_map(|seat| seat.ready).next();
+            if let Some(since) = asked
+                && !self.players[partner].v2
+                && !self.draining
+            {
+                self.enter_lobby(now, partner, since, None);
             }
         }
     }
@@ -216,7 +226,7 @@ impl Shadow {
             return;
         }
         let partner = self.partner(player);
-        self.vacate(player);
+        self.vacate(now, player);
         self.enter_lobby(now, player, now, partner);
         if let Place::Lobby(wait) = &mut self.players[player].place {
             wait.thawed = true;
@@ -226,7 +236,7 @@ impl Shadow {
 
     /// A player that waited for its partner in vain goes to the lobby.
     pub(super) fn move_on(&mut self, now: Millis, player: P, ready: Millis) {
-        self.vacate(player);
+        self.vacate(now, player);
         self.enter_lobby(now, player, ready, None);
     }
 
@@ -679,7 +689,7 @@ impl Shadow {
                 self.became_absent(now, player);
             }
         } else {
-            self.vacate(player);
+            self.vacate(now, player);
             self.live.remove(&player);
         }
     }

@@ -16,7 +16,7 @@ use crate::world::{Fact, Order};
 
 /// A client's event, as far as it can be read.
 #[derive(Debug)]
-pub(super) struct Said {
+struct Said {
     name: String,
     payload: Value,
     /// Whether it is a `choice` as it should be, to the letter.
@@ -290,42 +290,6 @@ impl Shadow {
         if unknown {
             return Ok(());
         }
-        let starts = |packet: &Packet| matches!(packet, Packet::Event(Event::Start(_)));
-        if let Some(player) = player
-            && self.players[player].away
-            && said.name != "away"
-            && said.name != "hello"
-            && self.round_of(player).is_none()
-            && told.to(conn).any(starts)
-        {
-            self.back(now, player);
-            let by_return = match self.players[player].place {
-                Place::Free => false,
-                Place::Lobby(_) => {
-                    said.payload["room"].is_null() || code == Some("already-playing")
-                }
-                Place::Seat(room) => self
-                    .rooms
-                    .get(&room)
-                    .is_some_and(|room| self.is_wanted(room) && room.not_before <= now),
-            };
-            if by_return {
-                self.deferred = Some((player, said, within, code.map(str::to_owned)));
-                return Ok(());
-            }
-        }
-        if let Some(player) = player
-            && self.players[player].away
-            && said.name != "away"
-            && let Some(partner) = self.partner(player)
-            && told
-                .to(conn)
-                .any(|packet| matches!(packet, Packet::Event(Event::Leave(_))))
-        {
-            // Its return has its room looked at, and the partner's wait was over already.
-            self.back(now, player);
-            self.catch_up(now, partner);
-        }
         let want = match said.name.as_str() {
             "hello" => {
                 self.hello(now, conn, &said.payload, told)?;
@@ -361,27 +325,6 @@ impl Shadow {
                 .any(|packet| *packet == Packet::Event(Event::Pong));
             ensure!(pong, rules::REFUSAL, "{text} is not answered");
         }
-        Ok(())
-    }
-
-    fn follow_deferred(&mut self, now: Millis, player: P) -> Check {
-        let Some((player, said, within, code)) = self.deferred.take_if(|it| it.0 == player) else {
-            return Ok(());
-        };
-        let want = if said.name == "join" {
-            // The round that it asks for has begun, unless it asks for another room.
-            let room = said.payload["room"].as_str();
-            let own = self.own_code(player);
-            let other = room.filter(|room| own != Some(room.to_ascii_uppercase()));
-            other.map(|_| "already-playing")
-        } else {
-            self.act(now, player, &said, within)
-        };
-        ensure!(
-            code.as_deref() == want,
-            rules::REFUSAL,
-            "{said:?}: {code:?}, not {want:?}"
-        );
         Ok(())
     }
 
@@ -423,7 +366,7 @@ impl Shadow {
             }
             "leave" => {
                 self.players[player].frozen_until = None;
-                self.vacate(player);
+                self.vacate(now, player);
                 None
             }
             "away" => {
@@ -564,7 +507,7 @@ impl Shadow {
                     .iter()
                     .any(|player| player.token.as_ref() == Some(&hi.session));
             ensure!(fresh, rules::HI, "{hi:?} is not new");
-            self.evict();
+            self.evict(now);
             let player = self.insert_player(conn, hi.uid.clone());
             self.players[player].v2 = true;
             self.players[player].token = Some(hi.session.clone());
@@ -620,7 +563,7 @@ impl Shadow {
     }
 
     /// A new session at the limit: the longest offline goes.
-    fn evict(&mut self) {
+    fn evict(&mut self, now: Millis) {
         loop {
             let sessions = || {
                 self.live
@@ -639,7 +582,7 @@ impl Shadow {
             };
             self.undecided |= offline.get(1).is_some_and(|&(next, _)| next == since);
             self.figures.evictions += 1;
-            self.end_session(player);
+            self.end_session(now, player);
         }
     }
 
@@ -652,12 +595,12 @@ impl Shadow {
         let over: Vec<P> = self.live.iter().copied().filter(over).collect();
         for player in over {
             self.figures.expiries += 1;
-            self.end_session(player);
+            self.end_session(now, player);
         }
     }
 
-    fn end_session(&mut self, player: P) {
-        self.vacate(player);
+    fn end_session(&mut self, now: Millis, player: P) {
+        self.vacate(now, player);
         self.live.remove(&player);
     }
 
@@ -707,7 +650,7 @@ impl Shadow {
             return Ok(self.enter_room(now, (conn, player), room, code));
         }
         if room.is_some() {
-            self.vacate(player);
+            self.vacate(now, player);
             let newest = told.to(conn).filter_map(|packet| match packet {
                 Packet::Event(Event::Room(room)) => room.code.clone(),
                 _ => None,
@@ -735,7 +678,7 @@ impl Shadow {
         };
         if new {
             let partner = self.partner(player);
-            self.vacate(player);
+            self.vacate(now, player);
             self.enter_lobby(now, player, now, partner);
         } else if let Some(room) = self.rooms.get_mut(&id) {
             let private = room.code.is_some();
@@ -799,9 +742,9 @@ impl Shadow {
             if refused == Some("room-full") && !absent(self.players[sleeper].offline_since) {
                 return Some("room-full");
             }
-            self.vacate(sleeper);
+            self.vacate(now, sleeper);
         }
-        self.vacate(player);
+        self.vacate(now, player);
         self.sit(player, id);
         self.touch(now, player);
         None
@@ -915,8 +858,7 @@ impl Shadow {
                     );
                 }
                 let also = told.also_started(self, conn, start);
-                self.follow_start(now, (player, start), also)?;
-                self.follow_deferred(now, player)
+                self.follow_start(now, (player, start), also)
             }
             Event::Movement(_) if 0 < self.early => {
                 self.early -= 1;

@@ -18,7 +18,7 @@ impl Shadow {
         let state = &self.players[player];
         match &state.place {
             Place::Lobby(wait) if wait.parked.is_some_and(|since| since + MINUTE_MS <= now) => {
-                self.vacate(player);
+                self.vacate(now, player);
             }
             Place::Seat(id) => self.catch_up_room(now, *id, player),
             Place::Free | Place::Lobby(_) => (),
