@@ -513,7 +513,7 @@ impl Hub {
         let player = match (session.player, request) {
             (_, Request::Hello(hello)) => return self.hello(now, conn, hello),
             (Some(player), _) => player,
-            (None, Request::Join(_)) => self.guest(conn),
+            (None, Request::Join(_)) => self.guest(now, conn),
             (None, Request::Choice(_) | Request::Face(_)) => {
                 return Outcome::Ignored(ProblemCode::NotPlaying);
             }
@@ -553,7 +553,7 @@ impl Hub {
         let Some(uid) = hello.uid.clone() else {
             return Outcome::Refused(ProblemCode::BadPayload);
         };
-        self.enter_old(conn, Profile { uid, name, avatar });
+        self.enter_old(now, conn, Profile { uid, name, avatar });
         Outcome::Done
     }
 
@@ -574,7 +574,8 @@ impl Hub {
             let token = Token::draw(&mut self.entropy);
             let profile = Profile { uid, name, avatar };
             (
-                self.world.enter(conn, profile, Generation::V2, Some(token)),
+                self.world
+                    .enter(now, conn, profile, Generation::V2, Some(token)),
                 None,
             )
         });
@@ -593,10 +594,11 @@ impl Hub {
     }
 
     /// Somebody who joins without a name.
-    fn guest(&mut self, conn: ConnId) -> model::PlayerId {
+    fn guest(&mut self, now: Millis, conn: ConnId) -> model::PlayerId {
         let uid = Uid::draw("guest-", 6, &mut self.entropy);
         let name = Name::new(uid.as_str());
         self.enter_old(
+            now,
             conn,
             Profile {
                 uid,
@@ -606,13 +608,13 @@ impl Hub {
         )
     }
 
-    fn enter_old(&mut self, conn: ConnId, profile: Profile) -> model::PlayerId {
+    fn enter_old(&mut self, now: Millis, conn: ConnId, profile: Profile) -> model::PlayerId {
         let freezes = self
             .session(conn)
             .is_some_and(|session| session.dialect == Dialect::Eio3);
         let player = self
             .world
-            .enter(conn, profile, Generation::Old { freezes }, None);
+            .enter(now, conn, profile, Generation::Old { freezes }, None);
         if let Some(session) = self.session_mut(conn) {
             session.player = Some(player);
         }

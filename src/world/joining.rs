@@ -99,7 +99,7 @@ impl World {
             return;
         }
         let partner = room.partner(id);
-        self.vacate(id);
+        self.vacate(now, id);
         self.enter_lobby(now, id, now, partner);
     }
 
@@ -111,18 +111,18 @@ impl World {
         }
     }
 
-    pub(super) fn leave(&mut self, id: PlayerId) -> Outcome {
+    pub(super) fn leave(&mut self, now: Millis, id: PlayerId) -> Outcome {
         if let Some(player) = self.players.get_mut(id) {
             player.frozen_until = None;
         }
-        self.vacate(id);
+        self.vacate(now, id);
         Outcome::Done
     }
 
     /// Takes a player off its seat, whatever its room is doing, and tells who sits with it.
     ///
     /// In a round that is giving up: what it chose is void and its streak over.
-    pub(super) fn vacate(&mut self, id: PlayerId) {
+    pub(super) fn vacate(&mut self, now: Millis, id: PlayerId) {
         self.leave_queue(id);
         let Some(player) = self.players.get_mut(id) else {
             return;
@@ -157,31 +157,44 @@ impl World {
             }
             self.tell(partner, Event::Leave { uid });
         }
-        self.after_departure(room_id, partner);
+        self.after_departure(now, room_id, partner);
     }
 
     /// Decides what becomes of a room that somebody left.
-    fn after_departure(&mut self, room_id: RoomId, partner: Option<PlayerId>) {
+    fn after_departure(&mut self, now: Millis, room_id: RoomId, partner: Option<PlayerId>) {
         let Some(room) = self.rooms.get_mut(room_id) else {
             return;
         };
+        let mut waits_since = None;
         let lasts = match &mut room.phase {
             Phase::Waiting(_) => false,
             Phase::Playing(round) => round.has_humans() || !room.seats.iter().all(Option::is_none),
             Phase::Between(between) => {
                 // Whoever comes next meets the one who stayed for the first time.
                 between.first = true;
+                waits_since = room.seats.iter().flatten().find_map(|seat| seat.ready);
                 room.private.is_some() && !room.is_empty()
             }
         };
         if lasts {
             self.tell_room(room_id);
             self.arm_room(room_id);
-        } else {
-            self.remove_room(room_id);
-            if let Some(partner) = partner {
-                self.release(partner);
-            }
+            return;
+        }
+        self.remove_room(room_id);
+        let Some(partner) = partner else { return };
+        self.release(partner);
+        // An old client that asked for the next round knows no `leave`: its page would wait for
+        // a `start` until its player gives up. So it waits in the lobby.
+        let old = self
+            .players
+            .get(partner)
+            .is_some_and(|player| !player.is_v2());
+        if let Some(since) = waits_since
+            && old
+            && !self.draining
+        {
+            self.enter_lobby(now, partner, since, None);
         }
     }
 
@@ -383,7 +396,7 @@ impl World {
     }
 
     fn create_room(&mut self, now: Millis, id: PlayerId, entropy: &mut Entropy) {
-        self.vacate(id);
+        self.vacate(now, id);
         let code = loop {
             let code = RoomCode::draw(entropy);
             if !self.by_code.contains_key(&code) {
@@ -412,9 +425,9 @@ impl World {
             let Some(sleeper) = self.yielding_seat(now, room_id) else {
                 return Outcome::Refused(ProblemCode::RoomFull);
             };
-            self.vacate(sleeper);
+            self.vacate(now, sleeper);
         }
-        self.vacate(id);
+        self.vacate(now, id);
         self.sit(id, room_id);
         self.touch(now, id);
         self.room_changed(now, room_id);

@@ -37,7 +37,8 @@
 //!
 //! The original mini program's button is dead after a loss until the next `start`. An old Socket.IO
 //! client that lost a round in which it chose is therefore taken as having asked for somebody new
-//! 4 s later, unless it says something itself.
+//! 4 s later, unless it says something itself. For the same reason an old client that asked for
+//! "again" and then loses its partner stands in the lobby at once: its page knows no `leave`.
 
 mod check;
 mod joining;
@@ -283,6 +284,7 @@ impl World {
     /// A new player on a connection; it is told `hi`. v2 players bring a fresh token.
     pub fn enter(
         &mut self,
+        now: Millis,
         conn: ConnId,
         profile: Profile,
         generation: Generation,
@@ -294,7 +296,7 @@ impl World {
             "only v2 has sessions"
         );
         if token.is_some() {
-            self.make_room_for_a_session();
+            self.make_room_for_a_session(now);
         }
         let id = self.insert_player(profile, generation, token, Link::Online(conn));
         self.online += 1;
@@ -400,7 +402,7 @@ impl World {
             Request::Join(join) => self.join(now, id, *join, entropy),
             Request::Choice(choice) => self.choose(now, id, *choice, relay),
             Request::Face(face) => self.show_face(now, id, *face),
-            Request::Leave => self.leave(id),
+            Request::Leave => self.leave(now, id),
             Request::Away => self.go_away(now, id),
             Request::Ping => {
                 // A `pong` says that everything before it has been told.
@@ -441,7 +443,7 @@ impl World {
                 },
             );
         } else {
-            self.vacate(id);
+            self.vacate(now, id);
             self.remove_player(id);
         }
         self.arm_sweep();
@@ -463,7 +465,7 @@ impl World {
                 while let Some(&(expires_at, id)) = self.offline.first()
                     && expires_at <= now
                 {
-                    self.end_session(id);
+                    self.end_session(now, id);
                 }
                 self.arm_sweep();
             }
@@ -575,18 +577,18 @@ impl World {
     }
 
     /// Ends a session for good, wherever its player sits.
-    fn end_session(&mut self, id: PlayerId) {
-        self.vacate(id);
+    fn end_session(&mut self, now: Millis, id: PlayerId) {
+        self.vacate(now, id);
         self.remove_player(id);
     }
 
     /// At the limit, the longest offline goes first.
-    fn make_room_for_a_session(&mut self) {
+    fn make_room_for_a_session(&mut self, now: Millis) {
         while self.rules.max_sessions <= self.by_token.len() {
             let Some(&(_, id)) = self.offline.first() else {
                 return;
             };
-            self.end_session(id);
+            self.end_session(now, id);
         }
     }
 

@@ -253,7 +253,7 @@ impl World {
             Phase::Waiting(waiting) => match waiting.parked {
                 Some(since) if since + ABSENCE_MS <= now => {
                     if let Some(id) = room.first_player() {
-                        self.vacate(id);
+                        self.vacate(now, id);
                     }
                 }
                 None if waiting.robot_at <= now && !self.draining => self.call_robot(now, room_id),
@@ -317,7 +317,7 @@ impl World {
             return;
         };
         if !self.draining && (stay_is_over || since + self.rules.rematch_wait_ms <= now) {
-            self.vacate(waiter);
+            self.vacate(now, waiter);
             self.enter_lobby(now, waiter, since, None);
         }
     }
