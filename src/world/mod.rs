@@ -96,6 +96,11 @@ pub enum Effect {
         /// What.
         event: Event,
     },
+    /// A newer connection speaks for this one's player from now on: close it.
+    Supersede {
+        /// Which.
+        conn: ConnId,
+    },
     /// Hand `timer` to [`World::due`] at `at` or later.
     Arm {
         /// When.
@@ -306,7 +311,7 @@ impl World {
 
     /// Takes a session up on a new connection; `None` when no session has this token.
     ///
-    /// Returns the connection that spoke for the player until now, if it is still open.
+    /// A connection that spoke for the player until now is superseded.
     pub fn resume(
         &mut self,
         now: Millis,
@@ -314,7 +319,7 @@ impl World {
         token: &Token,
         name: Name,
         avatar: Avatar,
-    ) -> Option<(PlayerId, Option<ConnId>)> {
+    ) -> Option<PlayerId> {
         let id = *self.by_token.get(token)?;
         self.settle(now, id);
         let player = self.players.get_mut(id)?;
@@ -322,6 +327,9 @@ impl World {
         let renamed = player.profile.name != name || player.profile.avatar != avatar;
         player.profile.name = name;
         player.profile.avatar = avatar;
+        if let Some(conn) = old {
+            self.effects.push_back(Effect::Supersede { conn });
+        }
         self.tally.resumed += 1;
         // Linked quietly first: `hi` comes before what the return itself causes.
         let before = self.link(id, Link::Online(conn))?;
@@ -345,7 +353,7 @@ impl World {
             _ if self.is_playing(id) => (),
             _ => self.repeat_result(now, id),
         }
-        Some((id, old))
+        Some(id)
     }
 
     /// A later `hello`: name and picture change; an old client's uid too, unless it is seated.
@@ -357,8 +365,8 @@ impl World {
         name: Name,
         avatar: Avatar,
     ) {
-        let returned = self.back_from_away(now, id);
         self.settle(now, id);
+        let returned = self.back_from_away(now, id);
         self.touch(now, id);
         let Some(player) = self.players.get_mut(id) else {
             return;
@@ -395,8 +403,9 @@ impl World {
         if !v2 && matches!(request, Request::Away | Request::Ping) {
             return Outcome::Refused(ProblemCode::UnknownEvent);
         }
-        let returned = !matches!(request, Request::Away) && self.back_from_away(now, id);
+        // A round that is over by now ended without it, if it was away.
         self.settle(now, id);
+        let returned = !matches!(request, Request::Away) && self.back_from_away(now, id);
         self.touch(now, id);
         let outcome = match request {
             Request::Join(join) => self.join(now, id, *join, entropy),
@@ -809,16 +818,16 @@ impl World {
     }
 
     fn arm_room(&mut self, id: RoomId) {
-        let at = self.rooms.get(id).map(|room| self.room_deadline(room));
-        let (Some(at), Some(room)) = (at, self.rooms.get_mut(id)) else {
+        let Some(at) = self.rooms.get(id).map(|room| self.room_deadline(room)) else {
             return;
         };
-        if room.armed.is_none_or(|armed| at < armed) {
+        if let Some(room) = self.rooms.get_mut(id)
+            && at != room::NEVER
+            && room.armed.is_none_or(|armed| at < armed)
+        {
             room.armed = Some(at);
-            self.effects.push_back(Effect::Arm {
-                at,
-                timer: Timer::Room(id),
-            });
+            let timer = Timer::Room(id);
+            self.effects.push_back(Effect::Arm { at, timer });
         }
     }
 }
