@@ -5,6 +5,12 @@ use super::{Outcome, RoomId, World};
 use crate::model::{Entropy, Event, Generation, Join, PlayerId, ProblemCode, RoomCode};
 use crate::time::Millis;
 
+/// A player that has lost its room but not its wish for a round, which dates from `since`.
+struct Orphan {
+    player: PlayerId,
+    since: Millis,
+}
+
 impl World {
     pub(super) fn join(
         &mut self,
@@ -99,8 +105,9 @@ impl World {
             return;
         }
         let partner = room.partner(id);
-        self.vacate(now, id);
+        let orphan = self.give_up_seat(id);
         self.enter_lobby(now, id, now, partner);
+        self.settle_orphan(now, orphan);
     }
 
     /// Frees the original mini program's button: as if it had asked for somebody new.
@@ -120,21 +127,29 @@ impl World {
     }
 
     /// Takes a player off its seat, whatever its room is doing, and tells who sits with it.
+    pub(super) fn vacate(&mut self, now: Millis, id: PlayerId) {
+        let orphan = self.give_up_seat(id);
+        self.settle_orphan(now, orphan);
+    }
+
+    /// Lets a partner that lost its room though it had asked for a round wait in the lobby.
+    fn settle_orphan(&mut self, now: Millis, orphan: Option<Orphan>) {
+        if let Some(Orphan { player, since }) = orphan {
+            self.enter_lobby(now, player, since, None);
+        }
+    }
+
+    /// Takes a player off its seat and tells who sits with it; returns that one if it has to be
+    /// found another place.
     ///
     /// In a round that is giving up: what it chose is void and its streak over.
-    pub(super) fn vacate(&mut self, now: Millis, id: PlayerId) {
+    fn give_up_seat(&mut self, id: PlayerId) -> Option<Orphan> {
         self.leave_queue(id);
-        let Some(player) = self.players.get_mut(id) else {
-            return;
-        };
+        let player = self.players.get_mut(id)?;
         player.held = [None, None];
-        let Some(room_id) = player.room.take() else {
-            return;
-        };
+        let room_id = player.room.take()?;
         let uid = player.profile.uid.clone();
-        let Some(room) = self.rooms.get_mut(room_id) else {
-            return;
-        };
+        let room = self.rooms.get_mut(room_id)?;
         let partner = room.partner(id);
         room.stand_up(id);
         if let Some(round) = room.round_mut()
@@ -157,14 +172,12 @@ impl World {
             }
             self.tell(partner, Event::Leave { uid });
         }
-        self.after_departure(now, room_id, partner);
+        self.after_departure(room_id, partner)
     }
 
     /// Decides what becomes of a room that somebody left.
-    fn after_departure(&mut self, now: Millis, room_id: RoomId, partner: Option<PlayerId>) {
-        let Some(room) = self.rooms.get_mut(room_id) else {
-            return;
-        };
+    fn after_departure(&mut self, room_id: RoomId, partner: Option<PlayerId>) -> Option<Orphan> {
+        let room = self.rooms.get_mut(room_id)?;
         let mut waits_since = None;
         let lasts = match &mut room.phase {
             Phase::Waiting(_) => false,
@@ -179,23 +192,19 @@ impl World {
         if lasts {
             self.tell_room(room_id);
             self.arm_room(room_id);
-            return;
+            return None;
         }
         self.remove_room(room_id);
-        let Some(partner) = partner else { return };
-        self.release(partner);
+        let player = partner?;
+        self.release(player);
         // An old client that asked for the next round knows no `leave`: its page would wait for
         // a `start` until its player gives up. So it waits in the lobby.
         let old = self
             .players
-            .get(partner)
+            .get(player)
             .is_some_and(|player| !player.is_v2());
-        if let Some(since) = waits_since
-            && old
-            && !self.draining
-        {
-            self.enter_lobby(now, partner, since, None);
-        }
+        let since = waits_since.filter(|_| old && !self.draining)?;
+        Some(Orphan { player, since })
     }
 
     /// Makes a player free that lost its room; an old one that was lost before is forgotten now.
