@@ -445,8 +445,8 @@ fn another_base_path_moves_everything_under_it() {
     #[rustfmt::skip]
     let table = [
         ("/", 200), ("/healthz", 200), ("/game/", 200), ("/game/healthz", 200),
-        ("/game/readyz", 200), ("/game", 426), ("/game/socket.io/", 400), ("/applet/websocket", 404),
-        ("/applet/websocket/", 404), ("/applet/websocket/healthz", 404),
+        ("/game/readyz", 200), ("/game", 426), ("/game/socket.io/", 400),
+        ("/applet/websocket", 404), ("/applet/websocket/", 404), ("/applet/websocket/healthz", 404),
         ("/applet/websocket/socket.io/", 404),
     ];
     for (target, status) in table {
