@@ -232,6 +232,8 @@ pub(crate) struct Shadow {
     robot_round_ended: Option<(Millis, P)>,
     /// Movements that were followed before the result that comes after them in the same step.
     early: usize,
+    /// Who was told a start that was followed before the step's input.
+    early_starts: Vec<ConnId>,
     /// Two sessions went offline in the same millisecond at the limit: nobody can tell from
     /// outside which of them went. The run ends there.
     pub(crate) undecided: bool,
@@ -255,6 +257,7 @@ impl Shadow {
             resumed: None,
             robot_round_ended: None,
             early: 0,
+            early_starts: Vec::new(),
             undecided: false,
             figures: Figures::default(),
         }
@@ -264,6 +267,7 @@ impl Shadow {
     pub(crate) fn step(&mut self, now: Millis, fact: &Fact, orders: &[Order]) -> Check {
         self.shown.clear();
         self.resumed = None;
+        self.early_starts.clear();
         if let Fact::Opened { conn, dialect } = fact {
             self.opened(now, *conn, *dialect);
         }
@@ -327,8 +331,25 @@ impl Shadow {
             (round.ends_at <= now && !self.is_watched(round) && seen).then_some(id)
         };
         let unseen: Vec<usize> = self.rooms.iter().filter_map(over).collect();
-        for room in unseen {
-            self.conclude(now, room, None)?;
+        for id in unseen {
+            self.conclude(now, id, None)?;
+            self.follow_early_starts(now, id, told)?;
+        }
+        Ok(())
+    }
+
+    /// Somebody who came in mid-round begins at its end, before what either says is looked at.
+    fn follow_early_starts(&mut self, now: Millis, id: usize, told: &Told<'_>) -> Check {
+        let wanted = self.rooms.get(&id).is_some_and(|room| self.is_wanted(room));
+        for (conn, start) in told.starts().filter(|_| wanted) {
+            let player = self.lines.get(&conn).and_then(|line| line.player);
+            if let Some(player) = player
+                && self.players[player].place == Place::Seat(id)
+            {
+                let also = told.also_started(self, conn, start);
+                self.follow_start(now, (player, start), also)?;
+                self.early_starts.push(conn);
+            }
         }
         Ok(())
     }

@@ -413,11 +413,14 @@ impl Shadow {
                     wait.since
                 );
                 ensure!(side == 0, rules::START, "a robot sits first");
-                let own = (now, player);
-                let better = self
-                    .eligible()
-                    .into_iter()
-                    .find(|&(_, other)| other != player && self.may_meet(own.0, other, player));
+                // Whoever leaves it by `new` in this very moment comes to the lobby after it.
+                let leaves = |other: P| match &self.players[other].place {
+                    Place::Lobby(wait) => wait.entered == now && wait.apart == Some(player),
+                    Place::Free | Place::Seat(_) => false,
+                };
+                let better = self.eligible().into_iter().find(|&(_, other)| {
+                    other != player && self.may_meet(now, other, player) && !leaves(other)
+                });
                 ensure!(
                     better.is_none(),
                     rules::BOTH_WAIT,

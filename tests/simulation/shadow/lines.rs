@@ -152,6 +152,7 @@ impl Shadow {
                 }
             }
             self.conclude(now, room, Some(rows))?;
+            self.follow_early_starts(now, room, told)?;
         }
         Ok(())
     }
@@ -857,6 +858,9 @@ impl Shadow {
                         "{users:?}, then {start:?}"
                     );
                 }
+                if self.early_starts.contains(&conn) {
+                    return Ok(());
+                }
                 let also = told.also_started(self, conn, start);
                 self.follow_start(now, (player, start), also)
             }
@@ -913,7 +917,7 @@ impl Shadow {
             && problem.event == "join"
             && let Some(player) = player
         {
-            if !self.owed_problems.contains(&player) {
+            if !self.owed_problems.contains(&player) && self.own_code(player).is_some() {
                 self.catch_up(now, player);
             }
             self.owed_problems.retain(|&owed| owed != player);
@@ -1121,8 +1125,16 @@ impl Told<'_> {
         })
     }
 
+    /// All starts and who is told them.
+    pub(super) fn starts(&self) -> impl Iterator<Item = (ConnId, &crate::texts::Start)> {
+        self.iter().filter_map(|(conn, packet)| match packet {
+            Packet::Event(Event::Start(start)) => Some((conn, start)),
+            _ => None,
+        })
+    }
+
     /// Who else is told the same fresh start.
-    fn also_started(
+    pub(super) fn also_started(
         &self,
         shadow: &Shadow,
         conn: ConnId,
