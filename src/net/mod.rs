@@ -10,6 +10,7 @@
 //! - `queue`: bytes that wait for the kernel;
 //! - [`http`]: a request head to an answer or an upgrade;
 //! - `assets`: the files of the web client, embedded;
+//! - [`peers`]: whose they are, and how many each address has;
 //! - [`listen`]: where connections come from;
 //! - `state`: the sessions' file.
 
@@ -18,6 +19,7 @@ mod conn;
 mod frames;
 pub mod http;
 pub mod listen;
+pub mod peers;
 mod queue;
 pub mod server;
 mod sockets;

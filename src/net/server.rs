@@ -16,8 +16,9 @@ use signal_hook_mio::v1_0::Signals;
 
 use super::conn::{Phase, RECV_BYTES, Received};
 use super::frames::{Decoder, Step};
-use super::http::{self, Context, Decision, HEAD_BYTES_MAX, Page};
+use super::http::{self, Answer, Context, Decision, HEAD_BYTES_MAX, Page};
 use super::listen::{BindError, Listener};
+use super::peers::Peer;
 use super::sockets::{Alarm, Failure, Sockets};
 use super::state;
 use crate::config::Config;
@@ -39,8 +40,8 @@ const DISMISSALS_MAX: usize = 512;
 const EVENTS_MAX: usize = 1024;
 /// How long not to accept after descriptors or memory ran out.
 const ACCEPT_PAUSE_MS: u64 = 500;
-/// Long-polling clients try again every few seconds: one line in that time says enough.
-const POLLING_LOG_MS: u64 = 10_000;
+/// Refused clients try again every few seconds: one line in that time says enough.
+const REFUSAL_LOG_MS: u64 = 10_000;
 
 const LISTENER: Token = Token(usize::MAX - 1);
 const SIGNALS: Token = Token(usize::MAX - 2);
@@ -68,6 +69,7 @@ pub struct Server {
     /// Descriptors ran out; a timer ends the pause.
     accept_paused: bool,
     polling_logged: Option<Millis>,
+    crowd_logged: Option<Millis>,
     life: Life,
 }
 
@@ -167,6 +169,7 @@ impl Server {
             accept_waits: false,
             accept_paused: false,
             polling_logged: None,
+            crowd_logged: None,
             life: Life::Serving,
         };
         if let Some(path) = &server.config.state {
@@ -388,8 +391,14 @@ impl Server {
             full: self.config.max_connections <= self.sockets.open_count(),
             draining: self.life != Life::Serving,
             newcomer,
+            peer,
+            crowd: &self.sockets.crowd,
         };
-        match http::respond(bytes, context) {
+        let (decision, peer) = http::respond(bytes, context);
+        if let Some(conn) = self.sockets.at(index) {
+            conn.peer = peer;
+        }
+        match decision {
             Decision::Partial => {
                 if let Some(conn) = self.sockets.at(index) {
                     conn.rest = bytes.to_vec();
@@ -397,9 +406,7 @@ impl Server {
             }
             Decision::Answer(answer) => {
                 log::debug!("{peer} answered {}", answer.status);
-                if answer.polling {
-                    self.log_polling(peer);
-                }
+                self.log_refusal(peer, &answer);
                 self.sockets.answer(self.now, index, &answer);
             }
             Decision::Upgrade {
@@ -415,16 +422,19 @@ impl Server {
         }
     }
 
-    fn log_polling(&mut self, peer: super::listen::Peer) {
-        let now = self.now;
-        if self
-            .polling_logged
-            .is_none_or(|last| POLLING_LOG_MS <= now.since(last))
-        {
-            self.polling_logged = Some(now);
+    /// What an operator may wonder about, once in a while.
+    fn log_refusal(&mut self, peer: Peer, answer: &Answer) {
+        if answer.polling && seldom(&mut self.polling_logged, self.now) {
             log::warn!(
                 "{peer} tried Socket.IO's long-polling, which is not offered: \
                  its client needs the option transports: [\"websocket\"]"
+            );
+        }
+        if answer.crowded && seldom(&mut self.crowd_logged, self.now) {
+            log::warn!(
+                "{peer} has {} connections and gets no more (--max-per-address); if it is a \
+                 proxy, name it with --trusted-proxy",
+                self.config.max_per_address
             );
         }
     }
@@ -615,6 +625,15 @@ impl Server {
             Life::Serving | Life::Draining | Life::Leaving | Life::Over => (),
         }
     }
+}
+
+/// Whether it is time for another line of a kind that was last written at `last`.
+fn seldom(last: &mut Option<Millis>, now: Millis) -> bool {
+    let due = last.is_none_or(|last| REFUSAL_LOG_MS <= now.since(last));
+    if due {
+        *last = Some(now);
+    }
+    due
 }
 
 #[cfg(test)]
