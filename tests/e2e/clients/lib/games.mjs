@@ -115,19 +115,26 @@ async function round(seats, winner, letters, order) {
   return order;
 }
 
-/** Plays one pair; returns what each of the two saw, and what went wrong if anything did. */
-export async function play(first, second) {
+/**
+ * Plays one pair; returns what each of the two saw, and what went wrong if anything did.
+ *
+ * `openFront(server)` puts something between: `{ port, tls, close() }`.
+ */
+export async function play(first, second, { flags = [], openFront } = {}) {
   const seats = [[first, "a"], [second, "b"]].map(
     ([kind, letter]) => new Seat(KINDS[kind].make(`${letter}-${kind}`)),
   );
   const [a, b] = seats;
   let server;
+  let front;
   let failure;
   try {
-    server = await Server.start(...FLAGS);
+    server = await Server.start(...FLAGS, ...flags);
+    front = await openFront?.(server);
     const wires = [];
     for (const seat of seats) {
-      const wire = await Wire.to(server.port);
+      const wire = await Wire.to(front?.port ?? server.port);
+      wire.tls = front?.tls;
       wires.push(wire);
       await seat.client.connect(wire);
       await seat.hello(wires.length - 1);
@@ -160,6 +167,7 @@ export async function play(first, second) {
     failure = error;
   } finally {
     for (const seat of seats) seat.client.destroy();
+    await front?.close();
     server?.kill();
   }
   return { a: a.seen, b: b.seen, failure };

@@ -26,7 +26,9 @@ export class Official extends Client {
   }
 
   begin(wire, options) {
-    this.socket = LIBRARIES[this.major](`http://127.0.0.1:${wire.port}`, {
+    this.socket = LIBRARIES[this.major](`${wire.tls ? "https" : "http"}://127.0.0.1:${wire.port}`, {
+      // Behind TLS: the certificate to trust. 1.x and 2.x take null for the system's.
+      ca: wire.tls?.ca ?? null,
       path: "/applet/websocket/socket.io",
       forceNew: true,
       // It comes back quickly, so that a test sees soon whether it does.

@@ -7,15 +7,17 @@ import { sleep, within } from "./util.mjs";
 
 export const BASE = "/applet/websocket";
 
-/** A WebSocket that hands on its texts; `options` are those of `ws`. */
+/** A WebSocket that hands on its texts. */
 class RawClient extends Client {
+  /** Those of `ws`. */
+  options = {};
   /** Every text as it came. */
   texts = [];
   path = BASE;
 
   async connect(wire) {
     this.wire = wire;
-    this.socket = new WebSocket(this.url(wire), this.options?.());
+    this.socket = new WebSocket(this.url(wire), { ...wire.tls, ...this.options });
     this.socket.on("error", (error) => this.note(`error: ${error.message}`));
     this.socket.on("message", (data, isBinary) => {
       if (isBinary) return this.note("error: binary data");
@@ -36,7 +38,7 @@ class RawClient extends Client {
   }
 
   url(wire) {
-    return `${wire.scheme ?? "ws"}://127.0.0.1:${wire.port}${this.path}`;
+    return `${wire.tls ? "wss" : "ws"}://127.0.0.1:${wire.port}${this.path}`;
   }
 
   closed() {}
@@ -166,9 +168,7 @@ export class Mute extends RawClient {
     this.ended = new Promise((resolve) => (this.closed = resolve));
   }
 
-  options() {
-    return { autoPong: false };
-  }
+  options = { autoPong: false };
 
   read() {}
 
