@@ -77,7 +77,11 @@ class WebSockets:
 
         try:
             while True:
-                name, *items = json.loads(self.client.recv())
+                text = self.client.recv()
+                try:
+                    name, *items = json.loads(text)
+                except ValueError:
+                    name, items = "(unreadable)", [text]
                 tell(event=name, payload=next(iter(items), None))
         except ConnectionClosed as closed:
             tell(note=f"close: {closed.rcvd.code if closed.rcvd else 1006}")
