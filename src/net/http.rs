@@ -11,6 +11,7 @@ use tungstenite::handshake::derive_accept_key;
 use super::assets;
 pub use super::assets::Page;
 use crate::hub::Dialect;
+use crate::metrics::Refusal;
 
 /// Longest request head in bytes.
 pub const HEAD_BYTES_MAX: usize = 8 * 1024;
@@ -39,6 +40,8 @@ pub struct Context<'a> {
     pub draining: bool,
     /// This connection came after that.
     pub newcomer: bool,
+    /// Nobody can come after that: whoever asks to be let in came before, and is.
+    pub last_call: bool,
 }
 
 /// What becomes of a connection's first bytes.
@@ -70,6 +73,20 @@ pub struct Answer {
     pub body: &'static [u8],
     /// Somebody tried long-polling: an operator may wonder why it does not work.
     pub polling: bool,
+}
+
+impl Answer {
+    /// Whether this refuses somebody who wanted in, and why.
+    #[must_use]
+    pub fn refusal(&self, context: Context<'_>) -> Option<Refusal> {
+        match self.status {
+            503 if context.draining => Some(Refusal::Draining),
+            503 => Some(Refusal::Full),
+            400 if self.polling => Some(Refusal::Polling),
+            400 | 405 | 426 | 431 => Some(Refusal::Malformed),
+            _ => None,
+        }
+    }
 }
 
 /// Answers the bytes that a connection has sent so far.
@@ -286,7 +303,7 @@ fn upgrade(request: &Request<'_>, context: Context<'_>, dialect: Dialect) -> Opt
     if !is_key(key) {
         return None;
     }
-    if context.draining || context.full {
+    if (context.draining && !context.last_call) || context.full {
         return Some(Decision::Answer(unavailable(context).answer(false)));
     }
     let accept = derive_accept_key(key.as_bytes());

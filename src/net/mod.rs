@@ -11,13 +11,21 @@
 //! - [`http`]: a request head to an answer or an upgrade;
 //! - `assets`: the files of the web client, embedded;
 //! - [`listen`]: where connections come from;
+//! - [`handed`]: listeners that a service manager opened;
+//! - `gate`: the game's listeners as one;
+//! - `admin`: metrics and status on a listener of their own;
+//! - `manager`: what the service manager is told;
 //! - `state`: the sessions' file.
 
+mod admin;
 mod assets;
 mod conn;
 mod frames;
+mod gate;
+pub mod handed;
 pub mod http;
 pub mod listen;
+mod manager;
 mod queue;
 pub mod server;
 mod sockets;

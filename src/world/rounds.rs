@@ -384,6 +384,7 @@ impl World {
         else {
             return;
         };
+        self.tally.lateness.observe(now.since(round.ends_at));
         self.rounds_running -= 1;
         self.robot_rounds_running -= usize::from(round.robot().is_some() && round.has_humans());
         let [first, second] = &round.contenders;

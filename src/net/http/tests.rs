@@ -10,6 +10,7 @@ const SERVING: Context<'_> = Context {
     full: false,
     draining: false,
     newcomer: false,
+    last_call: false,
 };
 const FULL: Context<'_> = Context {
     full: true,
@@ -21,6 +22,7 @@ const DRAINING: Context<'_> = Context {
 };
 const LATE: Context<'_> = Context {
     newcomer: true,
+    last_call: false,
     ..DRAINING
 };
 const UPGRADE: &str = "Host: e\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
