@@ -47,8 +47,8 @@ tree() {
     install -D -m 644 systemd/deb/default "$root/etc/default/roshambo"
     install -D -m 644 systemd/deb/lintian-overrides "$root/usr/share/lintian/overrides/roshambo"
     install -D -m 644 -t "$doc" README.md README.zh-CN.md
-    install -D -m 644 -t "$doc/examples" systemd/no-socket.conf systemd/roshambo.sysctl \
-        systemd/roshambo.rules.yml
+    install -D -m 644 -t "$doc/examples" systemd/no-socket.conf systemd/backoff.conf \
+        systemd/roshambo.sysctl systemd/roshambo.rules.yml
     # Those that other parts of the project bring.
     local example
     for example in systemd/cloud-init.yaml systemd/nginx/*; do
@@ -123,7 +123,7 @@ tarball() {
     install -D -m 755 "$target/$triple/release/roshambo" "$root/roshambo"
     install -m 644 README.md README.zh-CN.md CHANGELOG.md LICENSE "$root"
     install -D -m 644 -t "$root/systemd" systemd/*.service systemd/*.socket \
-        systemd/no-socket.conf systemd/roshambo.sysctl systemd/roshambo.rules.yml
+        systemd/no-socket.conf systemd/backoff.conf systemd/roshambo.sysctl systemd/roshambo.rules.yml
     install -m 644 systemd/deb/default "$root/systemd/default"
     local example
     for example in systemd/cloud-init.yaml systemd/nginx/*; do
