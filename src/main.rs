@@ -55,7 +55,8 @@ fn complain(message: &str) {
 
 fn run(mut config: Config) -> Result<(), String> {
     match raise_descriptor_limit(&mut config) {
-        Ok(files) => log::info!(
+        // What is as it was asked for is no news.
+        Ok(files) => log::debug!(
             "at most {} connections, {files} files may be open",
             config.max_connections
         ),

@@ -102,21 +102,9 @@ impl Refusal {
 }
 
 /// How an open connection ended, in the order of [`Traffic::ended`]. Numbers are close codes that
-/// the server sent; `left`: the client closed, `lost`: it vanished, `slow-reader`: it did not read.
-pub const ENDINGS: [&str; 14] = [
-    "left",
-    "lost",
-    "slow-reader",
-    "1000",
-    "1002",
-    "1003",
-    "1007",
-    "1008",
-    "1009",
-    "1012",
-    "4001",
-    "4002",
-    "4408",
+/// the server sent; `left`: the client closed, `lost`: it vanished.
+pub const ENDINGS: [&str; 13] = [
+    "left", "lost", "1000", "1002", "1003", "1007", "1008", "1009", "1012", "4001", "4002", "4408",
     "other",
 ];
 /// Status codes of plain answers, in the order of [`Traffic::answers`].
@@ -135,6 +123,8 @@ pub struct Traffic {
     pub refused: [u64; Refusal::NAMES.len()],
     /// Open connections that ended, by [`ENDINGS`].
     pub ended: [u64; ENDINGS.len()],
+    /// Of these, those that did not read what was sent to them.
+    pub slow_readers: u64,
     /// Bytes received.
     pub bytes_in: u64,
     /// Bytes sent.
@@ -156,6 +146,7 @@ impl Default for Traffic {
             answers: [0; STATUSES.len()],
             refused: [0; Refusal::NAMES.len()],
             ended: [0; ENDINGS.len()],
+            slow_readers: 0,
             bytes_in: 0,
             bytes_out: 0,
             turns: Histogram::new(&TURN_US),

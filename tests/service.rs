@@ -284,7 +284,7 @@ fn metrics_and_status_tell_what_happened_and_promtool_finds_nothing_wrong() {
         "roshambo_round_end_lateness_seconds_count 1",
         "roshambo_refusals_total{reason=\"polling\"} 1",
         "roshambo_http_answers_total{status=\"400\"} 1",
-        "roshambo_connections_ended_total{reason=\"slow-reader\"} 0",
+        "roshambo_slow_readers_total 0",
         "roshambo_sessions 1",
         "roshambo_draining 0",
     ];

@@ -173,6 +173,9 @@ fn sockets(page: &mut Page, figures: &Figures<'_>) {
         "reason",
         ENDINGS.into_iter().zip(traffic.ended),
     );
+    let name = "roshambo_slow_readers_total";
+    let help = "Connections closed because more than --max-queue waited for them.";
+    page.single(Kind::Counter, name, help, traffic.slow_readers);
     page.family(
         Kind::Counter,
         "roshambo_traffic_bytes_total",
