@@ -50,7 +50,8 @@ pub enum Input<'a> {
     Violation {
         /// Who did.
         conn: ConnId,
-        /// The close code that the RFC prescribes: 1002, 1007 or 1009; 1008 for one that reads too slowly.
+        /// The close code that the RFC prescribes: 1002, 1007 or 1009; 1008 for one that reads too
+        /// slowly.
         code: u16,
         /// Short ASCII text.
         reason: &'static str,
