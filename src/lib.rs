@@ -34,12 +34,13 @@
 //! | [`session`] | what one connection's protocol remembers | rooms, sockets |
 //! | [`hub`] | the one sans-IO entry: sessions, world, seed | mio, tungstenite, log, clock |
 //! | [`metrics`] | counters, histograms and their text | names |
+//! | [`tools`] | clients of a running server: `roshambo probe` | the server's own types |
 //! | [`net`] | poll, slab, wheel, signals, drain, HTTP heads, frames; the only clock | JSON, rules, wire text |
 //!
 //! # Who may import whom
 //!
 //! ```text
-//! main ───► config, net, logging
+//! main ───► config, net, logging, tools
 //! net ────► hub, metrics, wheel, config, time, model, slots
 //! hub ────► session, wire, world, metrics, config, time, model
 //! session ► wire, time, model
@@ -93,3 +94,5 @@ pub mod hub;
 pub mod wheel;
 
 pub mod net;
+
+pub mod tools;

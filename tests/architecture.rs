@@ -45,7 +45,7 @@ const TABLE: &[Row] = &[
           packages: &["mio", "tungstenite", "httparse", "slab", "fastrand", "serde", "serde_json",
                       "lexopt"] },
     Row { module: "logging", modules: &[], packages: &["log", "rustix", "simple_logger"] },
-    Row { module: "main",    modules: &["config", "net", "logging"],
+    Row { module: "main",    modules: &["config", "net", "logging", "tools"],
           packages: &["log", "rlimit", "getrandom"] },
     // The front page only says which modules there are.
     Row { module: "lib",     modules: &[], packages: &[] },
