@@ -8,7 +8,7 @@
 # directory, reads nothing from its standard input, and stops at the first part that fails.
 set -euo pipefail
 
-PARTS=(fmt clippy test doc clients nginx)
+PARTS=(fmt clippy test doc clients nginx service package)
 
 # --- parts ---
 
@@ -46,6 +46,21 @@ run_clients() {
     )
     ROSHAMBO_BIN="$target/debug/roshambo" node "$directory/$1"
 }
+# The unit files: no fault, and how little the service may do.
+part_service() { tests/service/units.sh; }
+
+# The Debian package, installed, booted, upgraded and purged in a small Debian of its own; and the
+# static tarball. Needs root and a Debian mirror.
+part_package() {
+    local deb tarball
+    deb=$(systemd/package.sh deb | tail -1)
+    lintian --fail-on error,warning --allow-root "$deb"
+    tests/service/boot.sh "$deb"
+    tarball=$(systemd/package.sh tarball | tail -1)
+    tests/service/tarball.sh "$tarball"
+    ls -l "$deb" "$tarball"
+}
+
 
 # --- tools ---
 
@@ -73,6 +88,27 @@ install() {
     "${as_root[@]}" apt-get update -qq
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -qq --no-install-recommends "$1" >/dev/null
+}
+
+# promtool comes in a package that starts a whole Prometheus: only the tool is taken out of it.
+need_promtool() {
+    command -v promtool >/dev/null && return
+    local tools=${CARGO_TARGET_DIR:-target}/tools
+    mkdir -p "$tools"
+    tools=$(cd "$tools" && pwd)
+    PATH="$PATH:$tools/usr/bin"
+    command -v promtool >/dev/null && return
+    need dpkg-deb dpkg
+    command -v apt-get >/dev/null || fail "promtool is missing; it comes with Prometheus"
+    echo "== fetching promtool"
+    (
+        cd "$tools"
+        # Without root the lists may be old, which is a reason to try all the same.
+        [ "$(id -u)" -ne 0 ] || apt-get update -qq
+        apt-get download -qq prometheus
+        dpkg-deb --extract prometheus_*.deb .
+    )
+    command -v promtool >/dev/null || fail "promtool is not in Debian's package prometheus"
 }
 
 # need_cargo COMPONENT: a part of the Rust toolchain, which rustup can bring.
@@ -116,6 +152,19 @@ check_tools() {
         case $part in
         fmt | clippy) need_cargo "$part" ;;
         clients | nginx) need_clients "$part" ;;
+        test)
+            need systemd-socket-activate systemd
+            need_promtool
+            ;;
+        service) need systemd-analyze systemd ;;
+        package)
+            need dpkg-deb dpkg
+            need objdump binutils
+            need xz xz-utils
+            need lintian lintian
+            need debootstrap debootstrap
+            need systemd-nspawn systemd-container
+            ;;
         esac
     done
 }

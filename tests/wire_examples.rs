@@ -283,6 +283,7 @@ fn the_reference_tells_what_is_answered() {
             full: false,
             draining: false,
             newcomer: false,
+            last_call: false,
             peer: Peer::Unix,
             crowd: &Crowd::EMPTY,
         };

@@ -130,6 +130,18 @@ pub(super) const KNOBS: &[Knob] = &[
                default's port.",
     },
     Knob {
+        flag: "--admin",
+        section: Section::Listening,
+        kind: Kind::Text {
+            metavar: "ADDR:PORT|unix:/PATH",
+            get: |config| config.admin.as_ref().map(parse::show_listen),
+            set: |config, text| parse::listen(text).map(|listen| config.admin = Some(listen)),
+        },
+        default: "",
+        help: "Metrics (/metrics) and a status page (/status), for the people who run this and\n\
+               for nobody else: never show it to the outside.",
+    },
+    Knob {
         flag: "--base-path",
         section: Section::Listening,
         kind: Kind::Text {
@@ -210,7 +222,8 @@ pub(super) const KNOBS: &[Knob] = &[
         section: Section::Limits,
         kind: number!(max_connections, Unit::Count("connections"), 1, 1_000_000),
         default: "10000",
-        help: "Above it new ones are answered 503. Each needs a file descriptor.",
+        help: "Above it new ones are answered 503. Each needs a file descriptor; if fewer files\n\
+               may be open (ulimit -n, LimitNOFILE=), there are fewer.",
     },
     Knob {
         flag: "--max-per-address",

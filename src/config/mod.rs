@@ -35,6 +35,8 @@ pub enum Listen {
 pub struct Config {
     /// `--listen`
     pub listen: Listen,
+    /// `--admin`: where metrics and status are told.
+    pub admin: Option<Listen>,
     /// `--base-path`: starts with `/`, does not end with one.
     pub base_path: String,
     /// `--public-url`: where the web client's files are reached from outside; no slash at its end.
@@ -99,6 +101,8 @@ pub enum Origin {
     Flag,
     /// The named environment variable.
     Env(String),
+    /// Nobody: so few files may be open that no more is possible.
+    Descriptors(u64),
 }
 
 /// What the command line asks for.
@@ -316,6 +320,7 @@ impl Config {
                 None => "default".into(),
                 Some(Origin::Flag) => "flag".into(),
                 Some(Origin::Env(name)) => format!("environment, {name}"),
+                Some(Origin::Descriptors(files)) => format!("derived, {files} files may be open"),
             };
             let line = match self.get(knob) {
                 Some(value) => format!("{} = {value}", knob.flag),
@@ -331,6 +336,7 @@ impl Config {
     fn blank() -> Self {
         Self {
             listen: Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 0))),
+            admin: None,
             base_path: String::new(),
             public_url: None,
             trusted_proxies: Networks::NONE,

@@ -45,6 +45,8 @@ fn good_values() {
         ("--listen", "127.0.0.1:0", "127.0.0.1:0"),
         ("--listen", "[::1]:9595", "[::1]:9595"),
         ("--listen", "unix:/run/r.sock", "unix:/run/r.sock"),
+        ("--admin", "127.0.0.1:9596", "127.0.0.1:9596"),
+        ("--admin", "unix:/run/a.sock", "unix:/run/a.sock"),
         ("--base-path", "/play", "/play"),
         ("--base-path", "a/b-c._~9/", "/a/b-c._~9"),
         (
@@ -128,6 +130,7 @@ fn bad_values_name_the_knob_the_value_and_what_would_be_right() {
         ("--base-path", "/", "is the web page's own place"),
         ("--base-path", "/healthz", "is taken"),
         ("--base-path", "/a//b", "empty or dotted part"),
+        ("--admin", "9596", "needs an address: 127.0.0.1:9596"),
         ("--base-path", "/a/../b", "empty or dotted part"),
         ("--base-path", "/a b", "only letters, digits"),
         ("--base-path", "/剪刀", "only letters, digits"),

@@ -195,6 +195,15 @@ impl Conn {
         result
     }
 
+    /// How many bytes wait for the kernel.
+    pub(crate) fn owed(&self) -> usize {
+        let body = match &self.phase {
+            Phase::Lingering { body, .. } => body.len(),
+            _ => 0,
+        };
+        self.queue.len() + body
+    }
+
     /// Sends what waits, in one call.
     pub(crate) fn send(&mut self, pool: &mut Pool) -> Sent {
         let body = match &mut self.phase {

@@ -12,6 +12,7 @@ use super::assets;
 pub use super::assets::Page;
 use super::peers::{Crowd, Peer};
 use crate::hub::Dialect;
+use crate::metrics::Refusal;
 
 /// Longest request head in bytes.
 pub const HEAD_BYTES_MAX: usize = 8 * 1024;
@@ -44,6 +45,8 @@ pub struct Context<'a> {
     pub peer: Peer,
     /// Whom to believe about addresses, and who has too many connections.
     pub crowd: &'a Crowd,
+    /// Nobody can come after that: whoever asks to be let in came before, and is.
+    pub last_call: bool,
 }
 
 /// What becomes of a connection's first bytes.
@@ -77,6 +80,21 @@ pub struct Answer {
     pub polling: bool,
     /// Somebody was refused for its address: it may be a proxy that should be trusted.
     pub crowded: bool,
+}
+
+impl Answer {
+    /// Whether this refuses somebody who wanted in, and why.
+    #[must_use]
+    pub fn refusal(&self, context: Context<'_>) -> Option<Refusal> {
+        match self.status {
+            503 if self.crowded => Some(Refusal::Crowded),
+            503 if context.draining => Some(Refusal::Draining),
+            503 => Some(Refusal::Full),
+            400 if self.polling => Some(Refusal::Polling),
+            400 | 405 | 426 | 431 => Some(Refusal::Malformed),
+            _ => None,
+        }
+    }
 }
 
 /// Answers the bytes that a connection has sent so far, and says who really sent them.
@@ -354,7 +372,8 @@ fn asset(request: &Request<'_>, file: &str, page: Page) -> Option<Reply> {
 
 /// Whether another WebSocket connection of this peer's would be refused.
 fn refuses(context: Context<'_>) -> bool {
-    context.draining || context.full || context.crowd.is_full_for(context.peer)
+    let draining = context.draining && !context.last_call;
+    draining || context.full || context.crowd.is_full_for(context.peer)
 }
 
 /// 503, with the reason and when to come back.

@@ -15,6 +15,7 @@ const SERVING: Context<'_> = Context {
     newcomer: false,
     peer: Peer::Unix,
     crowd: &NOBODY,
+    last_call: false,
 };
 const FULL: Context<'_> = Context {
     full: true,
@@ -26,6 +27,7 @@ const DRAINING: Context<'_> = Context {
 };
 const LATE: Context<'_> = Context {
     newcomer: true,
+    last_call: false,
     ..DRAINING
 };
 const UPGRADE: &str = "Host: e\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
