@@ -25,6 +25,11 @@ impl Knob {
         let name = self.flag.trim_start_matches('-').replace('-', "_");
         format!("ROSHAMBO_{}", name.to_ascii_uppercase())
     }
+
+    /// Whether the flag alone means something.
+    pub(super) fn is_switch(&self) -> bool {
+        matches!(self.kind, Kind::Text { metavar, .. } if metavar == SWITCH)
+    }
 }
 
 /// The headings of `--help`, in its order.
@@ -62,6 +67,9 @@ impl Section {
         }
     }
 }
+
+/// The metavar of a switch.
+const SWITCH: &str = "yes|no";
 
 /// What a knob takes.
 pub(super) enum Kind {
@@ -151,6 +159,18 @@ pub(super) const KNOBS: &[Knob] = &[
         default: "",
         help: "Where players reach the web page, e.g. https://example.org/applet/websocket. Old\n\
                mini programs load the built-in avatars from there; without it they see none.",
+    },
+    Knob {
+        flag: "--remote-avatars",
+        section: Section::Listening,
+        kind: Kind::Text {
+            metavar: SWITCH,
+            get: |config| Some(parse::show_switch(config.remote_avatars).into()),
+            set: |config, text| parse::switch(text).map(|on| config.remote_avatars = on),
+        },
+        default: "no",
+        help: "Whether the web page shows avatars from other people's addresses. Whoever owns\n\
+               such an address learns the addresses of its opponents. The flag alone means yes.",
     },
     Knob {
         flag: "--game-time",
