@@ -167,7 +167,7 @@ function show(_, event = {}) {
   const stopped = link === 'stopped';
   say(play, t(stopped ? (state.reason === 'taken-over' ? 'here' : 'comeBack')
     : phase === 'between' ? 'again' : 'play'));
-  play.hidden = !stopped && (playing || phase === 'waiting');
+  play.hidden = !stopped && (playing || phase === 'waiting' || alone());
   play.disabled = !stopped && state.again;
   fresh.hidden = stopped || phase !== 'between' || !other || !other.present || other.robot;
   leave.hidden = stopped || phase === 'free';
@@ -184,11 +184,14 @@ function show(_, event = {}) {
   if (event.name === 'start') tick();
 }
 
+/** Nobody to play with, but a friend may come. */
+const alone = () => state.code && (state.phase === 'waiting' || (state.phase === 'between'
+  && !state.other.present));
+
 /** The private room: its code on the page and in the address, and who came while nobody looked. */
 function room({ name }) {
   const { phase, other, code, friend } = state;
-  const alone = friend && (phase === 'waiting' || (phase === 'between' && other && !other.present));
-  invitation.hidden = !alone || !code;
+  invitation.hidden = state.link !== 'online' || !alone();
   if (code && codeText.textContent !== code) {
     codeText.textContent = code;
     codeText.setAttribute('aria-label', [...code].join(' '));

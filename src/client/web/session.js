@@ -102,7 +102,9 @@ export function createSession(env) {
         if (reached || !env.probe) return;
         env.probe((why) => {
           if (current !== null || state.link !== 'retrying') return;
-          state.reason = why || 'lost';
+          // A restart takes a few attempts.
+          const restarts = state.reason === 'restart' && attempts < 8;
+          state.reason = why || (restarts ? 'restart' : 'lost');
           changed('link');
         });
       },
