@@ -55,7 +55,8 @@ export function createSession(env) {
   let settling = false; // between `hi` and the `pong` behind it
   let roomSeen = false;
   let wanted = false; // a `join` to send once settled,
-  let wish; // with this payload
+  let wish; // with this payload,
+  let readied = false; // between two rounds
   let hidden = false;
   let ordered = false; // the server said when to come back
   const timers = {};
@@ -122,6 +123,7 @@ export function createSession(env) {
     Object.keys(timers).forEach(disarm);
     if (state.phase === 'waiting' || state.again) {
       wanted = true;
+      readied = state.again;
       if (state.code) wish = { room: state.code };
     }
     if (onlineSince !== null && STEADY_MS <= env.now() - onlineSince) attempts = 0;
@@ -235,9 +237,11 @@ export function createSession(env) {
       if (hidden) sayAway();
       if (!wanted || state.phase === 'playing') return;
       wanted = false;
-      // In the room already, there is only to say that I am ready.
-      const { room } = wish || {};
-      play(state.code && (room === 'new' || room === state.code) ? undefined : wish);
+      // In the room already, there is at most to say again that I am ready.
+      const room = ((wish && wish.room) || '').toUpperCase();
+      const there = Boolean(state.code) && (room === 'NEW' || room === state.code);
+      if (!there) play(wish);
+      else if (readied) play();
     },
 
     room({ users, code }) {
