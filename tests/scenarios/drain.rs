@@ -265,3 +265,46 @@ fn room_comes_before_start_and_hi_before_everything() {
         ",
     );
 }
+
+#[test]
+fn what_is_held_back_for_a_next_round_is_let_go_by_a_drain() {
+    // Both are ready, and the page of an old winner is given its second and a half.
+    play(
+        "
+    0 a enter plain A
+    0 b enter plain B v2
+    5 ab > join
+    5 b < room 1 A:ro B:ro
+    5 ab < start 3 A 0/0 B 0/0
+   10 a > choice 2
+   10 b < movement A choice
+ 3005 ab < result A:2 1/1/1 B:- 0/0/0
+ 3005 b < room 1 A:ro B:o
+ 3100 b > join
+ 3100 b < room 1 A:ro B:ro
+ 3500 * drain
+ 8000 a quiet
+        ",
+    );
+}
+
+#[test]
+fn a_private_round_ends_and_no_next_one_begins_while_draining() {
+    play(
+        "
+    0 a enter plain A v2
+    0 b enter plain B v2
+    5 a > join room new
+    5 a < room 1 A:ro code=<code>
+    9 b > join room <code>
+    9 ab < room 1 A:ro B:ro code=<code>
+    9 ab < start 3 A 0/0 B 0/0
+  500 * drain
+ 3009 ab < result A:- 0/0/0 B:- 0/0/0
+ 3009 ab < room 1 A:o B:o code=<code>
+ 3100 ab > join
+ 3100 ab < problem draining join
+ 9000 a quiet
+        ",
+    );
+}

@@ -783,3 +783,82 @@ fn a_refused_room_leaves_the_place_in_the_lobby() {
         ",
     );
 }
+
+#[test]
+fn a_frozen_button_is_pressed_though_the_winner_is_gone_at_the_result() {
+    play(
+        "
+    0 a enter eio3 A
+    0 b enter plain B
+    5 ab > join
+    5 ab < start 3 A 0/0 B 0/0
+   10 a > choice 1
+   10 b < movement A choice
+   20 b > choice 2
+   20 a < movement B choice
+  100 b lost
+ 3005 a < result A:1 0/0/0 B:2 1/1/1
+ 3005 a < leave B
+ 8005 a < start 3 A 0/0 robot-1 0/0
+        ",
+    );
+}
+
+#[test]
+fn who_left_the_round_that_it_lost_has_no_frozen_button() {
+    play(
+        "
+    0 a enter eio3 A
+    0 b enter plain B
+    5 ab > join
+    5 ab < start 3 A 0/0 B 0/0
+   10 a > choice 1
+   10 b < movement A choice
+   20 b > choice 2
+   20 a < movement B choice
+  500 a > leave
+  500 b < leave A
+ 3005 b < result A:- 0/0/0 B:2 1/1/1
+12000 ab quiet
+        ",
+    );
+}
+
+#[test]
+fn a_frozen_player_is_found_by_the_next_human() {
+    play(&format!(
+        "{A_LOST}
+ 7005 b < leave A
+ 7500 c enter plain C
+ 7600 c > join
+ 7600 ac < start 3 A 0/0 C 0/0
+        "
+    ));
+}
+
+#[test]
+fn a_frozen_player_and_the_winner_that_joins_meanwhile_play_on() {
+    // The winner's join is what frees the original's button.
+    play(
+        "
+    0 a enter eio3 A
+    0 b enter plain B v2
+    5 ab > join
+    5 b < room 1 A:ro B:ro
+    5 ab < start 3 A 0/0 B 0/0
+   10 a > choice 1
+   10 b < movement A choice
+   20 b > choice 2
+   20 a < movement B choice
+ 3005 ab < result A:1 0/0/0 B:2 1/1/1
+ 3005 b < room 1 A:ro B:o
+ 7000 b > join
+ 7000 b < room 1 A:ro B:ro
+ 7000 ab < start 3 A 0/0 B 1/1
+10000 ab < result A:- 0/0/0 B:- 0/1/1
+10000 a < leave B
+10000 b < leave A
+16000 ab quiet
+        ",
+    );
+}

@@ -835,3 +835,77 @@ fn a_robots_points_are_the_humans_opponents_and_no_more() {
         assert!(possible.contains(&results[0]), "{results:?}");
     }
 }
+
+#[test]
+fn a_choice_at_the_deadline_is_too_late() {
+    play(
+        r#"
+    0 a enter eio4 A
+    0 b enter plain B
+    5 ab > join
+    5 ab < start 3 A 0/0 B 0/0
+   10 a > choice 1
+   10 b < movement A choice
+   10 b > choice 1
+   10 a < movement B choice
+ 3005 a >> 427["choice",{"choice":2}]
+ 3005 a << 437[{"ok":false,"code":"not-playing","message":"<any>"}]
+ 3005 ab < result A:1 0/0/0 B:1 0/0/0
+        "#,
+    );
+}
+
+#[test]
+fn a_join_at_the_deadline_is_one_for_the_next_round() {
+    play(
+        "
+    0 a enter plain A v2
+    0 b enter plain B v2
+    5 a > join
+    5 a < room 1 A:ro
+    5 b > join
+    5 ab < room 1 A:ro B:ro
+    5 ab < start 3 A 0/0 B 0/0
+ 3005 a > join
+ 3005 ab < result A:- 0/0/0 B:- 0/0/0
+ 3005 ab < room 1 A:o B:o
+ 3005 ab < room 1 A:ro B:o
+        ",
+    );
+}
+
+#[test]
+fn any_uid_and_any_event_name_is_told_as_json() {
+    play_in_all_dialects(
+        r#"
+    0 a open plain
+    0 a > ["hello",{"user":{"uid":"a\"b\\c</é","uname":"","uavatar":""}}]
+    0 a < hi 0
+    0 b enter DIALECT B
+    5 a > join
+    5 b > join
+    5 b < ["start",<any>,<rest>
+    5 a < ["start",<any>,<rest>
+   10 a > choice 1
+   10 b < ["movement",{"uid":"a\"b\\c</é","movement":"choice"}]
+   20 a > face 1
+   20 b < ["movement",{"uid":"a\"b\\c</é","movement":"face","face":1}]
+   30 b > ["quote\" and \\ and \u0001",{}]
+   30 b < ["problem",{"code":"unknown-event","message":"<any>","event":"quote\" and \\ and \u0001"}]
+   40 a > leave
+   40 b < ["leave",{"uid":"a\"b\\c</é"}]
+        "#,
+    );
+}
+
+#[test]
+fn a_deeply_nested_payload_is_a_bad_one() {
+    let deep = format!("{}{}", "[".repeat(2_000), "]".repeat(2_000));
+    play(&format!(
+        r#"
+    0 a enter plain A
+    5 a > ["choice",{deep}]
+    5 a < problem bad-payload choice
+        "#
+    ));
+}
