@@ -8,7 +8,7 @@
 # directory, reads nothing from its standard input, and stops at the first part that fails.
 set -euo pipefail
 
-PARTS=(fmt clippy test doc)
+PARTS=(fmt clippy test doc session browser miniprogram)
 
 # --- parts ---
 
@@ -16,6 +16,43 @@ part_fmt() { cargo fmt --check; }
 part_clippy() { cargo clippy --all-targets --locked -- -D warnings; }
 part_test() { cargo test --locked; }
 part_doc() { RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked; }
+
+# The session module that both clients share, on a virtual clock.
+part_session() { node --test tests/e2e/session/session.test.mjs; }
+
+# The web client in a real Chromium against the real server; its pictures lie in
+# tests/e2e/screenshots afterwards.
+part_browser() {
+    npm_ci tests/e2e/browser
+    with_server node --test tests/e2e/browser/game.test.mjs tests/e2e/browser/gallery.test.mjs
+}
+
+# The mini program's own files on a stand-in of its platform against the real server.
+part_miniprogram() {
+    npm_ci tests/e2e/miniprogram
+    with_server node --experimental-vm-modules --no-warnings --test \
+        tests/e2e/miniprogram/miniprogram.test.mjs
+}
+
+# with_server COMMAND…: runs it with the path of the server that was built.
+with_server() {
+    local target
+    cargo build --locked
+    target=$(cargo metadata --locked --no-deps --format-version 1 |
+        node -p 'JSON.parse(fs.readFileSync(0)).target_directory')
+    ROSHAMBO_BIN="$target/debug/roshambo" "$@"
+}
+
+# npm_ci FOLDER: its packages, exactly as its lock file says; a copy of that file beside what was
+# installed from it tells whether that is still right.
+npm_ci() {
+    (
+        cd "$1"
+        cmp -s package-lock.json node_modules/.installed && return
+        npm ci --no-audit --no-fund
+        cp package-lock.json node_modules/.installed
+    )
+}
 
 # End-to-end parts with real clients, a real browser and a real nginx go here, as part_NAME.
 
@@ -29,17 +66,22 @@ fail() {
 # need COMMAND PACKAGE: a command from a Debian package, installed if it is missing and we may.
 need() {
     command -v "$1" >/dev/null && return
-    command -v apt-get >/dev/null || fail "$1 is missing; install it (on Debian: package $2)"
+    need_package "$2"
+    command -v "$1" >/dev/null || fail "$1 is still missing after installing $2"
+}
+
+# need_package PACKAGE: a Debian package that is known to be missing.
+need_package() {
+    command -v apt-get >/dev/null || fail "$1 is missing; install it (that is its name on Debian)"
     local as_root=()
     if [ "$(id -u)" -ne 0 ]; then
-        sudo -n true 2>/dev/null || fail "$1 is missing; install it: sudo apt-get install $2"
+        sudo -n true 2>/dev/null || fail "$1 is missing; install it: sudo apt-get install $1"
         as_root=(sudo -n)
     fi
-    echo "== installing $2 (for $1)"
+    echo "== installing $1"
     "${as_root[@]}" apt-get update -qq
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends "$2" >/dev/null
-    command -v "$1" >/dev/null || fail "$1 is still missing after installing $2"
+        apt-get install -y -qq --no-install-recommends "$1" >/dev/null
 }
 
 # need_cargo COMPONENT: a part of the Rust toolchain, which rustup can bring.
@@ -55,6 +97,22 @@ need_cargo() {
     rustup component add "$component"
 }
 
+need_node() {
+    need node nodejs
+    need npm npm
+    node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' ||
+        fail "node 18 or newer is needed, this is $(node --version)"
+}
+
+# The browser, and letters for what it shows: without them a picture tells nothing.
+need_browser() {
+    need_node
+    need chromium chromium
+    need fc-list fontconfig
+    [ -n "$(fc-list :lang=zh-cn)" ] || need_package fonts-noto-cjk
+    [ -n "$(fc-list :lang=en)" ] || need_package fonts-dejavu-core
+}
+
 check_tools() {
     # rustup puts its tools there; a non-interactive shell may not have it in its path.
     [ -d "${CARGO_HOME:-$HOME/.cargo}/bin" ] && PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
@@ -65,6 +123,8 @@ check_tools() {
     for part in "$@"; do
         case $part in
         fmt | clippy) need_cargo "$part" ;;
+        session | miniprogram) need_node ;;
+        browser) need_browser ;;
         esac
     done
 }

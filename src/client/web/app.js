@@ -148,7 +148,7 @@ function show(_, event = {}) {
   const [mine, theirs] = verdicts[phase === 'between' ? state.outcome : ''] || [];
   Object.assign(main.dataset, { phase, link, outcome: theirs ? state.outcome : '' });
   const choice = phase === 'free' || phase === 'waiting' ? null : me.choice;
-  my.show({ ...profile, ...me, robot: false }, { choice, verdict: mine });
+  my.show({ ...me, ...profile, robot: false }, { choice, verdict: mine });
   their.show(other, {
     choice: phase === 'between' && other ? other.choice : null, hidden: playing, verdict: theirs,
   });
