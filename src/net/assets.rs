@@ -155,7 +155,7 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{ASSETS, BASE_MARK, Page, find, fnv1a};
+    use super::{ASSETS, BASE_MARK, INDEX, Page, find, fnv1a};
 
     #[test]
     fn every_file_is_found_once_and_the_page_under_both_names() {
@@ -205,7 +205,7 @@ mod tests {
     fn everything_together_is_under_60_kilobytes() {
         let files = ASSETS.iter().map(|asset| asset.bytes.len());
         let total = files.sum::<usize>() + INDEX.bytes.len();
-        assert!(total < 60 * 1024, "{total} bytes");
+        assert!(total < 60_000, "{total} bytes");
     }
 
     #[test]

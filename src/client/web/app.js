@@ -10,7 +10,7 @@ const AVATARS = 16;
 const lang = spoken(navigator.language);
 const t = speaker(lang);
 
-// ---- What this device and this tab remember -------------------------------------------------
+// ---- What this device and this tab remember ----
 
 /** A storage that may be forbidden. */
 function memory(which) {
@@ -49,7 +49,7 @@ function picture(uavatar) {
   return told('remote') === 'yes' && /^(https?|data):/.test(uavatar) ? uavatar : '';
 }
 
-// ---- The way to the server ------------------------------------------------------------------
+// ---- The way to the server ----
 
 /** The page lies at `/` or at `BASE/`, also behind a proxy that puts something before it. */
 function base() {
@@ -85,7 +85,7 @@ const game = createSession({
 });
 const { state } = game;
 
-// ---- Two sides ------------------------------------------------------------------------------
+// ---- Two sides ----
 
 function side(id) {
   const root = $(id);
@@ -126,14 +126,14 @@ function side(id) {
 const my = side('#me');
 const their = side('#other');
 
-// ---- Words ----------------------------------------------------------------------------------
+// ---- Words ----
 
 /** Changes a text only when it differs, so that it is read aloud only then. */
 function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-// ---- Showing --------------------------------------------------------------------------------
+// ---- Showing ----
 
 const main = $('main');
 const [play, fresh, leave] = ['#play', '#new', '#leave'].map((id) => $(id));
@@ -194,7 +194,6 @@ function room({ name }) {
   invitation.hidden = state.link !== 'online' || !alone();
   if (code && codeText.textContent !== code) {
     codeText.textContent = code;
-    codeText.setAttribute('aria-label', [...code].join(' '));
     say(copy, t('copy'));
   }
   enter.hidden = invite.hidden = state.link !== 'online' || phase !== 'free';
@@ -220,7 +219,7 @@ function tick() {
   if (playing) setTimeout(tick, (left % 1000) + 5 || 100);
 }
 
-// ---- Buttons and keys -----------------------------------------------------------------------
+// ---- Buttons and keys ----
 
 function press(run) {
   return (event) => {
@@ -288,7 +287,7 @@ document.addEventListener('freeze', () => game.away());
 window.addEventListener('online', () => game.wake());
 window.addEventListener('pageshow', (event) => event.persisted && game.wake());
 
-// ---- Name and picture -----------------------------------------------------------------------
+// ---- Name and picture ----
 
 const card = $('#card');
 const uname = $('#uname');
@@ -331,11 +330,10 @@ card.onclose = () => {
   show();
 };
 
-// ---- Begin ----------------------------------------------------------------------------------
+// ---- Begin ----
 
 document.documentElement.lang = lang;
 for (const element of document.querySelectorAll('[data-t]')) element.textContent = t(element.dataset.t);
-$('.tag', their.root).textContent = t('robotTag');
 $('#avatars').setAttribute('aria-label', t('picture'));
 $('#profile').title = t('card');
 my.root.setAttribute('aria-label', t('you'));

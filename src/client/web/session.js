@@ -1,8 +1,8 @@
 // One player's session: its connection, its resumption and the state of its game.
 //
 // Absent: DOM, wx, storage and a clock. All of these come in through `env`, so the same file
-// serves the web page, the mini program and tests on a virtual clock. It decides by what the
-// server says, by `bye` above all, and never by a close code: not every platform tells the truth.
+// serves the web page, the mini program and tests on a virtual clock. It decides by `bye`, never
+// by a close code: not every platform tells the truth.
 //
 // env.connect(handlers)  opens a socket and returns { send(text), close() }; it calls
 //                        handlers.opened(), .received(text) and .closed() later, never at once
@@ -77,7 +77,7 @@ export function createSession(env) {
     }, ms);
   }
 
-  // ---- Connection -------------------------------------------------------------------------
+  // ---- Connection ----
 
   function open() {
     drop();
@@ -169,7 +169,7 @@ export function createSession(env) {
     post('away');
   }
 
-  // ---- What the server says ---------------------------------------------------------------
+  // ---- What the server says ----
 
   function receive(text) {
     let event;
@@ -340,7 +340,7 @@ export function createSession(env) {
     },
   };
 
-  // ---- What the player does ---------------------------------------------------------------
+  // ---- What the player does ----
 
   /** Sends at most one such event per gap: the first at once, of the others the last. */
   function paced(name, payload, urgent) {
