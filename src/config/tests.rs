@@ -60,6 +60,7 @@ fn good_values() {
             "http://[::1]:8080/a",
         ),
         ("--trusted-proxy", "none", "none"),
+        ("--remote-avatars", "yes", "yes"),
         ("--trusted-proxy", "10.0.0.1", "10.0.0.1"),
         ("--trusted-proxy", "10.0.0.1/32, ::1", "10.0.0.1,::1"),
         (
