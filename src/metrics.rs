@@ -94,11 +94,20 @@ pub enum Refusal {
     Malformed,
     /// The request head was not complete in time.
     HeadTimeout,
+    /// Its address has as many connections as `--max-per-address` allows.
+    Address,
 }
 
 impl Refusal {
     /// As they are called on the metrics page, in their order.
-    pub const NAMES: [&str; 5] = ["full", "draining", "polling", "malformed", "head-timeout"];
+    pub const NAMES: [&str; 6] = [
+        "full",
+        "draining",
+        "polling",
+        "malformed",
+        "head-timeout",
+        "address",
+    ];
 }
 
 /// How an open connection ended, in the order of [`Traffic::ended`]. Numbers are close codes that

@@ -8,7 +8,7 @@
 # directory, reads nothing from its standard input, and stops at the first part that fails.
 set -euo pipefail
 
-PARTS=(fmt clippy test doc service package)
+PARTS=(fmt clippy test doc service package clients nginx)
 
 # --- parts ---
 
@@ -32,7 +32,35 @@ part_package() {
     ls -l "$deb" "$tarball"
 }
 
-# End-to-end parts with real clients, a real browser and a real nginx go here, as part_NAME.
+# Official and other clients against each other, and each alone.
+part_clients() { run_clients run.mjs; }
+
+# The same through a real nginx with the site file that is shipped.
+part_nginx() { run_clients nginx.mjs; }
+
+# run_clients SCRIPT: what the parts above have in common; only the first of them has to wait for
+# packages and the build. Exact versions of everything are in the two lists beside the scripts.
+run_clients() {
+    local directory=tests/e2e/clients target
+    cargo build --locked
+    target=$(cargo metadata --locked --no-deps --format-version 1 |
+        node -p 'JSON.parse(fs.readFileSync(0)).target_directory')
+    # A list copied beside what was installed from it tells whether that is still right.
+    (
+        cd "$directory"
+        cmp -s package-lock.json node_modules/.installed || {
+            npm ci --no-audit --no-fund
+            cp package-lock.json node_modules/.installed
+        }
+        cmp -s requirements.txt .venv/installed || {
+            rm -rf .venv
+            python3 -m venv .venv
+            .venv/bin/pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
+            cp requirements.txt .venv/installed
+        }
+    )
+    ROSHAMBO_BIN="$target/debug/roshambo" node "$directory/$1"
+}
 
 # --- tools ---
 
@@ -44,17 +72,22 @@ fail() {
 # need COMMAND PACKAGE: a command from a Debian package, installed if it is missing and we may.
 need() {
     command -v "$1" >/dev/null && return
-    command -v apt-get >/dev/null || fail "$1 is missing; install it (on Debian: package $2)"
+    install "$2" "$1"
+    command -v "$1" >/dev/null || fail "$1 is still missing after installing $2"
+}
+
+# install PACKAGE COMMAND: a Debian package, for the sake of a command.
+install() {
+    command -v apt-get >/dev/null || fail "$2 is missing; install it (on Debian: package $1)"
     local as_root=()
     if [ "$(id -u)" -ne 0 ]; then
-        sudo -n true 2>/dev/null || fail "$1 is missing; install it: sudo apt-get install $2"
+        sudo -n true 2>/dev/null || fail "$2 is missing; install it: sudo apt-get install $1"
         as_root=(sudo -n)
     fi
-    echo "== installing $2 (for $1)"
+    echo "== installing $1 (for $2)"
     "${as_root[@]}" apt-get update -qq
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends "$2" >/dev/null
-    command -v "$1" >/dev/null || fail "$1 is still missing after installing $2"
+        apt-get install -y -qq --no-install-recommends "$1" >/dev/null
 }
 
 # promtool comes in a package that starts a whole Prometheus: only the tool is taken out of it.
@@ -91,9 +124,26 @@ need_cargo() {
     rustup component add "$component"
 }
 
+# need_clients PART: what the end-to-end clients run in.
+need_clients() {
+    need node nodejs
+    need npm npm
+    need python3 python3
+    # Debian's python3 has the module venv, but not what it needs.
+    python3 -c 'import ensurepip' 2>/dev/null || install python3-venv "python3 -m venv"
+    python3 -c 'import ensurepip' || fail "python3 -m venv does not work"
+    node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' ||
+        fail "node 18 or newer is needed, this is $(node --version)"
+    [ "$1" = nginx ] || return 0
+    need openssl openssl
+    need nginx nginx-light
+}
+
 check_tools() {
     # rustup puts its tools there; a non-interactive shell may not have it in its path.
     [ -d "${CARGO_HOME:-$HOME/.cargo}/bin" ] && PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
+    # Debian keeps nginx there, where only root's path leads.
+    PATH="$PATH:/usr/sbin"
     command -v cargo >/dev/null || fail "cargo is missing; install Rust from https://rustup.rs"
     # rustc links by it.
     need cc gcc
@@ -114,6 +164,7 @@ check_tools() {
             need debootstrap debootstrap
             need systemd-nspawn systemd-container
             ;;
+        clients | nginx) need_clients "$part" ;;
         esac
     done
 }

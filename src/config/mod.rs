@@ -6,6 +6,7 @@
 
 mod help;
 mod knobs;
+mod networks;
 mod parse;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 
 use self::help::{help, range, show, version};
 use self::knobs::{KNOBS, Kind, Knob, Unit};
+pub use self::networks::{Networks, first_bits};
 
 /// Where the server listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +41,8 @@ pub struct Config {
     pub base_path: String,
     /// `--public-url`: where the web client's files are reached from outside; no slash at its end.
     pub public_url: Option<String>,
+    /// `--trusted-proxy`: whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Networks,
     /// `--game-time`: whole seconds, 1 to 60.
     pub game_time_ms: u64,
     /// `--robot-after`
@@ -57,6 +61,8 @@ pub struct Config {
     pub state: Option<PathBuf>,
     /// `--max-connections`
     pub max_connections: usize,
+    /// `--max-per-address`: connections; 0 is off.
+    pub max_per_address: usize,
     /// `--max-message`: bytes.
     pub max_message: usize,
     /// `--max-queue`: bytes.
@@ -333,6 +339,7 @@ impl Config {
             admin: None,
             base_path: String::new(),
             public_url: None,
+            trusted_proxies: Networks::NONE,
             game_time_ms: 0,
             robot_after_ms: 0,
             rematch_wait_ms: 0,
@@ -342,6 +349,7 @@ impl Config {
             max_sessions: 0,
             state: None,
             max_connections: 0,
+            max_per_address: 0,
             max_message: 0,
             max_queue: 0,
             head_timeout_ms: 0,

@@ -7,7 +7,8 @@ use std::io;
 
 use mio::{Interest, Registry, Token};
 
-use super::listen::{Listener, Peer, Socket};
+use super::listen::{Listener, Socket};
+use super::peers::Peer;
 
 /// Where players come in.
 #[derive(Debug)]

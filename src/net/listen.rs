@@ -14,6 +14,7 @@ use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, SockAddr, Type};
 
+use super::peers::Peer;
 use crate::config::Listen;
 
 /// How many connections the kernel keeps for us while a turn is busy; it takes less if
@@ -299,24 +300,6 @@ impl Source for Listener {
         match self {
             Self::Tcp(listener) => listener.deregister(registry),
             Self::Unix(listener, _) => listener.deregister(registry),
-        }
-    }
-}
-
-/// Who is at the other end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Peer {
-    /// A TCP address; a proxy's, if there is one in front.
-    Tcp(SocketAddr),
-    /// Somebody on this machine.
-    Unix,
-}
-
-impl fmt::Display for Peer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(address) => write!(f, "{address}"),
-            Self::Unix => f.write_str("unix"),
         }
     }
 }

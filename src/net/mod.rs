@@ -10,6 +10,7 @@
 //! - `queue`: bytes that wait for the kernel;
 //! - [`http`]: a request head to an answer or an upgrade;
 //! - `assets`: the files of the web client, embedded;
+//! - [`peers`]: whose they are, and how many each address has;
 //! - [`listen`]: where connections come from;
 //! - [`handed`]: listeners that a service manager opened;
 //! - `gate`: the game's listeners as one;
@@ -26,6 +27,7 @@ pub mod handed;
 pub mod http;
 pub mod listen;
 mod manager;
+pub mod peers;
 mod queue;
 pub mod server;
 mod sockets;

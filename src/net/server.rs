@@ -20,9 +20,10 @@ use super::conn::{Phase, RECV_BYTES, Received};
 use super::frames::{Decoder, Step};
 use super::gate::Gate;
 use super::handed::Handed;
-use super::http::{self, Context, Decision, HEAD_BYTES_MAX, Page};
+use super::http::{self, Answer, Context, Decision, HEAD_BYTES_MAX, Page};
 use super::listen::{BindError, Listener};
 use super::manager::Manager;
+use super::peers::Peer;
 use super::sockets::{Alarm, Failure, Sockets};
 use super::state;
 use crate::config::Config;
@@ -45,8 +46,8 @@ const DISMISSALS_MAX: usize = 512;
 const EVENTS_MAX: usize = 1024;
 /// How long not to accept after descriptors or memory ran out.
 const ACCEPT_PAUSE_MS: u64 = 500;
-/// Long-polling clients try again every few seconds: one line in that time says enough.
-const POLLING_LOG_MS: u64 = 10_000;
+/// Refused clients try again every few seconds: one line in that time says enough.
+const REFUSAL_LOG_MS: u64 = 10_000;
 
 /// How long a connection accepted before the stop may take for its head, if the next process cannot
 /// answer it and we do not refuse: its request is on its way already.
@@ -84,6 +85,7 @@ pub struct Server {
     /// Descriptors ran out; a timer ends the pause.
     accept_paused: bool,
     polling_logged: Option<Millis>,
+    crowd_logged: Option<Millis>,
     life: Life,
     /// When it was asked to stop, if a listener was handed to us.
     stopped_at: Millis,
@@ -224,6 +226,7 @@ impl Server {
             batch: Vec::new(),
             accept_paused: false,
             polling_logged: None,
+            crowd_logged: None,
             life: Life::Serving,
             stopped_at: Millis::ZERO,
         };
@@ -471,8 +474,14 @@ impl Server {
             newcomer,
             // Nobody new comes by a listener that was handed to us: whoever is here came before.
             last_call: self.gate.is_handed(),
+            peer,
+            crowd: &self.sockets.crowd,
         };
-        match http::respond(bytes, context) {
+        let (decision, peer) = http::respond(bytes, context);
+        if let Some(conn) = self.sockets.at(index) {
+            conn.peer = peer;
+        }
+        match decision {
             Decision::Partial => {
                 if let Some(conn) = self.sockets.at(index) {
                     conn.rest = bytes.to_vec();
@@ -480,13 +489,10 @@ impl Server {
             }
             Decision::Answer(answer) => {
                 log::debug!("{peer} answered {}", answer.status);
-                let traffic = &mut self.sockets.traffic;
-                if let Some(refusal) = answer.refusal(context) {
-                    traffic.count_refusal(refusal);
+                if let Some(refusal) = answer.refusal(self.life != Life::Serving) {
+                    self.sockets.traffic.count_refusal(refusal);
                 }
-                if answer.polling {
-                    self.log_polling(peer);
-                }
+                self.log_refusal(peer, &answer);
                 self.sockets.answer(self.now, index, &answer);
             }
             Decision::Upgrade {
@@ -505,16 +511,19 @@ impl Server {
         }
     }
 
-    fn log_polling(&mut self, peer: super::listen::Peer) {
-        let now = self.now;
-        if self
-            .polling_logged
-            .is_none_or(|last| POLLING_LOG_MS <= now.since(last))
-        {
-            self.polling_logged = Some(now);
+    /// What an operator may wonder about, once in a while.
+    fn log_refusal(&mut self, peer: Peer, answer: &Answer) {
+        if answer.polling && seldom(&mut self.polling_logged, self.now) {
             log::warn!(
                 "{peer} tried Socket.IO's long-polling, which is not offered: \
                  its client needs the option transports: [\"websocket\"]"
+            );
+        }
+        if answer.crowded && seldom(&mut self.crowd_logged, self.now) {
+            log::warn!(
+                "{peer} has {} connections and gets no more (--max-per-address); if it is a \
+                 proxy, name it with --trusted-proxy",
+                self.config.max_per_address
             );
         }
     }
@@ -728,6 +737,15 @@ impl Server {
             Life::Serving | Life::Draining | Life::Leaving | Life::Over => (),
         }
     }
+}
+
+/// Whether it is time for another line of a kind that was last written at `last`.
+fn seldom(last: &mut Option<Millis>, now: Millis) -> bool {
+    let due = last.is_none_or(|last| REFUSAL_LOG_MS <= now.since(last));
+    if due {
+        *last = Some(now);
+    }
+    due
 }
 
 mod report;

@@ -12,7 +12,8 @@ use slab::Slab;
 use super::conn::{Conn, Phase, Received, Sent};
 use super::frames::{Fragments, put_close, put_ping, put_text};
 use super::http::Answer;
-use super::listen::{Peer, Socket};
+use super::listen::Socket;
+use super::peers::{Crowd, Peer};
 use super::queue::Pool;
 use crate::config::Config;
 use crate::hub::{Dialect, Output, Timer};
@@ -59,6 +60,8 @@ pub(crate) struct Sockets {
     generation: u32,
     numbers: u64,
     open: usize,
+    /// Where those that speak WebSocket come from.
+    pub(crate) crowd: Crowd,
     pool: Pool,
     /// The one wheel: timers of the sockets, the hub and the loop.
     pub(crate) wheel: Wheel<Alarm>,
@@ -84,6 +87,7 @@ impl Sockets {
             generation: 0,
             numbers: 0,
             open: 0,
+            crowd: Crowd::new(config),
             pool: Pool::default(),
             wheel: Wheel::new(),
             ready: Vec::new(),
@@ -253,6 +257,7 @@ impl Sockets {
         self.wheel.cancel(timer);
         self.numbers += 1;
         self.open += 1;
+        self.crowd.enter(conn.peer);
         conn.since = now;
         conn.phase = Phase::Open {
             dialect,
@@ -467,7 +472,7 @@ impl Sockets {
         conn.backlog = false;
         match before {
             Some(timer) => drop(self.wheel.cancel(timer)),
-            None => self.open -= 1,
+            None => self.leave(index),
         }
         let timer = self.wheel.arm(now + patience_ms, Alarm::Socket(id));
         if let Some(conn) = self.get(id) {
@@ -489,10 +494,18 @@ impl Sockets {
             Phase::Head { timer } | Phase::Lingering { timer, .. } => {
                 self.wheel.cancel(timer);
             }
-            Phase::Open { .. } => self.open -= 1,
+            Phase::Open { .. } => self.leave(index),
             Phase::Gone => return,
         }
         self.gone.push(index);
+    }
+
+    /// One that spoke WebSocket does not count any more.
+    fn leave(&mut self, index: usize) {
+        self.open -= 1;
+        if let Some(conn) = self.conns.get(index) {
+            self.crowd.leave(conn.peer);
+        }
     }
 
     fn mark_dirty(&mut self, index: usize) {
