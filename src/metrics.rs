@@ -96,17 +96,19 @@ pub enum Refusal {
     Malformed,
     /// The request head was not complete in time.
     HeadTimeout,
+    /// Its address has as many connections as `--max-per-address` allows.
+    Address,
 }
 
 impl Refusal {
     /// As they are called on the metrics page, in their order.
     pub const NAMES: [&str; 6] = [
         "full",
-        "crowded",
         "draining",
         "polling",
         "malformed",
         "head-timeout",
+        "address",
     ];
 }
 

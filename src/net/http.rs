@@ -34,12 +34,12 @@ pub struct Context<'a> {
     pub draining: bool,
     /// This connection came after that.
     pub newcomer: bool,
+    /// Nobody can come after that: whoever asks to be let in came before, and is.
+    pub last_call: bool,
     /// The other end of the connection.
     pub peer: Peer,
     /// Whom to believe about addresses, and who has too many connections.
     pub crowd: &'a Crowd,
-    /// Nobody can come after that: whoever asks to be let in came before, and is.
-    pub last_call: bool,
 }
 
 /// What becomes of a connection's first bytes.
@@ -76,12 +76,12 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Whether this refuses somebody who wanted in, and why.
+    /// Whether this refuses somebody who wanted in, and why; `draining` as in [`Context`].
     #[must_use]
-    pub fn refusal(&self, context: Context<'_>) -> Option<Refusal> {
+    pub fn refusal(&self, draining: bool) -> Option<Refusal> {
         match self.status {
-            503 if self.crowded => Some(Refusal::Crowded),
-            503 if context.draining => Some(Refusal::Draining),
+            503 if self.crowded => Some(Refusal::Address),
+            503 if draining => Some(Refusal::Draining),
             503 => Some(Refusal::Full),
             400 if self.polling => Some(Refusal::Polling),
             400 | 405 | 426 | 431 => Some(Refusal::Malformed),
@@ -316,6 +316,10 @@ fn upgrade(request: &Request<'_>, context: Context<'_>, dialect: Dialect) -> Opt
     if !is_key(key) {
         return None;
     }
+    let context = Context {
+        draining: context.draining && !context.last_call,
+        ..context
+    };
     if refuses(context) {
         let mut answer = unavailable(context).answer(false);
         answer.crowded = !context.draining && !context.full;

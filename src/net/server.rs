@@ -15,7 +15,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
-use super::admin::{ADMIN_TOKENS, Admin, Figures, History};
+use super::admin::{ADMIN_TOKENS, Admin, History};
 use super::conn::{Phase, RECV_BYTES, Received};
 use super::frames::{Decoder, Step};
 use super::gate::Gate;
@@ -49,8 +49,6 @@ const ACCEPT_PAUSE_MS: u64 = 500;
 /// Refused clients try again every few seconds: one line in that time says enough.
 const REFUSAL_LOG_MS: u64 = 10_000;
 
-/// How often the service manager's status line and the history of the status page are renewed.
-const TICK_MS: u64 = 10_000;
 /// How long a connection accepted before the stop may take for its head, if the next process cannot
 /// answer it and we do not refuse: its request is on its way already.
 const LAST_CALL_MS: u64 = 500;
@@ -177,6 +175,14 @@ impl Server {
         handed: Handed,
     ) -> Result<Self, StartError> {
         let poll = Poll::new()?;
+        for (flag, unused) in [
+            ("--listen", !handed.game.is_empty()),
+            ("--admin", handed.admin.is_some()),
+        ] {
+            if unused && config.origins.contains_key(flag) {
+                log::warn!("{flag} is not used: a service manager handed a listener over");
+            }
+        }
         let mut gate = match handed.game.is_empty() {
             true => Gate::new(vec![Listener::bind(&config.listen)?], false),
             false => Gate::new(handed.game, true),
@@ -466,16 +472,12 @@ impl Server {
             full: self.config.max_connections <= self.sockets.open_count(),
             draining: self.life != Life::Serving,
             newcomer,
-            peer,
-            crowd: &self.sockets.crowd,
             // Nobody new comes by a listener that was handed to us: whoever is here came before.
             last_call: self.gate.is_handed(),
+            peer,
+            crowd: &self.sockets.crowd,
         };
         let (decision, peer) = http::respond(bytes, context);
-        let refusal = match &decision {
-            Decision::Answer(answer) => answer.refusal(context),
-            Decision::Partial | Decision::Upgrade { .. } => None,
-        };
         if let Some(conn) = self.sockets.at(index) {
             conn.peer = peer;
         }
@@ -487,10 +489,10 @@ impl Server {
             }
             Decision::Answer(answer) => {
                 log::debug!("{peer} answered {}", answer.status);
-                self.log_refusal(peer, &answer);
-                if let Some(refusal) = refusal {
+                if let Some(refusal) = answer.refusal(self.life != Life::Serving) {
                     self.sockets.traffic.count_refusal(refusal);
                 }
+                self.log_refusal(peer, &answer);
                 self.sockets.answer(self.now, index, &answer);
             }
             Decision::Upgrade {
@@ -668,62 +670,6 @@ impl Server {
             && self.sockets.has_heads()
     }
 
-    /// Tells the service manager that the loop turns, and looks to it that it is told again.
-    fn watch(&mut self) {
-        if let Some(interval_ms) = self.manager.ping() {
-            let at = self.now + interval_ms;
-            self.sockets.wheel.arm(at, Alarm::Watchdog);
-        }
-    }
-
-    /// What is renewed every few seconds, for those who look on.
-    fn tick(&mut self) {
-        if self.admin.is_none() && !self.manager.is_there() {
-            return;
-        }
-        self.sockets.wheel.arm(self.now + TICK_MS, Alarm::Tick);
-        self.manager.status(&self.status());
-        let tally = self.hub.tally();
-        let rounds = tally.human_rounds + tally.robot_rounds;
-        let turns = &self.sockets.traffic.turns;
-        self.history.add(self.sockets.open_count(), rounds, turns);
-    }
-
-    /// One line for the person who asks the service manager.
-    fn status(&self) -> String {
-        let verb = match self.life {
-            Life::Serving => "serving",
-            _ => "draining",
-        };
-        let tally = self.hub.tally();
-        format!(
-            "{verb} {} of at most {} connections; {} rounds run, {} were played, {} of them \
-             between humans",
-            self.sockets.open_count(),
-            self.config.max_connections,
-            self.hub.running_rounds(),
-            tally.human_rounds + tally.robot_rounds,
-            tally.human_rounds,
-        )
-    }
-
-    fn serve_admin(&mut self) {
-        let Some(admin) = &mut self.admin else {
-            return;
-        };
-        admin.serve(&Figures {
-            config: &self.config,
-            hub: &self.hub,
-            traffic: &self.sockets.traffic,
-            history: &self.history,
-            now: self.now,
-            draining: self.life != Life::Serving,
-            open: self.sockets.open_count(),
-            sockets: self.sockets.len(),
-            timers: self.sockets.wheel.len(),
-        });
-    }
-
     fn on_signals(&mut self) {
         let Some(signals) = &mut self.signals else {
             return;
@@ -802,5 +748,6 @@ fn seldom(last: &mut Option<Millis>, now: Millis) -> bool {
     due
 }
 
+mod report;
 #[cfg(test)]
 mod tests;

@@ -13,9 +13,9 @@ const SERVING: Context<'_> = Context {
     full: false,
     draining: false,
     newcomer: false,
+    last_call: false,
     peer: Peer::Unix,
     crowd: &NOBODY,
-    last_call: false,
 };
 const FULL: Context<'_> = Context {
     full: true,
