@@ -57,6 +57,7 @@ fn good_values() {
             "http://[::1]:8080/a/",
             "http://[::1]:8080/a",
         ),
+        ("--remote-avatars", "yes", "yes"),
         ("--game-time", "1s", "1s"),
         ("--game-time", "1m", "60s"),
         ("--game-time", "2000ms", "2s"),
