@@ -24,7 +24,9 @@ part_session() { node --test tests/e2e/session/session.test.mjs; }
 # tests/e2e/screenshots afterwards.
 part_browser() {
     npm_ci tests/e2e/browser
-    with_server node --test tests/e2e/browser/game.test.mjs tests/e2e/browser/gallery.test.mjs
+    # One after the other: two browsers at once would only wait for each other.
+    with_server node --test tests/e2e/browser/game.test.mjs
+    with_server node --test tests/e2e/browser/gallery.test.mjs
 }
 
 # The mini program's own files on a stand-in of its platform against the real server.

@@ -26,7 +26,9 @@ async function look(page, name) {
 }
 
 async function walk(size, kind, scheme) {
-  const flags = ['--robot-after', '2s', '--game-time', '6s', '--drain-spread', '0'];
+  // Slow enough for a look at every state in between, on a busy machine, too.
+  const flags = ['--robot-after', '8s', '--game-time', '8s', '--rematch-wait', '1m',
+    '--drain-spread', '0'];
   let server = await serve(flags);
   const { port } = server;
   const look2 = (page, name) => look(page, `${kind}-${name}`);

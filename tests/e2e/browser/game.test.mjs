@@ -10,13 +10,16 @@ import {
   DESKTOP, LOST, device, launch, link, meet, online, phase, says, shot, text,
 } from './lib.mjs';
 
+/** People meet people, and a busy machine has time for what a test does within a round. */
+const SLOWLY = ['--robot-after', '1m', '--rematch-wait', '1m', '--game-time', '6s'];
+
 let browser;
 let people; // a server where people meet people
 let robots; // and one where they meet robots at once
 before(async () => {
   browser = await launch();
-  people = await serve(['--robot-after', '1m']);
-  robots = await serve(['--robot-after', '0']);
+  people = await serve(SLOWLY);
+  robots = await serve(['--robot-after', '0', '--game-time', '6s']);
 });
 after(async () => {
   stopAll();
@@ -115,7 +118,7 @@ test('a robot, by keyboard alone', async () => {
 });
 
 test('a reload in mid-round resumes it, with score and choice', async () => {
-  const server = await serve(['--robot-after', '1m', '--game-time', '8s']);
+  const server = await serve([...SLOWLY, '--game-time', '8s']);
   const [ada, bob] = [
     await device(browser, server, { name: 'Ada' }), await device(browser, server, { name: 'Bob' }),
   ];
@@ -147,7 +150,7 @@ test('a reload in mid-round resumes it, with score and choice', async () => {
 
 test('the server stops and starts: both come back by themselves, with their scores', async () => {
   const state = join(mkdtempSync(join(tmpdir(), 'roshambo-')), 'state.json');
-  const flags = ['--robot-after', '1m', '--state', state, '--drain-spread', '300ms'];
+  const flags = [...SLOWLY, '--state', state, '--drain-spread', '300ms'];
   const first = await serve(flags);
   const [ada, bob] = [
     await device(browser, first, { name: 'Ada' }), await device(browser, first, { name: 'Bob' }),
@@ -170,7 +173,7 @@ test('the server stops and starts: both come back by themselves, with their scor
   // Without a word, and without its memory.
   await second.stop('SIGKILL');
   await both(a, b)((page) => says(page, '#status', /lost/));
-  const third = await serve(['--robot-after', '1m'], first.port);
+  const third = await serve(SLOWLY, first.port);
   await both(a, b)(online);
   await both(a, b)((page) => says(page, '#status', /no longer knows/));
   await ada.close(LOST);
@@ -250,7 +253,7 @@ test('a name full of HTML, direction marks and emoji is text', async () => {
 test('a picture from elsewhere is loaded only where the server says so', async () => {
   const elsewhere = 'https://pictures.invalid/me.png';
   for (const remote of [false, true]) {
-    const server = await serve(['--robot-after', '1m', ...(remote ? ['--remote-avatars'] : [])]);
+    const server = await serve([...SLOWLY, ...(remote ? ['--remote-avatars'] : [])]);
     const [ada, bob] = [
       await device(browser, server, { name: 'Ada' }), await device(browser, server, { name: 'Bob' }),
     ];

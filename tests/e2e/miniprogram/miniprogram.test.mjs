@@ -10,7 +10,7 @@ const WEB = `${ROOT}../web/`;
 let server; // people meet people here
 let robots; // and robots here
 before(async () => {
-  server = await serve(['--robot-after', '1m']);
+  server = await serve(['--robot-after', '1m', '--rematch-wait', '1m', '--game-time', '5s']);
   robots = await serve(['--robot-after', '0']);
 });
 after(stopAll);

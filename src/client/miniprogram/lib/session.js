@@ -235,8 +235,9 @@ export function createSession(env) {
         else state.phase = 'free';
       }
       if (hidden) sayAway();
-      if (!wanted || state.phase === 'playing') return;
+      const asked = wanted && state.phase !== 'playing';
       wanted = false;
+      if (!asked) return;
       // In the room already, there is at most to say again that I am ready.
       const room = ((wish && wish.room) || '').toUpperCase();
       const there = Boolean(state.code) && (room === 'NEW' || room === state.code);
