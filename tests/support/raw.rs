@@ -143,6 +143,20 @@ impl Raw {
         true
     }
 
+    /// Whether something comes within so long, be it the end; for who paces what it sends.
+    pub(crate) fn hears_within(&mut self, patience: Duration) -> bool {
+        let mut buffer = [0; 4096];
+        let until_then = Some(patience.max(Duration::from_millis(1)));
+        self.stream.set_read_timeout(until_then).expect("a socket");
+        match self.stream.read(&mut buffer) {
+            Ok(count) => {
+                self.unread.extend(buffer.iter().take(count));
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
     /// The next so many bytes.
     #[track_caller]
     pub(crate) fn take(&mut self, count: usize) -> Vec<u8> {
