@@ -11,6 +11,7 @@
 //! - [`http`]: a request head to an answer or an upgrade;
 //! - `assets`: the files of the web client, embedded;
 //! - [`listen`]: where connections come from;
+//! - `stall`: turns of the loop that took too long;
 //! - `state`: the sessions' file.
 
 mod assets;
@@ -21,4 +22,5 @@ pub mod listen;
 mod queue;
 pub mod server;
 mod sockets;
+mod stall;
 mod state;

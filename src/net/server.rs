@@ -19,6 +19,7 @@ use super::frames::{Decoder, Step};
 use super::http::{self, Context, Decision, HEAD_BYTES_MAX, Page};
 use super::listen::{BindError, Listener};
 use super::sockets::{Alarm, Failure, Sockets};
+use super::stall::Watch;
 use super::state;
 use crate::config::Config;
 use crate::hub::{Hub, Input};
@@ -68,6 +69,7 @@ pub struct Server {
     /// Descriptors ran out; a timer ends the pause.
     accept_paused: bool,
     polling_logged: Option<Millis>,
+    watch: Watch,
     life: Life,
 }
 
@@ -167,6 +169,7 @@ impl Server {
             accept_waits: false,
             accept_paused: false,
             polling_logged: None,
+            watch: Watch::new(Instant::now()),
             life: Life::Serving,
         };
         if let Some(path) = &server.config.state {
@@ -217,11 +220,12 @@ impl Server {
         }
         let tally = self.hub.tally();
         log::info!(
-            "stopped after {} s: {}, {} rounds between humans, {} against robots",
+            "stopped after {} s: {}, {} rounds between humans, {} against robots, {} slow turns",
             self.now.0 / 1000,
             self.hub.counters(),
             tally.human_rounds,
             tally.robot_rounds,
+            self.watch.slow(),
         );
         match self.sockets.open_count() {
             0 => (),
@@ -231,11 +235,17 @@ impl Server {
     }
 
     fn turn(&mut self, events: &mut Events) -> io::Result<()> {
-        match self.poll.poll(events, self.patience()) {
+        let patience = self.patience();
+        match self.poll.poll(events, patience) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             _ => (),
         }
-        self.now = Millis(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let woken = Instant::now();
+        let since_start = woken.saturating_duration_since(self.started);
+        self.now = Millis(u64::try_from(since_start.as_millis()).unwrap_or(u64::MAX));
+        if let Some(line) = self.watch.wake(woken, patience) {
+            log::warn!("{line}");
+        }
         let mut stop = None;
         for event in events.iter() {
             match event.token() {
@@ -245,9 +255,11 @@ impl Server {
             }
         }
         self.accept();
+        self.watch.lap(Instant::now());
         // Those that are not finished stand on the next turn's list by the end of this loop.
         let mut batch = std::mem::take(&mut self.batch);
         std::mem::swap(&mut batch, &mut self.sockets.ready);
+        let to_read = batch.len();
         for index in batch.drain(..) {
             self.read(index);
         }
@@ -258,10 +270,18 @@ impl Server {
             Some(_) => self.on_stop("asked"),
             None => (),
         }
-        self.fire_timers();
+        self.watch.lap(Instant::now());
+        let timers = self.fire_timers();
         self.drain();
+        self.watch.lap(Instant::now());
         self.write();
+        self.watch.lap(Instant::now());
         self.sockets.sweep();
+        let connections = self.sockets.len();
+        let done = || format!("{to_read} to read, {timers} timers, {connections} connections");
+        if let Some(line) = self.watch.end(Instant::now(), done) {
+            log::warn!("{line}");
+        }
         if self.life == Life::Leaving && self.sockets.is_quiet() {
             self.life = Life::Over;
         }
@@ -493,10 +513,11 @@ impl Server {
         }
     }
 
-    fn fire_timers(&mut self) {
-        for _ in 0..TIMERS_MAX {
+    /// Lets due timers fire; returns how many did.
+    fn fire_timers(&mut self) -> usize {
+        for fired in 0..TIMERS_MAX {
             let Some((_, alarm)) = self.sockets.wheel.pop_due(self.now) else {
-                return;
+                return fired;
             };
             match alarm {
                 Alarm::Hub(timer) => self.tell(Input::Due { timer }),
@@ -515,6 +536,7 @@ impl Server {
                 Alarm::DrainEnd => self.life = Life::Over,
             }
         }
+        TIMERS_MAX
     }
 
     /// Writes to everybody who is owed something. Those that fail are told to the hub, which may
