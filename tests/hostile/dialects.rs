@@ -241,7 +241,8 @@ fn greetings_that_are_strange_and_welcome() {
 #[test]
 fn what_an_opponent_is_told_is_clean() {
     let ground = Ground::start(&["--max-queue", "64k"]);
-    let strange = "a\\u0000\\u001b\\u2028\\u2029\\u007f\\ud83d\\udc31".to_owned() + &"剪".repeat(1_000);
+    let strange =
+        "a\\u0000\\u001b\\u2028\\u2029\\u007f\\ud83d\\udc31".to_owned() + &"剪".repeat(1_000);
     let mut players = DIALECTS.map(|dialect| (open(ground.address(), dialect), dialect));
     for (number, (raw, dialect)) in players.iter_mut().take(2).enumerate() {
         let prefix = dialect.prefix();
@@ -256,7 +257,11 @@ fn what_an_opponent_is_told_is_clean() {
     // 64 bytes: a letter, a cat, and as many whole characters of three bytes as fit.
     let name = format!("a\u{1f431}{}", "剪".repeat(19));
     for (raw, dialect) in players.iter_mut().take(2) {
-        raw.hear(&format!("{}{}", dialect.prefix(), want.replace("NAME", &name)));
+        raw.hear(&format!(
+            "{}{}",
+            dialect.prefix(),
+            want.replace("NAME", &name)
+        ));
     }
     drop(players);
     ground.finish();
@@ -272,7 +277,15 @@ fn before_its_connect_packet_a_socket_io_4_client_may_say_nothing_else() {
         assert_eq!(raw.farewell().code, Some(1008), "{text}");
         ground.check();
     }
-    for auth in ["40{", "40[", "40]", "40{}x", "40\"", "40NaN", "40{\"a\":\"\\ud8\"}"] {
+    for auth in [
+        "40{",
+        "40[",
+        "40]",
+        "40{}x",
+        "40\"",
+        "40NaN",
+        "40{\"a\":\"\\ud8\"}",
+    ] {
         let mut raw = Raw::open(ground.address(), &Dialect::Eio4.target());
         assert!(raw.text().starts_with("0{"));
         raw.say(auth);
@@ -286,7 +299,12 @@ fn before_its_connect_packet_a_socket_io_4_client_may_say_nothing_else() {
 fn binary_frames_end_a_connection_of_any_dialect() {
     let mut ground = Ground::start(&[]);
     for dialect in DIALECTS {
-        for payload in [b"".as_slice(), b"\x04[\"join\"]", b"\x80abc", &[0xff; 4_096]] {
+        for payload in [
+            b"".as_slice(),
+            b"\x04[\"join\"]",
+            b"\x80abc",
+            &[0xff; 4_096],
+        ] {
             let mut raw = open(ground.address(), dialect);
             raw.send(&frame(0x82, payload));
             assert_eq!(raw.farewell().code, Some(1003), "{dialect:?}");

@@ -28,7 +28,7 @@ fn a_peer_that_vanishes_without_a_word_is_given_up() {
         "--ping-timeout-eio4",
         "700ms",
         "--ping-timeout-v2",
-        "700ms",
+        "400ms",
         "--head-timeout",
         "1s",
         "--max-queue",
@@ -137,7 +137,7 @@ fn a_full_disk_under_the_log_does_not_end_the_service() {
 /// Stopped and continued, as a laptop's lid, a debugger or a busy host does it.
 #[test]
 fn a_stopped_process_goes_on_where_it_was() {
-    let mut ground = Ground::start(&["--game-time", "5s"]);
+    let mut ground = Ground::start(&[]);
     let address = ground.address();
     let mut clients = DIALECTS.map(|dialect| Client::open(address, dialect));
     for (number, client) in clients.iter_mut().enumerate() {

@@ -316,7 +316,12 @@ impl Log {
 
     /// All lines so far.
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).lines.clone()
+        self.0
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .lines
+            .clone()
     }
 
     /// All lines so far, as they were written.

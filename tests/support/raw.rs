@@ -255,6 +255,25 @@ impl Raw {
         );
     }
 
+    /// Reads until the connection is over, in order or by a reset.
+    #[track_caller]
+    pub(crate) fn until_gone(&mut self) {
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            let mut buffer = [0; 4096];
+            self.stream
+                .set_read_timeout(Some(PATIENCE))
+                .expect("a socket");
+            match self.stream.read(&mut buffer) {
+                Ok(1..) => (),
+                Ok(0) => return,
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        panic!("the connection does not end");
+    }
+
     /// Everything up to the end of the connection.
     #[track_caller]
     pub(crate) fn rest(&mut self) -> Vec<u8> {
