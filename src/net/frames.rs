@@ -9,9 +9,9 @@
 
 use std::io::{self, Read, Write};
 
-use tungstenite::Utf8Bytes;
 use tungstenite::error::Error;
 use tungstenite::protocol::{Message, Role, WebSocketConfig, WebSocketContext};
+use tungstenite::{Bytes, Utf8Bytes};
 
 /// Longest frame header that a client sends: two bytes, eight of length, four of mask.
 const HEADER_BYTES_MAX: usize = 14;
@@ -28,7 +28,7 @@ pub(crate) enum Step {
     /// A whole text message.
     Text(Utf8Bytes),
     /// A whole binary message.
-    Binary,
+    Binary(Bytes),
     /// A ping or pong; the answer, if one is due, is in [`Decoder::replies`].
     Control,
     /// A close frame; the answer is in [`Decoder::replies`].
@@ -100,7 +100,7 @@ impl Decoder {
         };
         let step = match context.read(&mut stream) {
             Ok(Message::Text(text)) => Step::Text(text),
-            Ok(Message::Binary(_)) => Step::Binary,
+            Ok(Message::Binary(bytes)) => Step::Binary(bytes),
             Ok(Message::Close(_)) => {
                 // It says that the connection is closed; the reply is written all the same.
                 let _ = context.flush(&mut stream);
@@ -218,19 +218,28 @@ impl Write for OneFrame<'_> {
 
 /// Appends a text message in one frame; a server's frames are not masked.
 pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
-    let length = text.len();
+    put_frame(out, 0x81, text.as_bytes());
+}
+
+/// Appends a binary message in one frame.
+pub(crate) fn put_binary(out: &mut Vec<u8>, bytes: &[u8]) {
+    put_frame(out, 0x82, bytes);
+}
+
+fn put_frame(out: &mut Vec<u8>, first: u8, payload: &[u8]) {
+    let length = payload.len();
     match (u8::try_from(length), u16::try_from(length)) {
-        (Ok(short), _) if short < 126 => out.extend_from_slice(&[0x81, short]),
+        (Ok(short), _) if short < 126 => out.extend_from_slice(&[first, short]),
         (_, Ok(medium)) => {
-            out.extend_from_slice(&[0x81, 126]);
+            out.extend_from_slice(&[first, 126]);
             out.extend_from_slice(&medium.to_be_bytes());
         }
         _ => {
-            out.extend_from_slice(&[0x81, 127]);
+            out.extend_from_slice(&[first, 127]);
             out.extend_from_slice(&(length as u64).to_be_bytes());
         }
     }
-    out.extend_from_slice(text.as_bytes());
+    out.extend_from_slice(payload);
 }
 
 /// Appends a ping frame without payload.

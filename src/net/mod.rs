@@ -12,9 +12,11 @@
 //! - `assets`: the files of the web client, embedded;
 //! - [`listen`]: where connections come from;
 //! - `stall`: turns of the loop that took too long;
-//! - `state`: the sessions' file.
+//! - `state`: the sessions' file;
+//! - [`bare`]: the same layer without the game, for tools that test it.
 
 mod assets;
+pub mod bare;
 mod conn;
 mod frames;
 pub mod http;

@@ -468,7 +468,7 @@ impl Server {
                     conn: id,
                     text: text.as_str(),
                 }),
-                Step::Binary => self.tell(Input::Binary { conn: id }),
+                Step::Binary(_) => self.tell(Input::Binary { conn: id }),
                 Step::Fragment | Step::Control => self.tell(Input::Seen { conn: id }),
                 Step::Close => {
                     self.log_end(id, format_args!("left"));

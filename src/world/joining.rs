@@ -1,7 +1,7 @@
 //! Coming and going: `join` in all its forms, `leave`, the lobby's pairing, private rooms.
 
 use super::room::{ABSENCE_MS, Between, Phase, Private, Room, Seat, Waiting, Who};
-use super::{Outcome, RoomId, World};
+use super::{Outcome, Player, RoomId, World};
 use crate::model::{Entropy, Event, Generation, Join, PlayerId, ProblemCode, RoomCode};
 use crate::time::Millis;
 
@@ -99,8 +99,9 @@ impl World {
             return;
         }
         let partner = room.partner(id);
-        self.vacate(id);
+        let orphan = self.give_up_seat(id);
         self.enter_lobby(now, id, now, partner);
+        self.settle_orphan(now, orphan);
     }
 
     /// Frees the original mini program's button: as if it had asked for somebody new.
@@ -111,30 +112,41 @@ impl World {
         }
     }
 
-    pub(super) fn leave(&mut self, id: PlayerId) -> Outcome {
+    pub(super) fn leave(&mut self, now: Millis, id: PlayerId) -> Outcome {
         if let Some(player) = self.players.get_mut(id) {
             player.frozen_until = None;
         }
-        self.vacate(id);
+        self.vacate(now, id);
         Outcome::Done
     }
 
     /// Takes a player off its seat, whatever its room is doing, and tells who sits with it.
+    pub(super) fn vacate(&mut self, now: Millis, id: PlayerId) {
+        let orphan = self.give_up_seat(id);
+        self.settle_orphan(now, orphan);
+    }
+
+    /// Lets a partner that lost its room though it had asked for a round wait in the lobby.
+    ///
+    /// Its wait begins anew, so that it meets the partner that left it by `new` after all when
+    /// nobody else comes.
+    fn settle_orphan(&mut self, now: Millis, orphan: Option<PlayerId>) {
+        if let Some(id) = orphan {
+            self.enter_lobby(now, id, now, None);
+        }
+    }
+
+    /// Takes a player off its seat and tells who sits with it; returns that one if it has to be
+    /// found another place.
     ///
     /// In a round that is giving up: what it chose is void and its streak over.
-    pub(super) fn vacate(&mut self, id: PlayerId) {
+    fn give_up_seat(&mut self, id: PlayerId) -> Option<PlayerId> {
         self.leave_queue(id);
-        let Some(player) = self.players.get_mut(id) else {
-            return;
-        };
+        let player = self.players.get_mut(id)?;
         player.held = [None, None];
-        let Some(room_id) = player.room.take() else {
-            return;
-        };
+        let room_id = player.room.take()?;
         let uid = player.profile.uid.clone();
-        let Some(room) = self.rooms.get_mut(room_id) else {
-            return;
-        };
+        let room = self.rooms.get_mut(room_id)?;
         let partner = room.partner(id);
         room.stand_up(id);
         if let Some(round) = room.round_mut()
@@ -157,32 +169,36 @@ impl World {
             }
             self.tell(partner, Event::Leave { uid });
         }
-        self.after_departure(room_id, partner);
+        self.after_departure(room_id, partner)
     }
 
     /// Decides what becomes of a room that somebody left.
-    fn after_departure(&mut self, room_id: RoomId, partner: Option<PlayerId>) {
-        let Some(room) = self.rooms.get_mut(room_id) else {
-            return;
-        };
+    fn after_departure(&mut self, room_id: RoomId, partner: Option<PlayerId>) -> Option<PlayerId> {
+        let room = self.rooms.get_mut(room_id)?;
+        let mut asked = false;
         let lasts = match &mut room.phase {
             Phase::Waiting(_) => false,
             Phase::Playing(round) => round.has_humans() || !room.seats.iter().all(Option::is_none),
             Phase::Between(between) => {
                 // Whoever comes next meets the one who stayed for the first time.
                 between.first = true;
+                asked = room.seats.iter().flatten().any(|seat| seat.ready.is_some());
                 room.private.is_some() && !room.is_empty()
             }
         };
         if lasts {
             self.tell_room(room_id);
             self.arm_room(room_id);
-        } else {
-            self.remove_room(room_id);
-            if let Some(partner) = partner {
-                self.release(partner);
-            }
+            return None;
         }
+        self.remove_room(room_id);
+        let player = partner?;
+        self.release(player);
+        // An old client that asked for the next round knows no `leave`: its page would wait for
+        // a `start` until its player gives up. So it waits in the lobby.
+        let old = |player: &Player| !player.is_v2();
+        let waits = asked && !self.draining && self.players.get(player).is_some_and(old);
+        waits.then_some(player)
     }
 
     /// Makes a player free that lost its room; an old one that was lost before is forgotten now.
@@ -236,6 +252,9 @@ impl World {
     }
 
     /// Waits for an opponent since `since`, apart from `apart` until the robot's time.
+    ///
+    /// A robot that is due at once comes by the timer, so that two who enter the lobby in one step
+    /// see each other first.
     pub(super) fn enter_lobby(
         &mut self,
         now: Millis,
@@ -243,7 +262,7 @@ impl World {
         since: Millis,
         apart: Option<PlayerId>,
     ) {
-        let robot_at = since + self.rules.robot_after_ms;
+        let robot_at = now.max(since + self.rules.robot_after_ms);
         let waiting = Waiting {
             since,
             robot_at,
@@ -256,7 +275,8 @@ impl World {
         let room_id = self.insert_room(None, Phase::Waiting(waiting));
         self.sit(id, room_id);
         self.tell_room(room_id);
-        self.stand_in_line(now, id, room_id, since);
+        self.stand_in_line(id, since);
+        self.arm_room(room_id);
     }
 
     /// Pairs a player that waits already and came back, or lets it stand in line again.
@@ -267,16 +287,18 @@ impl World {
         let since = waiting.since;
         match self.find_opponent(now, id, waiting) {
             Some(other) if !self.draining => self.pair(now, other, id, since),
-            _ => self.stand_in_line(now, id, room_id, since),
+            _ => {
+                self.stand_in_line(id, since);
+                self.run_room(now, room_id);
+                self.arm_room(room_id);
+            }
         }
     }
 
-    fn stand_in_line(&mut self, now: Millis, id: PlayerId, room_id: RoomId, since: Millis) {
+    fn stand_in_line(&mut self, id: PlayerId, since: Millis) {
         if let Some(player) = self.players.get(id) {
             self.lobby.insert(since, id, &player.profile.uid);
         }
-        self.run_room(now, room_id);
-        self.arm_room(room_id);
     }
 
     /// The robot's time has come for a waiting player: rather any human, else perhaps one that is
@@ -383,7 +405,7 @@ impl World {
     }
 
     fn create_room(&mut self, now: Millis, id: PlayerId, entropy: &mut Entropy) {
-        self.vacate(id);
+        self.vacate(now, id);
         let code = loop {
             let code = RoomCode::draw(entropy);
             if !self.by_code.contains_key(&code) {
@@ -412,9 +434,9 @@ impl World {
             let Some(sleeper) = self.yielding_seat(now, room_id) else {
                 return Outcome::Refused(ProblemCode::RoomFull);
             };
-            self.vacate(sleeper);
+            self.vacate(now, sleeper);
         }
-        self.vacate(id);
+        self.vacate(now, id);
         self.sit(id, room_id);
         self.touch(now, id);
         self.room_changed(now, room_id);

@@ -37,7 +37,8 @@
 //!
 //! The original mini program's button is dead after a loss until the next `start`. An old Socket.IO
 //! client that lost a round in which it chose is therefore taken as having asked for somebody new
-//! 4 s later, unless it says something itself.
+//! 4 s later, unless it says something itself. For the same reason an old client that asked for
+//! "again" and then loses its partner stands in the lobby at once: its page knows no `leave`.
 
 mod check;
 mod joining;
@@ -94,6 +95,11 @@ pub enum Effect {
         conn: ConnId,
         /// What.
         event: Event,
+    },
+    /// A newer connection speaks for this one's player from now on: close it.
+    Supersede {
+        /// Which.
+        conn: ConnId,
     },
     /// Hand `timer` to [`World::due`] at `at` or later.
     Arm {
@@ -283,6 +289,7 @@ impl World {
     /// A new player on a connection; it is told `hi`. v2 players bring a fresh token.
     pub fn enter(
         &mut self,
+        now: Millis,
         conn: ConnId,
         profile: Profile,
         generation: Generation,
@@ -294,7 +301,7 @@ impl World {
             "only v2 has sessions"
         );
         if token.is_some() {
-            self.make_room_for_a_session();
+            self.make_room_for_a_session(now);
         }
         let id = self.insert_player(profile, generation, token, Link::Online(conn));
         self.online += 1;
@@ -304,7 +311,7 @@ impl World {
 
     /// Takes a session up on a new connection; `None` when no session has this token.
     ///
-    /// Returns the connection that spoke for the player until now, if it is still open.
+    /// A connection that spoke for the player until now is superseded.
     pub fn resume(
         &mut self,
         now: Millis,
@@ -312,7 +319,7 @@ impl World {
         token: &Token,
         name: Name,
         avatar: Avatar,
-    ) -> Option<(PlayerId, Option<ConnId>)> {
+    ) -> Option<PlayerId> {
         let id = *self.by_token.get(token)?;
         self.settle(now, id);
         let player = self.players.get_mut(id)?;
@@ -320,6 +327,9 @@ impl World {
         let renamed = player.profile.name != name || player.profile.avatar != avatar;
         player.profile.name = name;
         player.profile.avatar = avatar;
+        if let Some(conn) = old {
+            self.effects.push_back(Effect::Supersede { conn });
+        }
         self.tally.resumed += 1;
         // Linked quietly first: `hi` comes before what the return itself causes.
         let before = self.link(id, Link::Online(conn))?;
@@ -343,7 +353,7 @@ impl World {
             _ if self.is_playing(id) => (),
             _ => self.repeat_result(now, id),
         }
-        Some((id, old))
+        Some(id)
     }
 
     /// A later `hello`: name and picture change; an old client's uid too, unless it is seated.
@@ -355,8 +365,8 @@ impl World {
         name: Name,
         avatar: Avatar,
     ) {
-        let returned = self.back_from_away(now, id);
         self.settle(now, id);
+        let returned = self.back_from_away(now, id);
         self.touch(now, id);
         let Some(player) = self.players.get_mut(id) else {
             return;
@@ -393,14 +403,15 @@ impl World {
         if !v2 && matches!(request, Request::Away | Request::Ping) {
             return Outcome::Refused(ProblemCode::UnknownEvent);
         }
-        let returned = !matches!(request, Request::Away) && self.back_from_away(now, id);
+        // A round that is over by now ended without it, if it was away.
         self.settle(now, id);
+        let returned = !matches!(request, Request::Away) && self.back_from_away(now, id);
         self.touch(now, id);
         let outcome = match request {
             Request::Join(join) => self.join(now, id, *join, entropy),
             Request::Choice(choice) => self.choose(now, id, *choice, relay),
             Request::Face(face) => self.show_face(now, id, *face),
-            Request::Leave => self.leave(id),
+            Request::Leave => self.leave(now, id),
             Request::Away => self.go_away(now, id),
             Request::Ping => {
                 // A `pong` says that everything before it has been told.
@@ -441,7 +452,7 @@ impl World {
                 },
             );
         } else {
-            self.vacate(id);
+            self.vacate(now, id);
             self.remove_player(id);
         }
         self.arm_sweep();
@@ -463,7 +474,7 @@ impl World {
                 while let Some(&(expires_at, id)) = self.offline.first()
                     && expires_at <= now
                 {
-                    self.end_session(id);
+                    self.end_session(now, id);
                 }
                 self.arm_sweep();
             }
@@ -575,18 +586,18 @@ impl World {
     }
 
     /// Ends a session for good, wherever its player sits.
-    fn end_session(&mut self, id: PlayerId) {
-        self.vacate(id);
+    fn end_session(&mut self, now: Millis, id: PlayerId) {
+        self.vacate(now, id);
         self.remove_player(id);
     }
 
     /// At the limit, the longest offline goes first.
-    fn make_room_for_a_session(&mut self) {
+    fn make_room_for_a_session(&mut self, now: Millis) {
         while self.rules.max_sessions <= self.by_token.len() {
             let Some(&(_, id)) = self.offline.first() else {
                 return;
             };
-            self.end_session(id);
+            self.end_session(now, id);
         }
     }
 
@@ -807,16 +818,16 @@ impl World {
     }
 
     fn arm_room(&mut self, id: RoomId) {
-        let at = self.rooms.get(id).map(|room| self.room_deadline(room));
-        let (Some(at), Some(room)) = (at, self.rooms.get_mut(id)) else {
+        let Some(at) = self.rooms.get(id).map(|room| self.room_deadline(room)) else {
             return;
         };
-        if room.armed.is_none_or(|armed| at < armed) {
+        if let Some(room) = self.rooms.get_mut(id)
+            && at != room::NEVER
+            && room.armed.is_none_or(|armed| at < armed)
+        {
             room.armed = Some(at);
-            self.effects.push_back(Effect::Arm {
-                at,
-                timer: Timer::Room(id),
-            });
+            let timer = Timer::Room(id);
+            self.effects.push_back(Effect::Arm { at, timer });
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use crate::support::Directory;
 use crate::support::client::{Client, Dialect};
 use crate::support::http::get;
 use crate::support::process::Server;
@@ -107,6 +108,27 @@ fn no_line_can_be_forged() {
             !controls && !line.contains('\u{2028}'),
             "unescaped: {line:?}"
         );
+    }
+}
+
+#[test]
+fn a_path_with_line_ends_is_one_line_too() {
+    let directory = Directory::new();
+    let path = directory.file("a\n2026-01-01T00:00:00.000Z INFO forged\u{1b}[2J");
+    std::fs::write(&path, "damaged").expect("a writable place");
+    let server = Server::start(&["--state", path.to_str().expect("UTF-8")]);
+    server
+        .log()
+        .wait_for("the damage", |line| line.contains("damaged"));
+    server.signal("TERM");
+    let exit = server.wait();
+    assert_eq!(exit.code(), Some(0));
+    for line in exit.stderr.lines() {
+        assert!(
+            !line.contains("forged") || line.contains(r"a\n2026"),
+            "{line:?}"
+        );
+        assert!(!line.contains('\u{1b}'), "{line:?}");
     }
 }
 

@@ -188,12 +188,15 @@ fn an_old_player_that_lost_to_v2_gets_its_start_at_once() {
 
 #[test]
 fn leaving_before_the_second_and_a_half_is_over_cancels_the_start() {
+    // B, an old one that asked for a round, gets it in the lobby.
     play_after(
         OLD_AND_OLD,
         "
  3010 b > join
  3100 a > leave
  3100 b < leave A
+ 4100 b < start 3 B 0/0 robot-1 0/0
+ 7100 b < result B:- 0/0/0 robot-1:2 1/1/1
  9000 a quiet
         ",
     );
@@ -588,8 +591,8 @@ fn a_partner_that_is_lost_while_the_other_waits_for_it_is_still_waited_for() {
 }
 
 #[test]
-fn an_old_player_that_is_lost_while_the_other_waits_for_it_frees_it() {
-    // B asked for a round: it goes on waiting in the lobby, or is told and free.
+fn an_old_player_that_asked_for_a_round_waits_in_the_lobby_when_its_partner_is_lost() {
+    // Its page knows no `leave`. Its wait begins anew.
     play_after(
         OLD_AND_OLD,
         "
@@ -597,7 +600,7 @@ fn an_old_player_that_is_lost_while_the_other_waits_for_it_frees_it() {
  3200 a lost
  3200 b < leave A
  3300 b > join
- 4300 b < start 3 B 0/0 robot-1 0/0
+ 4200 b < start 3 B 0/0 robot-1 0/0
         ",
     );
 }

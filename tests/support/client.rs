@@ -1,6 +1,6 @@
 //! A player: tungstenite as an independent client, in the three dialects.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use serde_json::Value;
@@ -61,8 +61,41 @@ impl Dialect {
 /// One player's connection.
 #[derive(Debug)]
 pub(crate) struct Client<S = TcpStream> {
-    socket: WebSocket<S>,
+    socket: WebSocket<Patient<S>>,
     dialect: Dialect,
+}
+
+/// A stream whose calls are made again when a signal cuts them short.
+///
+/// The kernel does not do that itself for a socket with a time limit, and a machine that is frozen
+/// and thawed sends such signals.
+#[derive(Debug)]
+struct Patient<S>(S);
+
+impl<S: Read> Read for Patient<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.0.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+                result => return result,
+            }
+        }
+    }
+}
+
+impl<S: Write> Write for Patient<S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            match self.0.write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+                result => return result,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// What `hi` tells a v2 client.
@@ -138,7 +171,7 @@ impl Client {
 
     /// The socket itself.
     pub(crate) fn stream(&self) -> &TcpStream {
-        self.socket.get_ref()
+        &self.socket.get_ref().0
     }
 }
 
@@ -146,7 +179,7 @@ impl<S: Read + Write> Client<S> {
     /// Does the handshake and the dialect's opening on a connected stream.
     pub(crate) fn open_on(stream: S, dialect: Dialect, target: &str) -> Self {
         let request = format!("ws://localhost{target}").into_client_request();
-        let opened = tungstenite::client(request.expect("a valid address"), stream);
+        let opened = tungstenite::client(request.expect("a valid address"), Patient(stream));
         let (socket, _) = opened.unwrap_or_else(|error| panic!("no upgrade at {target}: {error}"));
         let mut client = Self { socket, dialect };
         if dialect != Dialect::Plain {
