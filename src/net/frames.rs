@@ -20,7 +20,7 @@ const READ_BUFFER_BYTES: usize = 512;
 
 /// What the next frame of a connection amounts to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub enum Step {
     /// The frame is not complete: nothing was consumed.
     Starved,
     /// A part of a message; more is to come.
@@ -39,22 +39,23 @@ pub(crate) enum Step {
 
 /// One connection's unfinished message, if any.
 #[derive(Debug, Default)]
-pub(crate) struct Fragments(Option<Box<WebSocketContext>>);
+pub struct Fragments(Option<Box<WebSocketContext>>);
 
 /// Decodes the frames of all connections.
 #[derive(Debug)]
-pub(crate) struct Decoder {
+pub struct Decoder {
     /// Between two messages, ready for any connection's next one.
     spare: Option<Box<WebSocketContext>>,
     config: WebSocketConfig,
     message_bytes_max: usize,
     /// Frames that the protocol owes the peer, to be sent before anything else.
-    pub(crate) replies: Vec<u8>,
+    pub replies: Vec<u8>,
 }
 
 impl Decoder {
     /// A decoder of messages of at most so many bytes.
-    pub(crate) fn new(message_bytes_max: usize) -> Self {
+    #[must_use]
+    pub fn new(message_bytes_max: usize) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(0)
@@ -69,19 +70,21 @@ impl Decoder {
     }
 
     /// Longest frame that is ever waited for, header included.
-    pub(crate) fn frame_bytes_max(&self) -> usize {
+    #[must_use]
+    pub fn frame_bytes_max(&self) -> usize {
         self.message_bytes_max.saturating_add(HEADER_BYTES_MAX)
     }
 
     /// Whether a frame stands complete at the front of `input`, or one that will be refused.
-    pub(crate) fn has_frame(&self, input: &[u8]) -> bool {
+    #[must_use]
+    pub fn has_frame(&self, input: &[u8]) -> bool {
         self.cut(input).is_some()
     }
 
     /// Takes the next frame from the front of `input`.
     ///
     /// After [`Step::Close`] and [`Step::Violation`] the connection's input counts no more.
-    pub(crate) fn next(&mut self, input: &mut &[u8], fragments: &mut Fragments) -> Step {
+    pub fn next(&mut self, input: &mut &[u8], fragments: &mut Fragments) -> Step {
         self.replies.clear();
         let Some(cut) = self.cut(input) else {
             return Step::Starved;

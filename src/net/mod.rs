@@ -6,7 +6,7 @@
 //! - [`server`]: the loop, one turn after the other;
 //! - `sockets`: all connections with their queues and timers;
 //! - `conn`: one connection's phases;
-//! - `frames`: bytes to WebSocket messages and back;
+//! - [`frames`]: bytes to WebSocket messages and back;
 //! - `queue`: bytes that wait for the kernel;
 //! - [`http`]: a request head to an answer or an upgrade;
 //! - `assets`: the files of the web client, embedded;
@@ -18,7 +18,7 @@
 mod assets;
 pub mod bare;
 mod conn;
-mod frames;
+pub mod frames;
 pub mod http;
 pub mod listen;
 mod queue;
