@@ -227,6 +227,8 @@ impl Server {
             tally.robot_rounds,
             self.watch.slow(),
         );
+        let (players, rooms, sessions) = self.hub.population();
+        log::info!("left behind: {players} players, {rooms} rooms, {sessions} sessions");
         match self.sockets.open_count() {
             0 => (),
             count => log::warn!("{count} connections were cut"),
