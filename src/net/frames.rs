@@ -9,9 +9,9 @@
 
 use std::io::{self, Read, Write};
 
-use tungstenite::Utf8Bytes;
 use tungstenite::error::Error;
 use tungstenite::protocol::{Message, Role, WebSocketConfig, WebSocketContext};
+use tungstenite::{Bytes, Utf8Bytes};
 
 /// Longest frame header that a client sends: two bytes, eight of length, four of mask.
 const HEADER_BYTES_MAX: usize = 14;
@@ -20,7 +20,7 @@ const READ_BUFFER_BYTES: usize = 512;
 
 /// What the next frame of a connection amounts to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub enum Step {
     /// The frame is not complete: nothing was consumed.
     Starved,
     /// A part of a message; more is to come.
@@ -28,7 +28,7 @@ pub(crate) enum Step {
     /// A whole text message.
     Text(Utf8Bytes),
     /// A whole binary message.
-    Binary,
+    Binary(Bytes),
     /// A ping or pong; the answer, if one is due, is in [`Decoder::replies`].
     Control,
     /// A close frame; the answer is in [`Decoder::replies`].
@@ -39,22 +39,23 @@ pub(crate) enum Step {
 
 /// One connection's unfinished message, if any.
 #[derive(Debug, Default)]
-pub(crate) struct Fragments(Option<Box<WebSocketContext>>);
+pub struct Fragments(Option<Box<WebSocketContext>>);
 
 /// Decodes the frames of all connections.
 #[derive(Debug)]
-pub(crate) struct Decoder {
+pub struct Decoder {
     /// Between two messages, ready for any connection's next one.
     spare: Option<Box<WebSocketContext>>,
     config: WebSocketConfig,
     message_bytes_max: usize,
     /// Frames that the protocol owes the peer, to be sent before anything else.
-    pub(crate) replies: Vec<u8>,
+    pub replies: Vec<u8>,
 }
 
 impl Decoder {
     /// A decoder of messages of at most so many bytes.
-    pub(crate) fn new(message_bytes_max: usize) -> Self {
+    #[must_use]
+    pub fn new(message_bytes_max: usize) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(0)
@@ -69,19 +70,21 @@ impl Decoder {
     }
 
     /// Longest frame that is ever waited for, header included.
-    pub(crate) fn frame_bytes_max(&self) -> usize {
+    #[must_use]
+    pub fn frame_bytes_max(&self) -> usize {
         self.message_bytes_max.saturating_add(HEADER_BYTES_MAX)
     }
 
     /// Whether a frame stands complete at the front of `input`, or one that will be refused.
-    pub(crate) fn has_frame(&self, input: &[u8]) -> bool {
+    #[must_use]
+    pub fn has_frame(&self, input: &[u8]) -> bool {
         self.cut(input).is_some()
     }
 
     /// Takes the next frame from the front of `input`.
     ///
     /// After [`Step::Close`] and [`Step::Violation`] the connection's input counts no more.
-    pub(crate) fn next(&mut self, input: &mut &[u8], fragments: &mut Fragments) -> Step {
+    pub fn next(&mut self, input: &mut &[u8], fragments: &mut Fragments) -> Step {
         self.replies.clear();
         let Some(cut) = self.cut(input) else {
             return Step::Starved;
@@ -100,7 +103,7 @@ impl Decoder {
         };
         let step = match context.read(&mut stream) {
             Ok(Message::Text(text)) => Step::Text(text),
-            Ok(Message::Binary(_)) => Step::Binary,
+            Ok(Message::Binary(bytes)) => Step::Binary(bytes),
             Ok(Message::Close(_)) => {
                 // It says that the connection is closed; the reply is written all the same.
                 let _ = context.flush(&mut stream);
@@ -218,19 +221,28 @@ impl Write for OneFrame<'_> {
 
 /// Appends a text message in one frame; a server's frames are not masked.
 pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
-    let length = text.len();
+    put_frame(out, 0x81, text.as_bytes());
+}
+
+/// Appends a binary message in one frame.
+pub(crate) fn put_binary(out: &mut Vec<u8>, bytes: &[u8]) {
+    put_frame(out, 0x82, bytes);
+}
+
+fn put_frame(out: &mut Vec<u8>, first: u8, payload: &[u8]) {
+    let length = payload.len();
     match (u8::try_from(length), u16::try_from(length)) {
-        (Ok(short), _) if short < 126 => out.extend_from_slice(&[0x81, short]),
+        (Ok(short), _) if short < 126 => out.extend_from_slice(&[first, short]),
         (_, Ok(medium)) => {
-            out.extend_from_slice(&[0x81, 126]);
+            out.extend_from_slice(&[first, 126]);
             out.extend_from_slice(&medium.to_be_bytes());
         }
         _ => {
-            out.extend_from_slice(&[0x81, 127]);
+            out.extend_from_slice(&[first, 127]);
             out.extend_from_slice(&(length as u64).to_be_bytes());
         }
     }
-    out.extend_from_slice(text.as_bytes());
+    out.extend_from_slice(payload);
 }
 
 /// Appends a ping frame without payload.

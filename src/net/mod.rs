@@ -6,7 +6,7 @@
 //! - [`server`]: the loop, one turn after the other;
 //! - `sockets`: all connections with their queues and timers;
 //! - `conn`: one connection's phases;
-//! - `frames`: bytes to WebSocket messages and back;
+//! - [`frames`]: bytes to WebSocket messages and back;
 //! - `queue`: bytes that wait for the kernel;
 //! - [`http`]: a request head to an answer or an upgrade;
 //! - `assets`: the files of the web client, embedded;
@@ -16,12 +16,15 @@
 //! - `gate`: the game's listeners as one;
 //! - `admin`: metrics and status on a listener of their own;
 //! - `manager`: what the service manager is told;
-//! - `state`: the sessions' file.
+//! - `stall`: turns of the loop that took too long;
+//! - `state`: the sessions' file;
+//! - [`bare`]: the same layer without the game, for tools that test it.
 
 mod admin;
 mod assets;
+pub mod bare;
 mod conn;
-mod frames;
+pub mod frames;
 mod gate;
 pub mod handed;
 pub mod http;
@@ -31,4 +34,5 @@ pub mod peers;
 mod queue;
 pub mod server;
 mod sockets;
+mod stall;
 mod state;

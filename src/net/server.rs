@@ -25,6 +25,7 @@ use super::listen::{BindError, Listener};
 use super::manager::Manager;
 use super::peers::Peer;
 use super::sockets::{Alarm, Failure, Sockets};
+use super::stall::Watch;
 use super::state;
 use crate::config::Config;
 use crate::hub::{Hub, Input};
@@ -86,6 +87,7 @@ pub struct Server {
     accept_paused: bool,
     polling_logged: Option<Millis>,
     crowd_logged: Option<Millis>,
+    watch: Watch,
     life: Life,
     /// When it was asked to stop, if a listener was handed to us.
     stopped_at: Millis,
@@ -227,6 +229,7 @@ impl Server {
             accept_paused: false,
             polling_logged: None,
             crowd_logged: None,
+            watch: Watch::new(Instant::now()),
             life: Life::Serving,
             stopped_at: Millis::ZERO,
         };
@@ -292,12 +295,15 @@ impl Server {
         }
         let tally = self.hub.tally();
         log::info!(
-            "stopped after {} s: {}, {} rounds between humans, {} against robots",
+            "stopped after {} s: {}, {} rounds between humans, {} against robots, {} slow turns",
             self.now.0 / 1000,
             self.hub.counters(),
             tally.human_rounds,
             tally.robot_rounds,
+            self.watch.slow(),
         );
+        let (players, rooms, sessions) = self.hub.population();
+        log::info!("left behind: {players} players, {rooms} rooms, {sessions} sessions");
         match self.sockets.open_count() {
             0 => (),
             count => log::warn!("{count} connections were cut"),
@@ -306,12 +312,17 @@ impl Server {
     }
 
     fn turn(&mut self, events: &mut Events) -> io::Result<()> {
-        match self.poll.poll(events, self.patience()) {
+        let patience = self.patience();
+        match self.poll.poll(events, patience) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             _ => (),
         }
-        let woken = self.started.elapsed();
-        self.now = Millis(u64::try_from(woken.as_millis()).unwrap_or(u64::MAX));
+        let woken = Instant::now();
+        let since_start = woken.saturating_duration_since(self.started);
+        self.now = Millis(u64::try_from(since_start.as_millis()).unwrap_or(u64::MAX));
+        if let Some(line) = self.watch.wake(woken, patience) {
+            log::warn!("{line}");
+        }
         let mut stop = None;
         for event in events.iter() {
             match event.token() {
@@ -326,9 +337,11 @@ impl Server {
             }
         }
         self.accept();
+        self.watch.lap(Instant::now());
         // Those that are not finished stand on the next turn's list by the end of this loop.
         let mut batch = std::mem::take(&mut self.batch);
         std::mem::swap(&mut batch, &mut self.sockets.ready);
+        let to_read = batch.len();
         for index in batch.drain(..) {
             self.read(index);
         }
@@ -339,15 +352,23 @@ impl Server {
             Some(_) => self.on_stop("asked"),
             None => (),
         }
-        self.fire_timers();
+        self.watch.lap(Instant::now());
+        let timers = self.fire_timers();
         self.drain();
+        self.watch.lap(Instant::now());
         self.write();
+        self.watch.lap(Instant::now());
         self.sockets.sweep();
         self.serve_admin();
+        let connections = self.sockets.len();
+        let done = || format!("{to_read} to read, {timers} timers, {connections} connections");
+        if let Some(line) = self.watch.end(Instant::now(), done) {
+            log::warn!("{line}");
+        }
         if self.life == Life::Leaving && self.sockets.is_quiet() && !self.is_last_call() {
             self.life = Life::Over;
         }
-        let spent = self.started.elapsed().saturating_sub(woken);
+        let spent = woken.elapsed();
         let spent_us = u64::try_from(spent.as_micros()).unwrap_or(u64::MAX);
         self.sockets.traffic.turns.observe(spent_us);
         Ok(())
@@ -547,7 +568,7 @@ impl Server {
                     conn: id,
                     text: text.as_str(),
                 }),
-                Step::Binary => self.tell(Input::Binary { conn: id }),
+                Step::Binary(_) => self.tell(Input::Binary { conn: id }),
                 Step::Fragment | Step::Control => self.tell(Input::Seen { conn: id }),
                 Step::Close => {
                     self.log_end(id, format_args!("left"));
@@ -593,10 +614,11 @@ impl Server {
         }
     }
 
-    fn fire_timers(&mut self) {
-        for _ in 0..TIMERS_MAX {
+    /// Lets due timers fire; returns how many did.
+    fn fire_timers(&mut self) -> usize {
+        for fired in 0..TIMERS_MAX {
             let Some((_, alarm)) = self.sockets.wheel.pop_due(self.now) else {
-                return;
+                return fired;
             };
             match alarm {
                 Alarm::Hub(timer) => self.tell(Input::Due { timer }),
@@ -621,6 +643,7 @@ impl Server {
                 Alarm::LastCall => (),
             }
         }
+        TIMERS_MAX
     }
 
     /// Writes to everybody who is owed something. Those that fail are told to the hub, which may

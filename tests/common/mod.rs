@@ -81,6 +81,12 @@ impl Bench {
         self.now = to;
     }
 
+    /// What the clock shows.
+    #[allow(dead_code, reason = "not every test asks")]
+    pub(crate) fn now(&self) -> u64 {
+        self.now
+    }
+
     /// Opens a connection with a number of its own.
     pub(crate) fn open(&mut self, dialect: Dialect) -> ConnId {
         let conn = ConnId {

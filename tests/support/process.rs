@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -116,6 +116,36 @@ impl Server {
         assert!(status.expect("a shell").success(), "the process is gone");
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How many files and sockets it has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        let entries = std::fs::read_dir(format!("/proc/{}/fd", self.pid()));
+        entries.expect("the process runs").count()
+    }
+
+    /// Processor time that it has used, in clock ticks (proc(5), `utime` and `stime`).
+    pub(crate) fn cpu_ticks(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid()));
+        let stat = stat.expect("the process runs");
+        // The name in brackets may hold anything; the third field is the first one behind it.
+        let (_, fields) = stat.rsplit_once(')').expect("a name");
+        let fields = fields.split_whitespace().skip(11).take(2);
+        fields.filter_map(|field| field.parse::<u64>().ok()).sum()
+    }
+
+    /// Memory that is really there, in KiB (proc(5), `VmRSS`).
+    pub(crate) fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.expect("the process runs");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
+        number.expect("a process has memory")
+    }
+
     /// Whether the process still runs.
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("our child").is_none()
@@ -223,7 +253,7 @@ fn place_in(line: &str) -> String {
     place.to_owned()
 }
 
-/// A process's log as it grows.
+/// A process's log as it grows. A wait that fails panics and leaves it as it was.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Log(Arc<(Mutex<Lines>, Condvar)>);
 
@@ -251,7 +281,7 @@ impl Log {
 
     fn change(&self, change: impl FnOnce(&mut Lines)) {
         let (lines, changed) = &*self.0;
-        change(&mut lines.lock().expect("no reader of a log panics"));
+        change(&mut lines.lock().unwrap_or_else(PoisonError::into_inner));
         changed.notify_all();
     }
 
@@ -271,7 +301,7 @@ impl Log {
     ) -> Vec<String> {
         let until = Instant::now() + PATIENCE;
         let (lines, changed) = &*self.0;
-        let mut lines = lines.lock().expect("no reader of a log panics");
+        let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             let found: Vec<_> = lines.lines.iter().filter(|line| wanted(line)).collect();
             if count <= found.len() {
@@ -283,13 +313,19 @@ impl Log {
                 drop(lines);
                 panic!("{what} is not in the log");
             }
-            lines = changed.wait_timeout(lines, left).expect("as above").0;
+            let waited = changed.wait_timeout(lines, left);
+            lines = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
     /// All lines so far.
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.0.0.lock().expect("as above").lines.clone()
+        self.0
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .lines
+            .clone()
     }
 
     /// All lines so far, as they were written.
@@ -304,10 +340,11 @@ impl Log {
     fn rest(&self) -> String {
         let until = Instant::now() + PATIENCE;
         let (lines, changed) = &*self.0;
-        let mut lines = lines.lock().expect("as above");
+        let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
         // The second owner is the thread that reads.
         while !lines.ended && 1 < Arc::strong_count(&self.0) && Instant::now() < until {
-            lines = changed.wait_timeout(lines, PATIENCE).expect("as above").0;
+            let waited = changed.wait_timeout(lines, PATIENCE);
+            lines = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         drop(lines);
         self.text()

@@ -143,6 +143,20 @@ impl Raw {
         true
     }
 
+    /// Whether something comes within so long, be it the end; for who paces what it sends.
+    pub(crate) fn hears_within(&mut self, patience: Duration) -> bool {
+        let mut buffer = [0; 4096];
+        let until_then = Some(patience.max(Duration::from_millis(1)));
+        self.stream.set_read_timeout(until_then).expect("a socket");
+        match self.stream.read(&mut buffer) {
+            Ok(count) => {
+                self.unread.extend(buffer.iter().take(count));
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
     /// The next so many bytes.
     #[track_caller]
     pub(crate) fn take(&mut self, count: usize) -> Vec<u8> {
@@ -239,6 +253,25 @@ impl Raw {
             "{:?} after the end",
             String::from_utf8_lossy(&self.unread)
         );
+    }
+
+    /// Reads until the connection is over, in order or by a reset.
+    #[track_caller]
+    pub(crate) fn until_gone(&mut self) {
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            let mut buffer = [0; 4096];
+            self.stream
+                .set_read_timeout(Some(PATIENCE))
+                .expect("a socket");
+            match self.stream.read(&mut buffer) {
+                Ok(1..) => (),
+                Ok(0) => return,
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        panic!("the connection does not end");
     }
 
     /// Everything up to the end of the connection.

@@ -35,6 +35,10 @@ fn masked_frame(first: u8, payload: &[u8], mask: [u8; 4]) -> Vec<u8> {
     bytes
 }
 
+fn binary(bytes: &[u8]) -> Step {
+    Step::Binary(bytes.to_vec().into())
+}
+
 fn text(text: &str) -> Step {
     Step::Text(text.to_owned().into())
 }
@@ -92,9 +96,9 @@ fn script() -> (Vec<u8>, Vec<Step>, Vec<u8>) {
         (frame(0, b""), Step::Fragment),
         (frame(FIN, b"\x8d!"), text("名!")),
         (frame(FIN | 1, long.as_bytes()), text(&long)),
-        (frame(FIN | 2, &[0; 200]), Step::Binary),
+        (frame(FIN | 2, &[0; 200]), binary(&[0; 200])),
         (frame(2, b"a"), Step::Fragment),
-        (frame(FIN, b"b"), Step::Binary),
+        (frame(FIN, b"b"), binary(b"ab")),
         (frame(FIN | 1, b"last"), text("last")),
         (frame(FIN | 8, &[3, 232]), Step::Close),
         (

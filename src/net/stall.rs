@@ -1,0 +1,143 @@
+//! Turns of the loop that took too long, and what took the time.
+//!
+//! One thread serves everybody, so a turn that is slow is slow for all. It is counted, and told in
+//! the log at most once in [`TOLD_MS`]. Absent: the clock's place in the loop, and what to do.
+
+use std::time::{Duration, Instant};
+
+/// A turn that takes longer than this is slow: half of what a player begins to feel.
+const SLOW: Duration = Duration::from_millis(50);
+/// One line in that time says enough.
+const TOLD_MS: u64 = 10_000;
+
+/// What a turn spends its time on, in its order.
+pub(crate) const PARTS: [&str; 5] = ["accepting", "reading", "timers", "writing", "removing"];
+
+/// Looks at the clock between the parts of each turn.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    /// When the sleep or the part that runs now began.
+    since: Instant,
+    spent: [Duration; PARTS.len()],
+    part: usize,
+    slow: u64,
+    told: Option<Instant>,
+}
+
+impl Watch {
+    /// A watch at the begin of a first sleep.
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            since: now,
+            spent: [Duration::ZERO; PARTS.len()],
+            part: 0,
+            slow: 0,
+            told: None,
+        }
+    }
+
+    /// How many turns were slow.
+    pub(crate) fn slow(&self) -> u64 {
+        self.slow
+    }
+
+    /// A sleep is over, that should have lasted so long at most; a line for the log if it did not.
+    pub(crate) fn wake(&mut self, now: Instant, patience: Option<Duration>) -> Option<String> {
+        let slept = now.saturating_duration_since(self.since);
+        self.since = now;
+        self.part = 0;
+        let late = slept.saturating_sub(patience.unwrap_or(slept));
+        if late < SLOW {
+            return None;
+        }
+        self.slow += 1;
+        self.tell(now, || {
+            let late_ms = late.as_millis();
+            format!("a slow turn: the process did not run for {late_ms} ms: stopped, or starved")
+        })
+    }
+
+    /// A part of the turn is over, and the next one begins.
+    pub(crate) fn lap(&mut self, now: Instant) {
+        if let Some(spent) = self.spent.get_mut(self.part) {
+            *spent = now.saturating_duration_since(self.since);
+        }
+        self.since = now;
+        self.part += 1;
+    }
+
+    /// The last part is over; a line for the log if the turn was slow. `what` says how much it did.
+    pub(crate) fn end(&mut self, now: Instant, what: impl FnOnce() -> String) -> Option<String> {
+        self.lap(now);
+        let total: Duration = self.spent.iter().sum();
+        if total < SLOW {
+            return None;
+        }
+        self.slow += 1;
+        let longest = PARTS.into_iter().zip(self.spent).max_by_key(|pair| pair.1);
+        let (part, spent) = longest.unwrap_or_default();
+        let (total_ms, spent_ms) = (total.as_millis(), spent.as_millis());
+        self.tell(now, || {
+            format!(
+                "a slow turn: {total_ms} ms, {spent_ms} of them for {part} ({})",
+                what()
+            )
+        })
+    }
+
+    fn tell(&mut self, now: Instant, line: impl FnOnce() -> String) -> Option<String> {
+        let told = Duration::from_millis(TOLD_MS);
+        let last = self.told;
+        if last.is_some_and(|last| now.saturating_duration_since(last) < told) {
+            return None;
+        }
+        self.told = Some(now);
+        Some(format!("{}; {} of them so far", line(), self.slow))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::Watch;
+
+    #[test]
+    fn a_slow_turn_is_counted_and_told_with_its_cause_but_not_every_time() {
+        let start = Instant::now();
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        let mut watch = Watch::new(start);
+        let mut turn = |from: u64, patience: u64, parts: [u64; 5]| {
+            let patience = Some(Duration::from_millis(patience));
+            let woken = watch.wake(at(from), patience);
+            let mut now = from;
+            for part in parts.into_iter().take(4) {
+                now += part;
+                watch.lap(at(now));
+            }
+            let ended = watch.end(at(now + parts[4]), || "7 read".into());
+            (woken, ended, watch.slow())
+        };
+        // From, patience, milliseconds of each part.
+        assert_eq!(turn(100, 100, [9, 10, 10, 10, 10]), (None, None, 0));
+        let told = "a slow turn: 60 ms, 40 of them for timers (7 read); 1 of them so far";
+        let want = (None, Some(told.to_owned()), 1);
+        assert_eq!(turn(200, 500, [5, 5, 40, 5, 5]), want);
+        assert_eq!(turn(300, 500, [60, 0, 0, 0, 0]), (None, None, 2));
+        assert_eq!(turn(400, 20, [1, 1, 1, 1, 1]), (None, None, 2));
+        // It was to sleep for a second at most, and slept nearly twenty.
+        let (woken, ended, slow) = turn(20_000, 1_000, [1, 1, 1, 1, 1]);
+        let woken = woken.expect("a line");
+        assert!(woken.contains("did not run for 18595 ms"), "{woken}");
+        assert_eq!((ended, slow), (None, 3));
+    }
+
+    #[test]
+    fn a_sleep_without_an_end_is_never_late() {
+        let start = Instant::now();
+        let mut watch = Watch::new(start);
+        let later = start + Duration::from_secs(1_000);
+        assert_eq!(watch.wake(later, None), None);
+        assert_eq!(watch.slow(), 0);
+    }
+}

@@ -1,0 +1,143 @@
+//! More of everything than is allowed: connections, events, and bytes for those who do not read.
+
+use crate::ground::{DIALECTS, Ground, open};
+use crate::support::client::{Client, Dialect};
+use crate::support::http::{get, read};
+use crate::support::raw::{Raw, frame, upgrade_request};
+
+#[test]
+fn connections_over_the_limit_are_told_so_or_wait_outside() {
+    // Two of them are the bystanders'.
+    let mut ground = Ground::start(&["--max-connections", "20", "--head-timeout", "1s"]);
+    let address = ground.address();
+    let mut open: Vec<_> = (0..18)
+        .map(|_| Client::open(address, Dialect::Plain))
+        .collect();
+    for dialect in Dialect::ALL.into_iter().cycle().take(40) {
+        let mut raw = Raw::connect(address);
+        raw.send(&upgrade_request(&dialect.target()));
+        let answer = read(&mut raw, false);
+        assert_eq!(answer.status, 503, "{dialect:?}");
+        assert!(answer.field("retry-after").is_some());
+    }
+    ground.check();
+    // Far more than there is room for, and none of them says anything: those who do not get in wait
+    // in the kernel until the first ones have had their time.
+    let mut silent: Vec<_> = (0..300).map(|_| Raw::connect(address)).collect();
+    ground.check();
+    assert!(ground.server().descriptors() < 20 + 64 + 40);
+    for raw in &mut silent {
+        assert_eq!(read(raw, false).status, 408);
+        ground.check();
+    }
+    assert_eq!(get(address, "/readyz").status, 503);
+    // One leaves, one comes.
+    for _ in 0..20 {
+        open.swap_remove(0).leave();
+        let mut next = Client::open(address, Dialect::Eio4);
+        next.hello("next");
+        next.until("hi");
+        open.push(next);
+    }
+    drop((open, silent));
+    ground.finish();
+}
+
+#[test]
+fn connections_that_come_and_go_at_once_leave_nothing_behind() {
+    let mut ground = Ground::start(&[]);
+    let address = ground.address();
+    for round in 0..20 {
+        let many: Vec<_> = (0..100).map(|_| Raw::connect(address)).collect();
+        for (number, mut raw) in many.into_iter().enumerate() {
+            match (round + number) % 5 {
+                0 => drop(raw),
+                1 => raw.reset(),
+                2 => {
+                    raw.send(b"GET /healthz HTTP/1.1\r\n");
+                    raw.reset();
+                }
+                3 => {
+                    raw.send(&upgrade_request(&DIALECTS[round % 3].target()));
+                    raw.reset();
+                }
+                _ => {
+                    raw.send(&upgrade_request(&DIALECTS[round % 3].target()));
+                    raw.send(&frame(0x01, b"["));
+                    raw.shut();
+                }
+            }
+        }
+        ground.check();
+    }
+    ground.finish();
+}
+
+#[test]
+fn a_flood_of_events_is_closed_and_costs_the_others_nothing() {
+    // The bystanders are within the limit: a few events for each of the others' connections.
+    let mut ground = Ground::start(&["--rate-limit", "1000"]);
+    let flood = [
+        r#"["join"]"#,
+        r#"["leave"]"#,
+        r#"["face",{"face":1}]"#,
+        r#"["hello",{"user":{"uid":"eve"}}]"#,
+        r#"["hello",{}]"#,
+        r#"["dance"]"#,
+        r#"["join",{"room":"AAAAAA"}]"#,
+    ];
+    for dialect in DIALECTS {
+        for event in flood {
+            let mut raw = open(ground.address(), dialect);
+            let text = format!("{}{event}", dialect.prefix());
+            let heap = frame(0x81, text.as_bytes()).repeat(500);
+            // The burst, what is earned meanwhile, and a hundred too many.
+            for _ in 0..16 {
+                raw.try_send(&heap);
+            }
+            // What it is sent at its end may be lost in a reset: it was not read to its own end.
+            raw.until_gone();
+            ground.check();
+        }
+    }
+    let exit = ground.finish();
+    let floods = exit.stderr.matches("1008 too many events").count();
+    assert_eq!(floods, DIALECTS.len() * flood.len(), "{}", exit.stderr);
+}
+
+#[test]
+fn many_who_do_not_read_are_ended_and_the_others_do_not_wait_for_them() {
+    let mut ground = Ground::start(&["--max-queue", "5k", "--head-timeout", "1s"]);
+    let before = ground.server().resident_kib();
+    let mut slow: Vec<_> = (0..30)
+        .map(|_| Raw::connect_narrow(ground.address()))
+        .collect();
+    let pings = frame(0x89, &[b'x'; 125]).repeat(50);
+    for raw in &mut slow {
+        raw.upgrade(&Dialect::Plain.target());
+    }
+    let ends = |ground: &Ground| {
+        let lines = ground.server().log().lines();
+        lines
+            .iter()
+            .filter(|line| line.contains("1008 slow reader"))
+            .count()
+    };
+    // Whatever the kernel takes in between: some megabytes at most.
+    for _ in 0..10_000 {
+        if ends(&ground) == slow.len() {
+            break;
+        }
+        for raw in &mut slow {
+            raw.try_send(&pings);
+        }
+        ground.check();
+    }
+    assert_eq!(ends(&ground), slow.len());
+    let after = ground.server().resident_kib();
+    assert!(after < before + 8 * 1024, "{before} KiB, then {after} KiB");
+    // They still do not read, and have to go all the same.
+    ground.settle();
+    drop(slow);
+    ground.finish();
+}

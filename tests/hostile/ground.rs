@@ -1,0 +1,110 @@
+//! A server under attack, two players on it who must not notice, and what it must not lose.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use crate::support::PATIENCE;
+use crate::support::bystanders::Bystanders;
+use crate::support::client::Dialect;
+use crate::support::process::{Exit, Server};
+use crate::support::raw::Raw;
+
+/// A server, two bystanders in a round, and how many descriptors that takes.
+#[derive(Debug)]
+pub(crate) struct Ground {
+    server: Server,
+    bystanders: Bystanders,
+    descriptors: usize,
+}
+
+/// Rounds of two seconds, no robots, no limits of rate; what lingers does not do so for long.
+const FLAGS: [&str; 10] = [
+    "--game-time",
+    "2s",
+    "--robot-after",
+    "60s",
+    "--relay-interval",
+    "0",
+    "--rate-limit",
+    "0",
+    "--linger",
+    "300ms",
+];
+
+impl Ground {
+    /// Starts a server with these flags too, and a round on it.
+    pub(crate) fn start(flags: &[&str]) -> Self {
+        Self::on(Server::start(&[&FLAGS, flags].concat()))
+    }
+
+    /// Starts a round on a server.
+    pub(crate) fn on(server: Server) -> Self {
+        let bystanders = Bystanders::start(server.address());
+        let descriptors = server.descriptors();
+        Self {
+            server,
+            bystanders,
+            descriptors,
+        }
+    }
+
+    /// The server.
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Where to attack.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// The bystanders' round goes on.
+    #[track_caller]
+    pub(crate) fn check(&mut self) {
+        self.bystanders.check();
+    }
+
+    /// Waits until nothing is open but what was at the beginning, while the bystanders play on.
+    #[track_caller]
+    pub(crate) fn settle(&mut self) {
+        let until = Instant::now() + PATIENCE;
+        while self.server.descriptors() != self.descriptors {
+            let open = self.server.descriptors();
+            let at_first = self.descriptors;
+            assert!(
+                Instant::now() < until,
+                "{open} descriptors, {at_first} at first"
+            );
+            self.bystanders.check();
+        }
+    }
+
+    /// The attack is over: no descriptor is lost, the bystanders' round ends with the right result,
+    /// and the server stops in order when it is asked to.
+    #[track_caller]
+    pub(crate) fn finish(mut self) -> Exit {
+        self.settle();
+        self.bystanders.finish();
+        self.server.signal("TERM");
+        let exit = self.server.wait();
+        assert_eq!(exit.code(), Some(0), "{}", exit.stderr);
+        assert!(!exit.stderr.contains("panicked"), "{}", exit.stderr);
+        exit
+    }
+}
+
+/// Connects and does the dialect's opening, in bytes.
+pub(crate) fn open(address: SocketAddr, dialect: Dialect) -> Raw {
+    let mut raw = Raw::open(address, &dialect.target());
+    if dialect != Dialect::Plain {
+        assert!(raw.text().starts_with("0{"));
+        if dialect == Dialect::Eio4 {
+            raw.say("40");
+        }
+        assert!(raw.text().starts_with("40"));
+    }
+    raw
+}
+
+/// The three dialects.
+pub(crate) const DIALECTS: [Dialect; 3] = [Dialect::Plain, Dialect::Eio3, Dialect::Eio4];
