@@ -8,7 +8,7 @@ mod service {
     pub(crate) mod manager;
 }
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Stdio};
@@ -121,6 +121,13 @@ fn nobody_is_refused_during_a_restart_behind_a_handed_socket() {
     // The round is played to its end, and everybody is sent away politely.
     player.expect(r#"["result","#);
     assert!(first.wait().success());
+    // The old process is gone and has not touched those who came after the stop.
+    for stream in &crowd {
+        stream.set_nonblocking(true).expect("a socket");
+        let waiting = stream.peek(&mut [0]).expect_err("nobody answered yet");
+        assert_eq!(waiting.kind(), ErrorKind::WouldBlock);
+        stream.set_nonblocking(false).expect("a socket");
+    }
     crowd.extend(early.join().expect("everybody could connect"));
 
     let mut second = manager.start(Fds::one(&listener), &args, &[]);
