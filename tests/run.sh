@@ -8,7 +8,7 @@
 # directory, reads nothing from its standard input, and stops at the first part that fails.
 set -euo pipefail
 
-PARTS=(fmt clippy test doc service package clients nginx)
+PARTS=(fmt clippy test doc session browser miniprogram clients nginx service package)
 
 # --- parts ---
 
@@ -16,6 +16,67 @@ part_fmt() { cargo fmt --check; }
 part_clippy() { cargo clippy --all-targets --locked -- -D warnings; }
 part_test() { cargo test --locked; }
 part_doc() { RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked; }
+
+# The session module that both clients share, on a virtual clock.
+part_session() { node --test tests/e2e/session/session.test.mjs; }
+
+# The web client in a real Chromium against the real server; its pictures lie in
+# tests/e2e/screenshots afterwards.
+part_browser() {
+    npm_ci tests/e2e/browser
+    # One after the other: two browsers at once would only wait for each other.
+    with_server node --test tests/e2e/browser/game.test.mjs
+    with_server node --test tests/e2e/browser/gallery.test.mjs
+}
+
+# The mini program's own files on a stand-in of its platform against the real server.
+part_miniprogram() {
+    npm_ci tests/e2e/miniprogram
+    with_server node --experimental-vm-modules --no-warnings --test \
+        tests/e2e/miniprogram/miniprogram.test.mjs
+}
+
+# Official and other clients against each other, and each alone.
+part_clients() { run_clients run.mjs; }
+
+# The same through a real nginx with the site file that is shipped.
+part_nginx() { run_clients nginx.mjs; }
+
+# run_clients SCRIPT: what the two parts above have in common.
+run_clients() {
+    npm_ci tests/e2e/clients
+    (
+        cd tests/e2e/clients
+        cmp -s requirements.txt .venv/installed || {
+            rm -rf .venv
+            python3 -m venv .venv
+            .venv/bin/pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
+            cp requirements.txt .venv/installed
+        }
+    )
+    with_server node "tests/e2e/clients/$1"
+}
+
+# with_server COMMAND…: runs it with the path of the server that was built; only the first of these
+# parts has to wait for the build.
+with_server() {
+    local target
+    cargo build --locked
+    target=$(cargo metadata --locked --no-deps --format-version 1 |
+        node -p 'JSON.parse(fs.readFileSync(0)).target_directory')
+    ROSHAMBO_BIN="$target/debug/roshambo" "$@"
+}
+
+# npm_ci FOLDER: its packages, exactly as its lock file says; a copy of that file beside what was
+# installed from it tells whether that is still right.
+npm_ci() {
+    (
+        cd "$1"
+        cmp -s package-lock.json node_modules/.installed && return
+        npm ci --no-audit --no-fund
+        cp package-lock.json node_modules/.installed
+    )
+}
 
 # The unit files: no fault, and how little the service may do.
 part_service() { tests/service/units.sh; }
@@ -32,35 +93,6 @@ part_package() {
     ls -l "$deb" "$tarball"
 }
 
-# Official and other clients against each other, and each alone.
-part_clients() { run_clients run.mjs; }
-
-# The same through a real nginx with the site file that is shipped.
-part_nginx() { run_clients nginx.mjs; }
-
-# run_clients SCRIPT: what the parts above have in common; only the first of them has to wait for
-# packages and the build. Exact versions of everything are in the two lists beside the scripts.
-run_clients() {
-    local directory=tests/e2e/clients target
-    cargo build --locked
-    target=$(cargo metadata --locked --no-deps --format-version 1 |
-        node -p 'JSON.parse(fs.readFileSync(0)).target_directory')
-    # A list copied beside what was installed from it tells whether that is still right.
-    (
-        cd "$directory"
-        cmp -s package-lock.json node_modules/.installed || {
-            npm ci --no-audit --no-fund
-            cp package-lock.json node_modules/.installed
-        }
-        cmp -s requirements.txt .venv/installed || {
-            rm -rf .venv
-            python3 -m venv .venv
-            .venv/bin/pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
-            cp requirements.txt .venv/installed
-        }
-    )
-    ROSHAMBO_BIN="$target/debug/roshambo" node "$directory/$1"
-}
 
 # --- tools ---
 
@@ -72,19 +104,19 @@ fail() {
 # need COMMAND PACKAGE: a command from a Debian package, installed if it is missing and we may.
 need() {
     command -v "$1" >/dev/null && return
-    install "$2" "$1"
+    need_package "$2"
     command -v "$1" >/dev/null || fail "$1 is still missing after installing $2"
 }
 
-# install PACKAGE COMMAND: a Debian package, for the sake of a command.
-install() {
-    command -v apt-get >/dev/null || fail "$2 is missing; install it (on Debian: package $1)"
+# need_package PACKAGE: a Debian package that is known to be missing.
+need_package() {
+    command -v apt-get >/dev/null || fail "$1 is missing; install it (that is its name on Debian)"
     local as_root=()
     if [ "$(id -u)" -ne 0 ]; then
-        sudo -n true 2>/dev/null || fail "$2 is missing; install it: sudo apt-get install $1"
+        sudo -n true 2>/dev/null || fail "$1 is missing; install it: sudo apt-get install $1"
         as_root=(sudo -n)
     fi
-    echo "== installing $1 (for $2)"
+    echo "== installing $1"
     "${as_root[@]}" apt-get update -qq
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -qq --no-install-recommends "$1" >/dev/null
@@ -124,19 +156,29 @@ need_cargo() {
     rustup component add "$component"
 }
 
-# need_clients PART: what the end-to-end clients run in.
-need_clients() {
+need_node() {
     need node nodejs
     need npm npm
-    need python3 python3
-    # Debian's python3 has the module venv, but not what it needs.
-    python3 -c 'import ensurepip' 2>/dev/null || install python3-venv "python3 -m venv"
-    python3 -c 'import ensurepip' || fail "python3 -m venv does not work"
     node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' ||
         fail "node 18 or newer is needed, this is $(node --version)"
-    [ "$1" = nginx ] || return 0
-    need openssl openssl
-    need nginx nginx-light
+}
+
+# The browser, and letters for what it shows: without them a picture tells nothing.
+need_browser() {
+    need_node
+    need chromium chromium
+    need fc-list fontconfig
+    [ -n "$(fc-list :lang=zh-cn)" ] || need_package fonts-noto-cjk
+    [ -n "$(fc-list :lang=en)" ] || need_package fonts-dejavu-core
+}
+
+# What the official clients run in.
+need_clients() {
+    need_node
+    need python3 python3
+    # Debian's python3 has the module venv, but not what it needs.
+    python3 -c 'import ensurepip' 2>/dev/null || need_package python3-venv
+    python3 -c 'import ensurepip' || fail "python3 -m venv does not work"
 }
 
 check_tools() {
@@ -151,6 +193,14 @@ check_tools() {
     for part in "$@"; do
         case $part in
         fmt | clippy) need_cargo "$part" ;;
+        session | miniprogram) need_node ;;
+        browser) need_browser ;;
+        clients) need_clients ;;
+        nginx)
+            need_clients
+            need openssl openssl
+            need nginx nginx-light
+            ;;
         test)
             need systemd-socket-activate systemd
             need_promtool
@@ -164,7 +214,6 @@ check_tools() {
             need debootstrap debootstrap
             need systemd-nspawn systemd-container
             ;;
-        clients | nginx) need_clients "$part" ;;
         esac
     done
 }

@@ -279,7 +279,7 @@ fn the_reference_tells_what_is_answered() {
         let (request, want) = (side(">"), side("<"));
         let context = Context {
             base: "/applet/websocket",
-            page: Page::new("/applet/websocket"),
+            page: Page::new("/applet/websocket", false),
             full: false,
             draining: false,
             newcomer: false,

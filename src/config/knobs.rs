@@ -26,6 +26,11 @@ impl Knob {
         let name = self.flag.trim_start_matches('-').replace('-', "_");
         format!("ROSHAMBO_{}", name.to_ascii_uppercase())
     }
+
+    /// Whether the flag alone means something.
+    pub(super) fn is_switch(&self) -> bool {
+        matches!(self.kind, Kind::Text { metavar, .. } if metavar == SWITCH)
+    }
 }
 
 /// The headings of `--help`, in its order.
@@ -63,6 +68,9 @@ impl Section {
         }
     }
 }
+
+/// The metavar of a switch.
+const SWITCH: &str = "yes|no";
 
 /// What a knob takes.
 pub(super) enum Kind {
@@ -176,6 +184,18 @@ pub(super) const KNOBS: &[Knob] = &[
         default: "127.0.0.0/8,::1",
         help: "Whose X-Forwarded-For is believed; a unix socket's always is. It has to set that\n\
                field itself, or anybody can claim any address. \"none\" trusts nobody.",
+    },
+    Knob {
+        flag: "--remote-avatars",
+        section: Section::Listening,
+        kind: Kind::Text {
+            metavar: SWITCH,
+            get: |config| Some(parse::show_switch(config.remote_avatars).into()),
+            set: |config, text| parse::switch(text).map(|on| config.remote_avatars = on),
+        },
+        default: "no",
+        help: "Whether the web page shows avatars from other people's addresses. Whoever owns\n\
+               such an address learns the addresses of its opponents. The flag alone means yes.",
     },
     Knob {
         flag: "--game-time",

@@ -43,6 +43,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// `--trusted-proxy`: whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Networks,
+    /// `--remote-avatars`: the web client may load pictures from addresses that players give.
+    pub remote_avatars: bool,
     /// `--game-time`: whole seconds, 1 to 60.
     pub game_time_ms: u64,
     /// `--robot-after`
@@ -340,6 +342,7 @@ impl Config {
             base_path: String::new(),
             public_url: None,
             trusted_proxies: Networks::NONE,
+            remote_avatars: false,
             game_time_ms: 0,
             robot_after_ms: 0,
             rematch_wait_ms: 0,
@@ -435,11 +438,23 @@ fn find_knob(flag: &str) -> Result<&'static Knob, ConfigError> {
 
 /// The value that follows a flag, unless that is a flag itself.
 fn value_of(knob: &Knob, parser: &mut lexopt::Parser) -> Result<OsString, ConfigError> {
+    if knob.is_switch() {
+        return Ok(match parser.optional_value() {
+            Some(value) => value,
+            None => word_after_switch(parser).unwrap_or_else(|| "yes".into()),
+        });
+    }
     let value = parser.value().map_err(from_lexopt)?;
     match value.to_str() {
         Some(text) if find_knob(text).is_ok() => Err(ConfigError::MissingValue(knob.flag.into())),
         _ => Ok(value),
     }
+}
+
+/// A switch may stand alone; nothing but a flag's value stands without dashes.
+fn word_after_switch(parser: &mut lexopt::Parser) -> Option<OsString> {
+    let mut rest = parser.try_raw_args()?;
+    rest.next_if(|word| !word.as_encoded_bytes().starts_with(b"-"))
 }
 
 fn bad_value(name: &str, value: &OsStr, reason: String) -> ConfigError {

@@ -67,6 +67,7 @@ fn good_values() {
             "172.16.0.0/12,fd00::/8",
             "172.16.0.0/12,fd00::/8",
         ),
+        ("--remote-avatars", "yes", "yes"),
         ("--game-time", "1s", "1s"),
         ("--game-time", "1m", "60s"),
         ("--game-time", "2000ms", "2s"),
@@ -170,6 +171,7 @@ fn bad_values_name_the_knob_the_value_and_what_would_be_right() {
             &many_networks,
             "has 65 entries: at most 64",
         ),
+        ("--remote-avatars", "maybe", "is neither yes nor no"),
         ("--game-time", "3", "needs a unit: 3s or 3ms"),
         (
             "--game-time",
@@ -366,6 +368,21 @@ fn values_that_do_not_fit_each_other() {
 }
 
 #[test]
+fn a_switch_may_stand_alone() {
+    let rows: [(&[&str], bool); 6] = [
+        (&[], false),
+        (&["--remote-avatars"], true),
+        (&["--remote-avatars", "--seed", "1"], true),
+        (&["--remote-avatars", "no", "--seed", "1"], false),
+        (&["--remote-avatars=yes"], true),
+        (&["--remote-avatars", "--remote-avatars=no"], false),
+    ];
+    for (args, want) in rows {
+        assert_eq!(run(args, &[]).remote_avatars, want, "{args:?}");
+    }
+}
+
+#[test]
 fn the_defaults_are_as_documented_and_fit_each_other() {
     let config = Config::default();
     assert_eq!(config.check(), Ok(()));
@@ -378,6 +395,7 @@ fn the_defaults_are_as_documented_and_fit_each_other() {
         (config.public_url, config.state, config.seed),
         (None, None, None)
     );
+    assert!(!config.remote_avatars);
     assert_eq!((config.game_time_ms, config.robot_after_ms), (3_000, 1_000));
     assert_eq!(
         (config.rematch_wait_ms, config.relay_interval_ms),

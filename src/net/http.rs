@@ -21,13 +21,6 @@ pub const FIELDS_MAX: usize = 64;
 /// What `Retry-After` says, in seconds: a restart takes about as long.
 const RETRY_AFTER: &str = "5";
 
-/// Allows the page its own script, style, pictures and socket, and nothing else.
-///
-/// `connect-src 'self'` covers `ws:` and `wss:` of the same origin (CSP 3, section 6.7.2.8).
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-    img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
-    frame-ancestors 'none'";
-
 /// What an answer depends on besides the request.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
@@ -369,14 +362,15 @@ fn asset(request: &Request<'_>, file: &str, page: Page) -> Option<Reply> {
     Some(
         reply
             .field("ETag", &tag)
-            .field("Content-Security-Policy", POLICY)
+            .field("Content-Security-Policy", page.policy())
             .field("Referrer-Policy", "no-referrer"),
     )
 }
 
 /// Whether another WebSocket connection of this peer's would be refused.
 fn refuses(context: Context<'_>) -> bool {
-    context.draining || context.full || context.crowd.is_full_for(context.peer)
+    let draining = context.draining && !context.last_call;
+    draining || context.full || context.crowd.is_full_for(context.peer)
 }
 
 /// 503, with the reason and when to come back.

@@ -208,7 +208,7 @@ impl Server {
         let buffer_bytes = HEAD_BYTES_MAX.max(decoder.frame_bytes_max()) + RECV_BYTES;
         let hub = Hub::new(&config, seed, entropy);
         let mut server = Self {
-            page: Page::new(&config.base_path),
+            page: Page::new(&config.base_path, config.remote_avatars),
             config,
             poll,
             gate,

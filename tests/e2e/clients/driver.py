@@ -80,7 +80,7 @@ class WebSockets:
                 text = self.client.recv()
                 try:
                     name, *items = json.loads(text)
-                except ValueError:
+                except (ValueError, TypeError):
                     name, items = "(unreadable)", [text]
                 tell(event=name, payload=next(iter(items), None))
         except ConnectionClosed as closed:

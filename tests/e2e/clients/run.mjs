@@ -22,6 +22,9 @@ function fail(cell, error) {
   failures.push(`${cell}: ${error.message}${place && `\n${place}`}`);
 }
 
+// Thrown where nobody waits, in a library's handler for example: a failure, but not the end.
+process.on("uncaughtException", (error) => fail("outside of a cell", error));
+
 /** A table with aligned columns. */
 function print(title, columns, rows) {
   console.log(`\n${title}\n`);
@@ -87,9 +90,9 @@ async function main() {
   const cells = games.size + checks.size;
   for (const failure of failures) console.log(`\nFAILED ${failure}`);
   console.log(`\n${cells} cells, ${failures.length} failures`);
-  if (failures.length) process.exitCode = 1;
 }
 
 await main().finally(() => Wire.closeAll());
+if (failures.length) process.exitCode = 1;
 // The libraries keep timers of their own; nobody waits for them.
 process.exit();

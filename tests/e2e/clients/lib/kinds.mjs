@@ -9,7 +9,10 @@ import { MiniProgram, Plain, PlainV2 } from "./raw.mjs";
  * - `dialect`: what the server's log calls it;
  * - `returns`: it comes back by itself after a connection is lost;
  * - `packets`: its library knows acknowledgements and namespaces;
- * - `polls`: it begins with long-polling unless told otherwise.
+ * - `polls`: it begins with long-polling unless told otherwise;
+ * - `threads`: its library handles each packet in a thread of its own, which the end of the
+ *   connection may overtake. No server can help that, and a packet that was overtaken shows nothing,
+ *   so where it matters the end comes a little later here.
  */
 const official = (major) => ({
   make: (name) => new Official(name, major),
@@ -30,6 +33,7 @@ export const KINDS = {
     returns: true,
     packets: true,
     polls: true,
+    threads: true,
   },
   mini: { make: (name) => new MiniProgram(name), dialect: "eio3" },
   ws: { make: (name) => new Plain(name), dialect: "plain" },
