@@ -8,7 +8,7 @@ mod service {
     pub(crate) mod manager;
 }
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Stdio};
@@ -121,6 +121,13 @@ fn nobody_is_refused_during_a_restart_behind_a_handed_socket() {
     // The round is played to its end, and everybody is sent away politely.
     player.expect(r#"["result","#);
     assert!(first.wait().success());
+    // The old process is gone and has not touched those who came after the stop.
+    for stream in &crowd {
+        stream.set_nonblocking(true).expect("a socket");
+        let waiting = stream.peek(&mut [0]).expect_err("nobody answered yet");
+        assert_eq!(waiting.kind(), ErrorKind::WouldBlock);
+        stream.set_nonblocking(false).expect("a socket");
+    }
     crowd.extend(early.join().expect("everybody could connect"));
 
     let mut second = manager.start(Fds::one(&listener), &args, &[]);
@@ -132,6 +139,31 @@ fn nobody_is_refused_during_a_restart_behind_a_handed_socket() {
     }
     second.signal("TERM");
     assert!(second.wait().success());
+}
+
+/// Whoever was accepted before the stop and is still asking is let in and sent away with 1012: the
+/// next process cannot answer on this connection, and a 503 would be a refusal.
+#[test]
+fn who_was_asking_when_the_stop_came_is_let_in_and_sent_on() {
+    let manager = Manager::new();
+    let (listener, address) = tcp();
+    let mut server = manager.start(Fds::one(&listener), &[], &[]);
+    assert!(manager.next().starts_with("READY=1\n"));
+    let mut slow = TcpStream::connect(&address).expect("it listens");
+    let (early, late) = UPGRADE.split_at(UPGRADE.len() / 2);
+    slow.write_all(early.as_bytes()).expect("room");
+    // Connections are accepted in order, so the slow one is in.
+    let player = open(&address);
+    server.signal("TERM");
+    assert!(manager.next_but_status().starts_with("STOPPING=1\n"));
+    drop(player);
+    slow.write_all(late.as_bytes()).expect("it is not cut");
+    let head = read_until(&mut slow, b"\r\n\r\n");
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    let rest = read_until(&mut slow, b"the server restarts");
+    assert!(rest.ends_with("the server restarts"), "{rest:?}");
+    drop(slow);
+    assert!(server.wait().success());
 }
 
 #[test]

@@ -369,8 +369,7 @@ fn asset(request: &Request<'_>, file: &str, page: Page) -> Option<Reply> {
 
 /// Whether another WebSocket connection of this peer's would be refused.
 fn refuses(context: Context<'_>) -> bool {
-    let draining = context.draining && !context.last_call;
-    draining || context.full || context.crowd.is_full_for(context.peer)
+    context.draining || context.full || context.crowd.is_full_for(context.peer)
 }
 
 /// 503, with the reason and when to come back.

@@ -1,4 +1,4 @@
-"""Runs inside a freshly booted Debian, as the last unit of its start: the service on a real systemd.
+"""Runs inside a freshly booted Debian, once the service is up: the service on a real systemd.
 
 Every check writes a line to /result; the last line is `passed` only if all of them held. Then the
 machine is switched off. No check waits by sleeping: each waits for an answer or for systemd's word.
@@ -161,7 +161,10 @@ def check_upgrade():
     while not (frame(player) or b"").startswith(b'["start",'):
         pass
     install = subprocess.Popen(
-        ["dpkg", "--install", "/next.deb"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ["dpkg", "--install", "/next.deb"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     while "draining" not in show("StatusText"):
         assert install.poll() is None or show("MainPID") == old, "it was over before we looked"

@@ -27,8 +27,8 @@ exposure() {
 # verify WHAT: no word of complaint.
 verify() {
     local said
-    said=$(systemd-analyze verify --man=no --root="$root" "$units"/*.service "$units"/*.socket 2>&1) ||
-        { echo "$1: $said" >&2; exit 1; }
+    said=$(systemd-analyze verify --man=no --root="$root" \
+        "$units"/*.service "$units"/*.socket 2>&1) || { echo "$1: $said" >&2; exit 1; }
     [ -z "$said" ] || { echo "$1: $said" >&2; exit 1; }
     echo "$1: verified"
 }

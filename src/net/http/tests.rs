@@ -3,6 +3,7 @@
 use super::{Answer, Context, Decision, HEAD_BYTES_MAX, Page, respond};
 use crate::config::{Command, Config};
 use crate::hub::Dialect::{self, Eio3, Eio4, Plain};
+use crate::metrics::Refusal;
 use crate::net::peers::{Crowd, Peer};
 
 const BASE: &str = "/applet/websocket";
@@ -30,6 +31,11 @@ const LATE: Context<'_> = Context {
     last_call: false,
     ..DRAINING
 };
+const LAST_CALL: Context<'_> = Context {
+    last_call: true,
+    ..DRAINING
+};
+
 const UPGRADE: &str = "Host: e\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
@@ -183,6 +189,7 @@ fn addresses() {
         ("GET",  "/applet/websocket/readyz", "", SERVING, 200, "ok\n"),
         ("GET",  "/readyz", "", FULL, 503, "\r\nRetry-After: 5\r\n"),
         ("GET",  "/readyz", "", DRAINING, 503, "\r\nRetry-After: 5\r\n"),
+        ("GET",  "/readyz", "", LAST_CALL, 503, "\r\nRetry-After: 5\r\n"),
         ("GET",  "/applet/websocket/readyz", "", LATE, 503, ""),
         ("GET",  "/", "", FULL, 200, ""),
         ("GET",  "/", "", DRAINING, 200, ""),
@@ -411,5 +418,20 @@ fn whose_request_it_is_and_who_has_too_many() {
             }
             Decision::Partial => panic!("{target} {fields:?} is a whole head"),
         }
+    }
+}
+
+/// Behind a listener that was handed over there is nobody else to answer on this connection.
+#[test]
+fn at_the_last_call_an_upgrade_is_still_done() {
+    let head = format!("GET {BASE} HTTP/1.1\r\n{UPGRADE}\r\n");
+    for (context, done) in [(SERVING, true), (DRAINING, false), (LAST_CALL, true)] {
+        let (decision, _) = respond(head.as_bytes(), context);
+        assert_eq!(matches!(decision, Decision::Upgrade { .. }), done);
+        let Decision::Answer(answer) = decision else {
+            continue;
+        };
+        assert_eq!(answer.refusal(true), Some(Refusal::Draining));
+        assert_eq!(answer.refusal(false), Some(Refusal::Full));
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn lines(failure: &Failure) -> &'static [&'static str] {
         }
         Failure::Silence(_) => &[
             "The connection is there and carries nothing: a proxy that buffers",
-            "(proxy_buffering does not matter for sockets, a cloud provider's \"accelerator\" may),",
+            "(proxy_buffering does not matter for sockets, a provider's \"accelerator\" may),",
             "or a server that hangs.",
         ],
         Failure::Ended(_, Some(1012)) => &["The server restarts: try again in a moment."],
