@@ -8,7 +8,7 @@
 # directory, reads nothing from its standard input, and stops at the first part that fails.
 set -euo pipefail
 
-PARTS=(fmt clippy test doc session browser miniprogram)
+PARTS=(fmt clippy test doc session browser miniprogram clients nginx service package)
 
 # --- parts ---
 
@@ -36,7 +36,29 @@ part_miniprogram() {
         tests/e2e/miniprogram/miniprogram.test.mjs
 }
 
-# with_server COMMAND…: runs it with the path of the server that was built.
+# Official and other clients against each other, and each alone.
+part_clients() { run_clients run.mjs; }
+
+# The same through a real nginx with the site file that is shipped.
+part_nginx() { run_clients nginx.mjs; }
+
+# run_clients SCRIPT: what the two parts above have in common.
+run_clients() {
+    npm_ci tests/e2e/clients
+    (
+        cd tests/e2e/clients
+        cmp -s requirements.txt .venv/installed || {
+            rm -rf .venv
+            python3 -m venv .venv
+            .venv/bin/pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
+            cp requirements.txt .venv/installed
+        }
+    )
+    with_server node "tests/e2e/clients/$1"
+}
+
+# with_server COMMAND…: runs it with the path of the server that was built; only the first of these
+# parts has to wait for the build.
 with_server() {
     local target
     cargo build --locked
@@ -56,7 +78,21 @@ npm_ci() {
     )
 }
 
-# End-to-end parts with real clients, a real browser and a real nginx go here, as part_NAME.
+# The unit files: no fault, and how little the service may do.
+part_service() { tests/service/units.sh; }
+
+# The Debian package, installed, booted, upgraded and purged in a small Debian of its own; and the
+# static tarball. Needs root and a Debian mirror.
+part_package() {
+    local deb tarball
+    deb=$(systemd/package.sh deb | tail -1)
+    lintian --fail-on error,warning --allow-root "$deb"
+    tests/service/boot.sh "$deb"
+    tarball=$(systemd/package.sh tarball | tail -1)
+    tests/service/tarball.sh "$tarball"
+    ls -l "$deb" "$tarball"
+}
+
 
 # --- tools ---
 
@@ -84,6 +120,27 @@ need_package() {
     "${as_root[@]}" apt-get update -qq
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -qq --no-install-recommends "$1" >/dev/null
+}
+
+# promtool comes in a package that starts a whole Prometheus: only the tool is taken out of it.
+need_promtool() {
+    command -v promtool >/dev/null && return
+    local tools=${CARGO_TARGET_DIR:-target}/tools
+    mkdir -p "$tools"
+    tools=$(cd "$tools" && pwd)
+    PATH="$PATH:$tools/usr/bin"
+    command -v promtool >/dev/null && return
+    need dpkg-deb dpkg
+    command -v apt-get >/dev/null || fail "promtool is missing; it comes with Prometheus"
+    echo "== fetching promtool"
+    (
+        cd "$tools"
+        # Without root the lists may be old, which is a reason to try all the same.
+        [ "$(id -u)" -ne 0 ] || apt-get update -qq
+        apt-get download -qq prometheus
+        dpkg-deb --extract prometheus_*.deb .
+    )
+    command -v promtool >/dev/null || fail "promtool is not in Debian's package prometheus"
 }
 
 # need_cargo COMPONENT: a part of the Rust toolchain, which rustup can bring.
@@ -115,9 +172,20 @@ need_browser() {
     [ -n "$(fc-list :lang=en)" ] || need_package fonts-dejavu-core
 }
 
+# What the official clients run in.
+need_clients() {
+    need_node
+    need python3 python3
+    # Debian's python3 has the module venv, but not what it needs.
+    python3 -c 'import ensurepip' 2>/dev/null || need_package python3-venv
+    python3 -c 'import ensurepip' || fail "python3 -m venv does not work"
+}
+
 check_tools() {
     # rustup puts its tools there; a non-interactive shell may not have it in its path.
     [ -d "${CARGO_HOME:-$HOME/.cargo}/bin" ] && PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
+    # Debian keeps nginx there, where only root's path leads.
+    PATH="$PATH:/usr/sbin"
     command -v cargo >/dev/null || fail "cargo is missing; install Rust from https://rustup.rs"
     # rustc links by it.
     need cc gcc
@@ -127,6 +195,25 @@ check_tools() {
         fmt | clippy) need_cargo "$part" ;;
         session | miniprogram) need_node ;;
         browser) need_browser ;;
+        clients) need_clients ;;
+        nginx)
+            need_clients
+            need openssl openssl
+            need nginx nginx-light
+            ;;
+        test)
+            need systemd-socket-activate systemd
+            need_promtool
+            ;;
+        service) need systemd-analyze systemd ;;
+        package)
+            need dpkg-deb dpkg
+            need objdump binutils
+            need xz xz-utils
+            need lintian lintian
+            need debootstrap debootstrap
+            need systemd-nspawn systemd-container
+            ;;
         esac
     done
 }
