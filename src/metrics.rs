@@ -86,8 +86,6 @@ impl fmt::Display for Counters {
 pub enum Refusal {
     /// `--max-connections` are open.
     Full,
-    /// `--max-per-address` are open from there.
-    Crowded,
     /// The server is asked to stop.
     Draining,
     /// Long-polling was asked for.

@@ -60,7 +60,6 @@ fn good_values() {
             "http://[::1]:8080/a",
         ),
         ("--trusted-proxy", "none", "none"),
-        ("--remote-avatars", "yes", "yes"),
         ("--trusted-proxy", "10.0.0.1", "10.0.0.1"),
         ("--trusted-proxy", "10.0.0.1/32, ::1", "10.0.0.1,::1"),
         (
@@ -68,6 +67,7 @@ fn good_values() {
             "172.16.0.0/12,fd00::/8",
             "172.16.0.0/12,fd00::/8",
         ),
+        ("--remote-avatars", "yes", "yes"),
         ("--game-time", "1s", "1s"),
         ("--game-time", "1m", "60s"),
         ("--game-time", "2000ms", "2s"),
