@@ -35,11 +35,12 @@
 //! | [`hub`] | the one sans-IO entry: sessions, world, seed | mio, tungstenite, log, clock |
 //! | [`metrics`] | counters and their text | names |
 //! | [`net`] | poll, slab, wheel, signals, drain, HTTP heads, frames; the only clock | JSON, rules, wire text |
+//! | [`tools`] | `roshambo bench`: a plain client of a running server | anything of the server |
 //!
 //! # Who may import whom
 //!
 //! ```text
-//! main ───► config, net, logging
+//! main ───► config, net, logging, tools
 //! net ────► hub, wheel, config, time, model, slots
 //! hub ────► session, wire, world, metrics, config, time, model
 //! session ► wire, time, model
@@ -93,3 +94,5 @@ pub mod hub;
 pub mod wheel;
 
 pub mod net;
+
+pub mod tools;

@@ -12,7 +12,10 @@ use roshambo::net::server::{RESERVE, Server};
 const OTHER_DESCRIPTORS: usize = 32;
 
 fn main() -> ExitCode {
-    let args = std::env::args_os().skip(1);
+    let mut args = std::env::args_os().skip(1).peekable();
+    if args.next_if(|first| first == "bench").is_some() {
+        return roshambo::tools::bench::main(args);
+    }
     let config = match Config::load(args, |name| std::env::var_os(name)) {
         Ok(Command::Run(config)) => config,
         Ok(Command::Help(text) | Command::Version(text)) => return print(&text),

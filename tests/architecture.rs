@@ -40,9 +40,9 @@ const TABLE: &[Row] = &[
                       "signal_hook", "signal_hook_mio", "socket2"] },
     Row { module: "tools",   modules: &["time"],
           packages: &["mio", "tungstenite", "httparse", "slab", "fastrand", "serde", "serde_json",
-                      "lexopt"] },
+                      "lexopt", "hdrhistogram", "rlimit"] },
     Row { module: "logging", modules: &[], packages: &["log", "rustix", "simple_logger"] },
-    Row { module: "main",    modules: &["config", "net", "logging"],
+    Row { module: "main",    modules: &["config", "net", "logging", "tools"],
           packages: &["log", "rlimit", "getrandom"] },
     // The front page only says which modules there are.
     Row { module: "lib",     modules: &[], packages: &[] },
@@ -52,6 +52,7 @@ const TABLE: &[Row] = &[
 const PACKAGES: &[&str] = &[
     "fastrand",
     "getrandom",
+    "hdrhistogram",
     "httparse",
     "lexopt",
     "log",

@@ -19,6 +19,7 @@ pub(super) fn help() -> String {
 It speaks WebSocket and Socket.IO, and brings its own web page and robots to play against.
 
 Usage: roshambo [FLAG VALUE]...
+       roshambo bench URL [MODE]...     measure a running server; roshambo bench --help
 
 Examples:
   roshambo                                        then open http://127.0.0.1:9595/
