@@ -53,6 +53,7 @@ pub(super) fn run(
     } else {
         flood(options, &mut fleet, &mut seats, &mut report, progress)?;
     }
+    report.figure("faces_arrived_in_all", seats.arrived as f64);
     report.percentiles(KEYS, &seats.latencies);
     seats.report(&mut report);
     Ok(report)
