@@ -50,7 +50,7 @@ pub enum Input<'a> {
     Violation {
         /// Who did.
         conn: ConnId,
-        /// The close code that the RFC prescribes: 1002, 1007 or 1009.
+        /// The close code that the RFC prescribes: 1002, 1007 or 1009; 1008 for one that reads too slowly.
         code: u16,
         /// Short ASCII text.
         reason: &'static str,
@@ -292,7 +292,7 @@ impl Hub {
             Input::Drain => self.world.drain(),
             Input::Dismiss { conn } => self.dismiss(now, conn),
         }
-        self.carry_effects();
+        self.carry_effects(now);
         #[cfg(debug_assertions)]
         self.check_invariants(now);
     }
@@ -364,7 +364,7 @@ impl Hub {
     pub fn import_sessions(&mut self, now: Millis, text: &str) -> Result<usize, StateError> {
         let records = state::decode(text).map_err(StateError)?;
         let taken = self.world.import(now, records);
-        self.carry_effects();
+        self.carry_effects(now);
         Ok(taken)
     }
 
@@ -465,7 +465,7 @@ impl Hub {
             self.send(conn, |out| socket_io::encode_ack(ack, refusal, out));
         }
         // A guest's `hi` comes before the `problem`, too.
-        self.carry_effects();
+        self.carry_effects(now);
         if let Outcome::Refused(code) = outcome {
             self.refuse(conn, code, &named.name);
         }
@@ -513,7 +513,7 @@ impl Hub {
         let player = match (session.player, request) {
             (_, Request::Hello(hello)) => return self.hello(now, conn, hello),
             (Some(player), _) => player,
-            (None, Request::Join(_)) => self.guest(conn),
+            (None, Request::Join(_)) => self.guest(now, conn),
             (None, Request::Choice(_) | Request::Face(_)) => {
                 return Outcome::Ignored(ProblemCode::NotPlaying);
             }
@@ -553,7 +553,7 @@ impl Hub {
         let Some(uid) = hello.uid.clone() else {
             return Outcome::Refused(ProblemCode::BadPayload);
         };
-        self.enter_old(conn, Profile { uid, name, avatar });
+        self.enter_old(now, conn, Profile { uid, name, avatar });
         Outcome::Done
     }
 
@@ -569,34 +569,25 @@ impl Hub {
             self.world
                 .resume(now, conn, token, name.clone(), avatar.clone())
         });
-        let (player, taken_from) = resumed.unwrap_or_else(|| {
+        let player = resumed.unwrap_or_else(|| {
             let uid = Uid::draw("p-", 12, &mut self.entropy);
             let token = Token::draw(&mut self.entropy);
             let profile = Profile { uid, name, avatar };
-            (
-                self.world.enter(conn, profile, Generation::V2, Some(token)),
-                None,
-            )
+            self.world
+                .enter(now, conn, profile, Generation::V2, Some(token))
         });
         if let Some(session) = self.session_mut(conn) {
             session.player = Some(player);
             session.v2 = true;
         }
-        if let Some(former) = taken_from {
-            self.counters.takeovers += 1;
-            // It speaks for nobody from now on, so that its end is not taken for the player's.
-            if let Some(session) = self.session_mut(former) {
-                session.player = None;
-            }
-            self.end(now, former, Ending::TAKEN_OVER);
-        }
     }
 
     /// Somebody who joins without a name.
-    fn guest(&mut self, conn: ConnId) -> model::PlayerId {
+    fn guest(&mut self, now: Millis, conn: ConnId) -> model::PlayerId {
         let uid = Uid::draw("guest-", 6, &mut self.entropy);
         let name = Name::new(uid.as_str());
         self.enter_old(
+            now,
             conn,
             Profile {
                 uid,
@@ -606,13 +597,13 @@ impl Hub {
         )
     }
 
-    fn enter_old(&mut self, conn: ConnId, profile: Profile) -> model::PlayerId {
+    fn enter_old(&mut self, now: Millis, conn: ConnId, profile: Profile) -> model::PlayerId {
         let freezes = self
             .session(conn)
             .is_some_and(|session| session.dialect == Dialect::Eio3);
         let player = self
             .world
-            .enter(conn, profile, Generation::Old { freezes }, None);
+            .enter(now, conn, profile, Generation::Old { freezes }, None);
         if let Some(session) = self.session_mut(conn) {
             session.player = Some(player);
         }
@@ -670,7 +661,7 @@ impl Hub {
             _ => self.counters.faults += 1,
         }
         // What was caused before is told before.
-        self.carry_effects();
+        self.carry_effects(now);
         if v2 {
             self.tell(
                 conn,
@@ -703,10 +694,18 @@ impl Hub {
         }
     }
 
-    fn carry_effects(&mut self) {
+    fn carry_effects(&mut self, now: Millis) {
         while let Some(effect) = self.world.pop_effect() {
             match effect {
                 Effect::Tell { conn, event } => self.tell(conn, &event),
+                Effect::Supersede { conn } => {
+                    self.counters.takeovers += 1;
+                    // It speaks for nobody from now on: its end is not taken for the player's.
+                    if let Some(session) = self.session_mut(conn) {
+                        session.player = None;
+                    }
+                    self.end(now, conn, Ending::TAKEN_OVER);
+                }
                 Effect::Arm { at, timer } => {
                     self.orders.push_back(Order::Arm {
                         at,

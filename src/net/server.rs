@@ -149,11 +149,8 @@ impl Server {
         // A part of a head or frame stands in front of what comes next. A flood is left over as a
         // whole, and nothing is received while it is treated.
         let buffer_bytes = HEAD_BYTES_MAX.max(decoder.frame_bytes_max()) + RECV_BYTES;
-        let mut hub = Hub::new(&config, seed, entropy);
-        if let Some(path) = &config.state {
-            state::read(path, &mut hub, Millis::ZERO);
-        }
-        Ok(Self {
+        let hub = Hub::new(&config, seed, entropy);
+        let mut server = Self {
             page: Page::new(&config.base_path),
             config,
             poll,
@@ -171,7 +168,12 @@ impl Server {
             accept_paused: false,
             polling_logged: None,
             life: Life::Serving,
-        })
+        };
+        if let Some(path) = &server.config.state {
+            state::read(path, &mut server.hub, server.now);
+            server.carry_out_orders();
+        }
+        Ok(server)
     }
 
     /// Lets SIGTERM and SIGINT stop this server: the first one drains, the second one ends it.
@@ -482,6 +484,10 @@ impl Server {
     /// One input, then all outputs, before the next input.
     fn tell(&mut self, input: Input<'_>) {
         self.hub.handle(self.now, input);
+        self.carry_out_orders();
+    }
+
+    fn carry_out_orders(&mut self) {
         while let Some(output) = self.hub.pop_output() {
             self.sockets.carry_out(self.now, output);
         }
@@ -532,8 +538,13 @@ impl Server {
                 self.sockets.drop_conn(id);
             }
             Failure::Slow => {
-                self.log_end(id, format_args!("closed 1008 slow reader"));
-                self.sockets.close(self.now, id, 1008, "slow reader");
+                // Not the RFC's fault, but the same end: `bye`, `41` and the close frame are queued
+                // behind what it has not read yet, for the case that it begins to.
+                return self.tell(Input::Violation {
+                    conn: id,
+                    code: 1008,
+                    reason: "slow reader",
+                });
             }
         }
         self.tell(Input::Closed { conn: id });

@@ -38,7 +38,8 @@ impl World {
             rounds().count(),
             "running rounds are miscounted"
         );
-        let robots = rounds().filter(|round| round.robot().is_some() && round.has_humans());
+        let robots =
+            rounds().filter(|round| round.robot().is_some() && self.has_online_human(round));
         assert_eq!(
             self.robot_rounds_running,
             robots.count(),

@@ -5,6 +5,12 @@ use super::{Outcome, RoomId, World};
 use crate::model::{Entropy, Event, Generation, Join, PlayerId, ProblemCode, RoomCode};
 use crate::time::Millis;
 
+/// A player that has lost its room but not its wish for a round, which dates from `since`.
+struct Orphan {
+    player: PlayerId,
+    since: Millis,
+}
+
 impl World {
     pub(super) fn join(
         &mut self,
@@ -55,20 +61,36 @@ impl World {
         let Some(room_id) = self.players.get(id).and_then(|player| player.room) else {
             return self.enter_lobby(now, id, now, None);
         };
-        let Some(room) = self.rooms.get_mut(room_id) else {
-            return;
-        };
-        if matches!(room.phase, Phase::Waiting(_)) {
+        if self.waiting_of(id).is_some() {
             return;
         }
-        if let Some(seat) = room.seat_mut(id)
+        let before = self.would_begin(room_id, id);
+        if let Some(seat) = self
+            .rooms
+            .get_mut(room_id)
+            .and_then(|room| room.seat_mut(id))
             && seat.ready.is_none()
         {
             seat.ready = Some(now);
-            self.tell_room(room_id);
         }
-        self.run_room(now, room_id);
-        self.arm_room(room_id);
+        if self.would_begin(room_id, id) == before {
+            self.run_room(now, room_id);
+            self.arm_room(room_id);
+        } else {
+            self.room_changed(now, room_id);
+        }
+    }
+
+    /// Whether a seated player counts as ready.
+    fn would_begin(&self, room_id: RoomId, id: PlayerId) -> bool {
+        let Some(room) = self.rooms.get(room_id) else {
+            return false;
+        };
+        let Phase::Between(between) = &room.phase else {
+            return false;
+        };
+        let mut seats = room.seats.iter().flatten();
+        seats.any(|seat| seat.player == id && self.is_willing(seat, between))
     }
 
     /// A round with somebody else.
@@ -83,8 +105,9 @@ impl World {
             return;
         }
         let partner = room.partner(id);
-        self.vacate(id);
+        let orphan = self.give_up_seat(id);
         self.enter_lobby(now, id, now, partner);
+        self.settle_orphan(now, orphan);
     }
 
     /// Frees the original mini program's button: as if it had asked for somebody new.
@@ -95,36 +118,44 @@ impl World {
         }
     }
 
-    pub(super) fn leave(&mut self, id: PlayerId) -> Outcome {
+    pub(super) fn leave(&mut self, now: Millis, id: PlayerId) -> Outcome {
         if let Some(player) = self.players.get_mut(id) {
             player.frozen_until = None;
         }
-        self.vacate(id);
+        self.vacate(now, id);
         Outcome::Done
     }
 
     /// Takes a player off its seat, whatever its room is doing, and tells who sits with it.
+    pub(super) fn vacate(&mut self, now: Millis, id: PlayerId) {
+        let orphan = self.give_up_seat(id);
+        self.settle_orphan(now, orphan);
+    }
+
+    /// Lets a partner that lost its room though it had asked for a round wait in the lobby.
+    fn settle_orphan(&mut self, now: Millis, orphan: Option<Orphan>) {
+        if let Some(Orphan { player, since }) = orphan {
+            self.enter_lobby(now, player, since, None);
+        }
+    }
+
+    /// Takes a player off its seat and tells who sits with it; returns that one if it has to be
+    /// found another place.
     ///
     /// In a round that is giving up: what it chose is void and its streak over.
-    pub(super) fn vacate(&mut self, id: PlayerId) {
+    fn give_up_seat(&mut self, id: PlayerId) -> Option<Orphan> {
         self.leave_queue(id);
-        let Some(player) = self.players.get_mut(id) else {
-            return;
-        };
+        let player = self.players.get_mut(id)?;
         player.held = [None, None];
-        let Some(room_id) = player.room.take() else {
-            return;
-        };
+        let room_id = player.room.take()?;
         let uid = player.profile.uid.clone();
-        let Some(room) = self.rooms.get_mut(room_id) else {
-            return;
-        };
+        let room = self.rooms.get_mut(room_id)?;
         let partner = room.partner(id);
         room.stand_up(id);
         if let Some(round) = room.round_mut()
             && let Some(side) = round.side_of(id)
         {
-            let against_robot = round.robot().is_some();
+            let against_robot = round.robot().is_some() && player.link.is_online();
             player.score.streak = 0;
             let total = player.score.total;
             let contender = &mut round.contenders[side];
@@ -141,32 +172,39 @@ impl World {
             }
             self.tell(partner, Event::Leave { uid });
         }
-        self.after_departure(room_id, partner);
+        self.after_departure(room_id, partner)
     }
 
     /// Decides what becomes of a room that somebody left.
-    fn after_departure(&mut self, room_id: RoomId, partner: Option<PlayerId>) {
-        let Some(room) = self.rooms.get_mut(room_id) else {
-            return;
-        };
+    fn after_departure(&mut self, room_id: RoomId, partner: Option<PlayerId>) -> Option<Orphan> {
+        let room = self.rooms.get_mut(room_id)?;
+        let mut waits_since = None;
         let lasts = match &mut room.phase {
             Phase::Waiting(_) => false,
             Phase::Playing(round) => round.has_humans() || !room.seats.iter().all(Option::is_none),
             Phase::Between(between) => {
                 // Whoever comes next meets the one who stayed for the first time.
                 between.first = true;
+                waits_since = room.seats.iter().flatten().find_map(|seat| seat.ready);
                 room.private.is_some() && !room.is_empty()
             }
         };
         if lasts {
             self.tell_room(room_id);
             self.arm_room(room_id);
-        } else {
-            self.remove_room(room_id);
-            if let Some(partner) = partner {
-                self.release(partner);
-            }
+            return None;
         }
+        self.remove_room(room_id);
+        let player = partner?;
+        self.release(player);
+        // An old client that asked for the next round knows no `leave`: its page would wait for
+        // a `start` until its player gives up. So it waits in the lobby.
+        let old = self
+            .players
+            .get(player)
+            .is_some_and(|player| !player.is_v2());
+        let since = waits_since.filter(|_| old && !self.draining)?;
+        Some(Orphan { player, since })
     }
 
     /// Makes a player free that lost its room; an old one that was lost before is forgotten now.
@@ -185,9 +223,9 @@ impl World {
         let Some(room) = self.rooms.remove(id) else {
             return;
         };
-        if let Some(round) = room.round() {
+        if room.round().is_some() {
+            // Nobody plays in a round that is given up: its humans have all left.
             self.rounds_running -= 1;
-            self.robot_rounds_running -= usize::from(round.robot().is_some() && round.has_humans());
         }
         if let Some(private) = room.private {
             self.by_code.remove(&private.code);
@@ -367,7 +405,7 @@ impl World {
     }
 
     fn create_room(&mut self, now: Millis, id: PlayerId, entropy: &mut Entropy) {
-        self.vacate(id);
+        self.vacate(now, id);
         let code = loop {
             let code = RoomCode::draw(entropy);
             if !self.by_code.contains_key(&code) {
@@ -396,14 +434,12 @@ impl World {
             let Some(sleeper) = self.yielding_seat(now, room_id) else {
                 return Outcome::Refused(ProblemCode::RoomFull);
             };
-            self.vacate(sleeper);
+            self.vacate(now, sleeper);
         }
-        self.vacate(id);
+        self.vacate(now, id);
         self.sit(id, room_id);
         self.touch(now, id);
-        self.tell_room(room_id);
-        self.run_room(now, room_id);
-        self.arm_room(room_id);
+        self.room_changed(now, room_id);
         Outcome::Done
     }
 

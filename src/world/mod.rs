@@ -3,6 +3,42 @@
 //! Driven by `(now, input)`, it answers with [`Effect`]s: events for connections, and timers.
 //! Absent here: text, JSON, IO, the clock, the global generator. Everything that is random comes
 //! from the seed, everything that is secret from the `entropy` passed in.
+//!
+//! # A round
+//!
+//! It starts when both seats are taken and lasts the game time. It ends in one place,
+//! `finish_round`, exactly at the deadline: a message that comes at or after it finds the round
+//! ended, whether its timer has fired or not. Who leaves in mid-round is a side that chose nothing;
+//! who is lost keeps the seat to the deadline, and what it chose stands.
+//!
+//! # After a result
+//!
+//! Two humans who are both still there stay seated for 60 s (`Between`). A `join` means "again"
+//! then: v2 clients are ready once they sent it, old ones if they made a choice in the round just
+//! ended; nothing starts without anybody's `join`. Who is ready waits for the other at most the
+//! rematch wait, then stands in the lobby. Whoever loses its partner is told `leave` and is free.
+//! Against a robot there is nothing to stay for: the human is free at once.
+//!
+//! # The lobby
+//!
+//! A waiting player sits alone in a room. The longest waiting one is paired first, at once, except
+//! two of one uid, and except with the partner it left for somebody new until its robot's time has
+//! come. Then a robot sits down, unless another human is in mid-round against a robot: that one is
+//! waited for, as long as a round lasts, so that two humans do meet. A waiting v2 player that is
+//! offline or away keeps its place for 60 s but gets neither human nor robot meanwhile (`parked`).
+//!
+//! # Private rooms
+//!
+//! Being there is being ready for the first round of two; later ones want a `join` of both. Seats
+//! stay until their owner leaves, or 10 minutes after anybody in the room did anything. A newcomer
+//! may take a seat that was given up in mid-round; it plays from the next round on.
+//!
+//! # The frozen button
+//!
+//! The original mini program's button is dead after a loss until the next `start`. An old Socket.IO
+//! client that lost a round in which it chose is therefore taken as having asked for somebody new
+//! 4 s later, unless it says something itself. For the same reason an old client that asked for
+//! "again" and then loses its partner stands in the lobby at once: its page knows no `leave`.
 
 mod check;
 mod joining;
@@ -18,8 +54,8 @@ use std::rc::Rc;
 use fastrand::Rng;
 
 use crate::model::{
-    Avatar, ConnId, Entropy, Event, Generation, HiSession, Join, Movement, Name, PlayerId,
-    ProblemCode, Profile, Request, ResultRow, RoomCode, SessionRecord, Token, Uid,
+    Avatar, ConnId, Entropy, Event, Generation, HiSession, Movement, Name, PlayerId, ProblemCode,
+    Profile, Request, ResultRow, RoomCode, SessionRecord, Token, Uid,
 };
 use crate::slots::{Handle, Slots};
 use crate::time::Millis;
@@ -59,6 +95,11 @@ pub enum Effect {
         conn: ConnId,
         /// What.
         event: Event,
+    },
+    /// A newer connection speaks for this one's player from now on: close it.
+    Supersede {
+        /// Which.
+        conn: ConnId,
     },
     /// Hand `timer` to [`World::due`] at `at` or later.
     Arm {
@@ -120,7 +161,7 @@ pub struct World {
     /// Players that are connected and not away.
     online: u32,
     rounds_running: usize,
-    /// Of these, rounds of a human that is still there against a robot.
+    /// Of these, rounds of a human that is online against a robot: soon it will be free.
     robot_rounds_running: usize,
     last_room: u64,
     last_robot: u64,
@@ -248,6 +289,7 @@ impl World {
     /// A new player on a connection; it is told `hi`. v2 players bring a fresh token.
     pub fn enter(
         &mut self,
+        now: Millis,
         conn: ConnId,
         profile: Profile,
         generation: Generation,
@@ -259,7 +301,7 @@ impl World {
             "only v2 has sessions"
         );
         if token.is_some() {
-            self.make_room_for_a_session();
+            self.make_room_for_a_session(now);
         }
         let id = self.insert_player(profile, generation, token, Link::Online(conn));
         self.online += 1;
@@ -269,7 +311,7 @@ impl World {
 
     /// Takes a session up on a new connection; `None` when no session has this token.
     ///
-    /// Returns the connection that spoke for the player until now, if it is still open.
+    /// A connection that spoke for the player until now is superseded.
     pub fn resume(
         &mut self,
         now: Millis,
@@ -277,13 +319,17 @@ impl World {
         token: &Token,
         name: Name,
         avatar: Avatar,
-    ) -> Option<(PlayerId, Option<ConnId>)> {
+    ) -> Option<PlayerId> {
         let id = *self.by_token.get(token)?;
         self.settle(now, id);
         let player = self.players.get_mut(id)?;
         let old = player.link.conn();
+        let renamed = player.profile.name != name || player.profile.avatar != avatar;
         player.profile.name = name;
         player.profile.avatar = avatar;
+        if let Some(conn) = old {
+            self.effects.push_back(Effect::Supersede { conn });
+        }
         self.tally.resumed += 1;
         // Linked quietly first: `hi` comes before what the return itself causes.
         let before = self.link(id, Link::Online(conn))?;
@@ -293,7 +339,11 @@ impl World {
         let plays = self.is_playing(id);
         match room {
             // The others learn that it is back; what the return causes comes after its `room`.
-            Some(_) if !before.is_online() => self.came_back(now, id),
+            Some(_) if !before.is_online() => {
+                self.came_back(now, id);
+                self.play_on(now, id);
+            }
+            Some(room) if renamed => self.tell_room(room),
             Some(room) => self.tell_room_to(room, &[id]),
             None => (),
         }
@@ -303,7 +353,7 @@ impl World {
             _ if self.is_playing(id) => (),
             _ => self.repeat_result(now, id),
         }
-        Some((id, old))
+        Some(id)
     }
 
     /// A later `hello`: name and picture change; an old client's uid too, unless it is seated.
@@ -315,8 +365,8 @@ impl World {
         name: Name,
         avatar: Avatar,
     ) {
-        self.back_from_away(now, id);
         self.settle(now, id);
+        let returned = self.back_from_away(now, id);
         self.touch(now, id);
         let Some(player) = self.players.get_mut(id) else {
             return;
@@ -330,6 +380,9 @@ impl World {
         self.greet(id, false);
         if let Some(room) = room {
             self.tell_room(room);
+        }
+        if returned {
+            self.play_on(now, id);
         }
     }
 
@@ -350,29 +403,33 @@ impl World {
         if !v2 && matches!(request, Request::Away | Request::Ping) {
             return Outcome::Refused(ProblemCode::UnknownEvent);
         }
-        let played = self.is_playing(id);
-        if !matches!(request, Request::Away) {
-            self.back_from_away(now, id);
-        }
+        // A round that is over by now ended without it, if it was away.
         self.settle(now, id);
+        let returned = !matches!(request, Request::Away) && self.back_from_away(now, id);
         self.touch(now, id);
-        match request {
-            // Its mere return from the background brought the round it asks for.
-            Request::Join(Join::Any | Join::New) if !played && self.is_playing(id) => Outcome::Done,
+        let outcome = match request {
             Request::Join(join) => self.join(now, id, *join, entropy),
             Request::Choice(choice) => self.choose(now, id, *choice, relay),
             Request::Face(face) => self.show_face(now, id, *face),
-            Request::Leave => self.leave(id),
+            Request::Leave => self.leave(now, id),
             Request::Away => self.go_away(now, id),
             Request::Ping => {
+                // A `pong` says that everything before it has been told.
+                if returned {
+                    self.play_on(now, id);
+                }
                 self.tell(id, Event::Pong);
-                Outcome::Done
+                return Outcome::Done;
             }
             Request::Hello(_) => {
                 debug_assert!(false, "the hub turns hello into enter, resume or rename");
                 Outcome::Done
             }
+        };
+        if returned {
+            self.play_on(now, id);
         }
+        outcome
     }
 
     /// A player's connection ended.
@@ -386,7 +443,7 @@ impl World {
         if player.is_v2() || self.is_playing(id) {
             // A seat stays to the deadline, and so does an old client's player on it.
             let expires_at = now + self.rules.session_ttl_ms;
-            self.set_link(
+            self.absent(
                 now,
                 id,
                 Link::Offline {
@@ -395,7 +452,7 @@ impl World {
                 },
             );
         } else {
-            self.vacate(id);
+            self.vacate(now, id);
             self.remove_player(id);
         }
         self.arm_sweep();
@@ -417,7 +474,7 @@ impl World {
                 while let Some(&(expires_at, id)) = self.offline.first()
                     && expires_at <= now
                 {
-                    self.end_session(id);
+                    self.end_session(now, id);
                 }
                 self.arm_sweep();
             }
@@ -529,18 +586,18 @@ impl World {
     }
 
     /// Ends a session for good, wherever its player sits.
-    fn end_session(&mut self, id: PlayerId) {
-        self.vacate(id);
+    fn end_session(&mut self, now: Millis, id: PlayerId) {
+        self.vacate(now, id);
         self.remove_player(id);
     }
 
     /// At the limit, the longest offline goes first.
-    fn make_room_for_a_session(&mut self) {
+    fn make_room_for_a_session(&mut self, now: Millis) {
         while self.rules.max_sessions <= self.by_token.len() {
             let Some(&(_, id)) = self.offline.first() else {
                 return;
             };
-            self.end_session(id);
+            self.end_session(now, id);
         }
     }
 
@@ -583,9 +640,17 @@ impl World {
 
     /// Changes a player's link and the counts that depend on it; returns the former link.
     fn link(&mut self, id: PlayerId, link: Link) -> Option<Link> {
+        let robot = self.plays_robot(id);
         let player = self.players.get_mut(id)?;
         let before = std::mem::replace(&mut player.link, link);
         let v2 = player.is_v2();
+        if robot && before.is_online() != link.is_online() {
+            if link.is_online() {
+                self.robot_rounds_running += 1;
+            } else {
+                self.robot_rounds_running -= 1;
+            }
+        }
         match before {
             Link::Online(_) => self.online -= 1,
             Link::Away(..) => (),
@@ -603,18 +668,6 @@ impl World {
         Some(before)
     }
 
-    /// Changes a player's link, and what its room makes of it.
-    fn set_link(&mut self, now: Millis, id: PlayerId, link: Link) {
-        let Some(before) = self.link(id, link) else {
-            return;
-        };
-        match (before.is_online(), link.is_online()) {
-            (true, false) => self.became_absent(now, id),
-            (false, true) => self.came_back(now, id),
-            _ => (),
-        }
-    }
-
     /// Whether a player is one of the two sides of a running round.
     fn is_playing(&self, id: PlayerId) -> bool {
         let room = self.players.get(id).and_then(|player| player.room);
@@ -624,20 +677,37 @@ impl World {
         round.is_some_and(|round| round.side_of(id).is_some())
     }
 
+    /// Whether a player is in mid-round against a robot.
+    fn plays_robot(&self, id: PlayerId) -> bool {
+        let room = self.players.get(id).and_then(|player| player.room);
+        let round = room
+            .and_then(|room| self.rooms.get(room))
+            .and_then(Room::round);
+        round.is_some_and(|round| round.side_of(id).is_some() && round.robot().is_some())
+    }
+
     fn go_away(&mut self, now: Millis, id: PlayerId) -> Outcome {
         if let Some(Link::Online(conn)) = self.players.get(id).map(|player| player.link) {
-            self.set_link(now, id, Link::Away(conn, now));
+            self.absent(now, id, Link::Away(conn, now));
         }
         Outcome::Done
     }
 
-    fn back_from_away(&mut self, now: Millis, id: PlayerId) {
-        if let Some(Link::Away(conn, _)) = self.players.get(id).map(|player| player.link) {
-            self.set_link(now, id, Link::Online(conn));
-        }
+    /// Ends a player's absence in the background, if that is where it is.
+    fn back_from_away(&mut self, now: Millis, id: PlayerId) -> bool {
+        let Some(Link::Away(conn, _)) = self.players.get(id).map(|player| player.link) else {
+            return false;
+        };
+        self.link(id, Link::Online(conn));
+        self.came_back(now, id);
+        true
     }
 
-    fn became_absent(&mut self, now: Millis, id: PlayerId) {
+    /// Makes a player offline or away, and tells its room unless that is no news.
+    fn absent(&mut self, now: Millis, id: PlayerId, link: Link) {
+        if !self.link(id, link).is_some_and(Link::is_online) {
+            return;
+        }
         let Some(room_id) = self.players.get(id).and_then(|player| player.room) else {
             return;
         };
@@ -658,6 +728,8 @@ impl World {
         self.arm_room(room_id);
     }
 
+    /// Tells the room of a player that is online again. What its return allows is up to
+    /// [`World::play_on`], once it is known what it came back for.
     fn came_back(&mut self, now: Millis, id: PlayerId) {
         let Some(room_id) = self.players.get(id).and_then(|player| player.room) else {
             return;
@@ -667,13 +739,21 @@ impl World {
         };
         if let Phase::Waiting(waiting) = &mut room.phase {
             waiting.parked = None;
-            self.tell_room(room_id);
-            self.meet(now, id);
-        } else {
-            self.tell_room(room_id);
-            self.run_room(now, room_id);
         }
-        self.arm_room(room_id);
+        if !self.begins(now, room_id) {
+            self.tell_room(room_id);
+        }
+    }
+
+    /// Lets a player that came back be paired again, or begin the round that waited for it.
+    fn play_on(&mut self, now: Millis, id: PlayerId) {
+        if self.waiting_of(id).is_some() {
+            return self.meet(now, id);
+        }
+        if let Some(room_id) = self.players.get(id).and_then(|player| player.room) {
+            self.run_room(now, room_id);
+            self.arm_room(room_id);
+        }
     }
 
     /// Notes that a member of a private room did something.
@@ -738,16 +818,16 @@ impl World {
     }
 
     fn arm_room(&mut self, id: RoomId) {
-        let at = self.rooms.get(id).map(|room| self.room_deadline(room));
-        let (Some(at), Some(room)) = (at, self.rooms.get_mut(id)) else {
+        let Some(at) = self.rooms.get(id).map(|room| self.room_deadline(room)) else {
             return;
         };
-        if room.armed.is_none_or(|armed| at < armed) {
+        if let Some(room) = self.rooms.get_mut(id)
+            && at != room::NEVER
+            && room.armed.is_none_or(|armed| at < armed)
+        {
             room.armed = Some(at);
-            self.effects.push_back(Effect::Arm {
-                at,
-                timer: Timer::Room(id),
-            });
+            let timer = Timer::Room(id);
+            self.effects.push_back(Effect::Arm { at, timer });
         }
     }
 }

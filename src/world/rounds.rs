@@ -253,7 +253,7 @@ impl World {
             Phase::Waiting(waiting) => match waiting.parked {
                 Some(since) if since + ABSENCE_MS <= now => {
                     if let Some(id) = room.first_player() {
-                        self.vacate(id);
+                        self.vacate(now, id);
                     }
                 }
                 None if waiting.robot_at <= now && !self.draining => self.call_robot(now, room_id),
@@ -292,7 +292,7 @@ impl World {
         let Phase::Between(between) = &room.phase else {
             return;
         };
-        if self.is_wanted(room, between) && !self.draining {
+        if self.is_wanted(room) {
             if between.not_before <= now {
                 self.start_round(now, room_id);
             }
@@ -317,19 +317,38 @@ impl World {
             return;
         };
         if !self.draining && (stay_is_over || since + self.rules.rematch_wait_ms <= now) {
-            self.vacate(waiter);
+            self.vacate(now, waiter);
             self.enter_lobby(now, waiter, since, None);
         }
     }
 
-    /// Whether both seats' players would begin the next round, and one of them asked for it.
-    fn is_wanted(&self, room: &Room, between: &Between) -> bool {
+    /// Tells a room's new state and does what it allows; the start of a round tells it by itself.
+    pub(super) fn room_changed(&mut self, now: Millis, room_id: RoomId) {
+        if !self.begins(now, room_id) {
+            self.tell_room(room_id);
+        }
+        self.run_room(now, room_id);
+        self.arm_room(room_id);
+    }
+
+    /// Whether a room's next round begins as soon as it is run; its start tells the room then.
+    pub(super) fn begins(&self, now: Millis, room_id: RoomId) -> bool {
+        self.rooms.get(room_id).is_some_and(|room| {
+            self.is_wanted(room)
+                && matches!(&room.phase, Phase::Between(between) if between.not_before <= now)
+        })
+    }
+
+    /// Whether the next round is due: both seats' players would begin it, one of them asked for it.
+    pub(super) fn is_wanted(&self, room: &Room) -> bool {
+        let Phase::Between(between) = &room.phase else {
+            return false;
+        };
         let asked = between.first || room.seats.iter().flatten().any(|seat| seat.ready.is_some());
+        let mut seats = room.seats.iter();
         asked
-            && room.seats.iter().all(|seat| {
-                seat.as_ref()
-                    .is_some_and(|seat| self.is_willing(seat, between))
-            })
+            && !self.draining
+            && seats.all(|seat| seat.is_some_and(|seat| self.is_willing(&seat, between)))
     }
 
     /// When a room has to be looked at next; always after the `now` that last ran it.
@@ -346,7 +365,7 @@ impl World {
             },
             Phase::Between(_) if self.draining => NEVER,
             Phase::Between(between) => {
-                let wanted = self.is_wanted(room, between).then_some(between.not_before);
+                let wanted = self.is_wanted(room).then_some(between.not_before);
                 let end = match &room.private {
                     Some(private) => private.touched + PRIVATE_IDLE_MS,
                     None => between.since + STAY_MS,
@@ -385,7 +404,8 @@ impl World {
             return;
         };
         self.rounds_running -= 1;
-        self.robot_rounds_running -= usize::from(round.robot().is_some() && round.has_humans());
+        let robot_rounds = usize::from(self.has_online_human(&round) && round.robot().is_some());
+        self.robot_rounds_running -= robot_rounds;
         let [first, second] = &round.contenders;
         let judgements = [
             rules::judge(first.choice, second.choice),
@@ -413,6 +433,20 @@ impl World {
             self.arm_player(id);
         }
         self.after_round(now, room_id, &round, not_before);
+    }
+
+    /// Whether a human that plays in this round is online.
+    pub(super) fn has_online_human(&self, round: &Round) -> bool {
+        round
+            .contenders
+            .iter()
+            .any(|contender| match contender.who {
+                Who::Human(id) => self
+                    .players
+                    .get(id)
+                    .is_some_and(|player| player.link.is_online()),
+                Who::Robot(_) | Who::Left { .. } => false,
+            })
     }
 
     /// Gives one side its points; returns its row of the result.
@@ -486,9 +520,7 @@ impl World {
                 stays(self, seat.player) && (v2 || seat.chose)
             });
         if private || both {
-            self.tell_room(room_id);
-            self.run_room(now, room_id);
-            self.arm_room(room_id);
+            self.room_changed(now, room_id);
         } else {
             self.dissolve(room_id);
         }

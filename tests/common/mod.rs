@@ -1,0 +1,154 @@
+//! A hub on a virtual clock: what is told to it, what it says, and its timers, in order.
+//!
+//! Absent here: sockets, sleeps, the real clock, anything unseeded.
+
+use std::collections::BTreeMap;
+
+use roshambo::config::Config;
+use roshambo::hub::{Dialect, Hub, Input, Output, Timer};
+use roshambo::model::ConnId;
+use roshambo::time::Millis;
+
+/// What the hub did to a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// Sent a text message.
+    Text(String),
+    /// Sent a WebSocket ping frame.
+    Ping,
+    /// Closed it with this code.
+    Close(u16),
+}
+
+/// One thing that the hub did, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Deed {
+    pub(crate) at: u64,
+    pub(crate) conn: ConnId,
+    pub(crate) act: Act,
+}
+
+/// The hub's whole environment.
+pub(crate) struct Bench {
+    hub: Hub,
+    config: Config,
+    now: u64,
+    /// When this hub's process began: its own clock shows zero then.
+    born: u64,
+    /// By time, then in the order of arming.
+    timers: BTreeMap<(u64, u64), Timer>,
+    armed: u64,
+    opened: u32,
+    deeds: Vec<Deed>,
+}
+
+impl Bench {
+    /// A hub without anybody in it, at time 0. `config.seed` decides the robots, or 7.
+    pub(crate) fn new(config: Config) -> Self {
+        Self {
+            hub: new_hub(&config, 0),
+            config,
+            now: 0,
+            born: 0,
+            timers: BTreeMap::new(),
+            armed: 0,
+            opened: 0,
+            deeds: Vec::new(),
+        }
+    }
+
+    /// Moves the clock. Timers due earlier fire; those due at `to` itself only when `through`,
+    /// for the loop reads its sockets before it looks at its timers.
+    pub(crate) fn advance(&mut self, to: u64, through: bool) {
+        assert!(self.now <= to, "time cannot go back to {to}");
+        let mut fired = 0;
+        while let Some((&(at, number), _)) = self.timers.first_key_value() {
+            if to < at || (at == to && !through) {
+                break;
+            }
+            let timer = self
+                .timers
+                .remove(&(at, number))
+                .expect("it was there a line ago");
+            self.now = self.now.max(at);
+            self.tell(Input::Due { timer });
+            fired += 1;
+            assert!(
+                fired < 1_000_000,
+                "the hub arms timers faster than time passes"
+            );
+        }
+        self.now = to;
+    }
+
+    /// Opens a connection with a number of its own.
+    pub(crate) fn open(&mut self, dialect: Dialect) -> ConnId {
+        let conn = ConnId {
+            index: self.opened,
+            generation: self.opened + 1,
+        };
+        self.opened += 1;
+        self.tell(Input::Opened { conn, dialect });
+        conn
+    }
+
+    /// Tells the hub a fact, now, and carries out its orders.
+    pub(crate) fn tell(&mut self, input: Input<'_>) {
+        self.hub.handle(Millis(self.now - self.born), input);
+        self.carry_out();
+    }
+
+    /// What the hub did since this was last asked.
+    pub(crate) fn take_deeds(&mut self) -> Vec<Deed> {
+        std::mem::take(&mut self.deeds)
+    }
+
+    /// Ends this process and starts the next, which reads the sessions that the first one wrote.
+    #[allow(dead_code, reason = "not every test restarts")]
+    pub(crate) fn restart(&mut self) {
+        let state = self.hub.export_sessions(Millis(self.now - self.born));
+        self.timers.clear();
+        self.hub = new_hub(&self.config, self.now);
+        self.born = self.now;
+        self.hub
+            .import_sessions(Millis::ZERO, &state)
+            .expect("a hub reads what a hub wrote");
+        self.carry_out();
+    }
+
+    /// The hub itself, for what it can be asked.
+    #[allow(dead_code, reason = "not every test asks")]
+    pub(crate) fn hub(&mut self) -> &mut Hub {
+        &mut self.hub
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(output) = self.hub.pop_output() {
+            let (conn, act) = match output {
+                Output::Send { conn, text } => (conn, Act::Text(text.to_owned())),
+                Output::Ping { conn } => (conn, Act::Ping),
+                Output::Close { conn, code, .. } => (conn, Act::Close(code)),
+                Output::Arm { at, timer } => {
+                    let due = at.0.saturating_add(self.born).max(self.now);
+                    self.timers.insert((due, self.armed), timer);
+                    self.armed += 1;
+                    continue;
+                }
+            };
+            let at = self.now;
+            self.deeds.push(Deed { at, conn, act });
+        }
+    }
+}
+
+/// Unguessable bytes differ from one process (that began at `salt`) to the next, and repeat from
+/// run to run.
+fn new_hub(config: &Config, salt: u64) -> Hub {
+    let seed = config.seed.unwrap_or(7);
+    let mut rng = fastrand::Rng::with_seed(seed ^ salt.rotate_left(32) ^ 0x5eed);
+    Hub::new(
+        config,
+        seed,
+        Box::new(move |bytes: &mut [u8]| rng.fill(bytes)),
+    )
+}

@@ -1,0 +1,17 @@
+//! Every rule of the protocol that shows at the hub, as transcripts: time, who, text in, texts out.
+//!
+//! Absent here: sockets, sleeps, the real clock. `play.rs` explains how a transcript is read.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod drain;
+mod hello;
+mod life;
+mod limits;
+mod lobby;
+mod opening;
+mod play;
+mod rematch;
+mod rooms;
+mod rounds;
+mod sessions;

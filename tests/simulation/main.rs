@@ -1,0 +1,147 @@
+//! Seeded simulation: whole worlds of clients around the hub, every promise checked at every step.
+//!
+//! An ordinary run takes 200 fixed seeds and 200 new ones, whose base is printed. `SIM_SEEDS=N`
+//! takes more of both, `SIM_SEED=S` just one. A failure prints its seed, its step and the end of
+//! its transcript. No sockets, no clock, no sleeping: a run is a pure function of its seed.
+
+mod actors;
+mod policy;
+mod run;
+mod shadow;
+mod tamper;
+mod texts;
+mod world;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use run::{Failure, Options, Success, run};
+use shadow::{Figures, rules};
+use tamper::Bug;
+
+/// Seeds of an ordinary run, fixed and new ones each.
+const SEEDS: u64 = 200;
+/// How many seeds may be tried until a planted bug is caught.
+const BUG_SEEDS: u64 = 60;
+
+fn variable(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name}={text} is not a number")),
+    )
+}
+
+/// The seeds of this run.
+fn seeds() -> Vec<u64> {
+    if let Some(seed) = variable("SIM_SEED") {
+        return vec![seed];
+    }
+    let count = variable("SIM_SEEDS").unwrap_or(SEEDS);
+    let base = fastrand::u64(..1 << 40) << 20;
+    println!("seeds 0..{count} and {base}..{}", base + count);
+    (0..count).chain(base..base + count).collect()
+}
+
+/// Does `work` to every item, on as many threads as the machine has cores.
+fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(Vec::new());
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let result = work(item);
+                    let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
+                    results.push(result);
+                }
+            });
+        }
+    });
+    results.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs a seed twice: checked, and once more for its bytes alone.
+fn run_twice(seed: u64, bug_in_second: Option<Bug>) -> Result<Success, Failure> {
+    let first = run(seed, Options::default())?;
+    let second = run(
+        seed,
+        Options {
+            unchecked: true,
+            bug: bug_in_second,
+        },
+    )?;
+    if first.digest == second.digest {
+        return Ok(first);
+    }
+    let rule = rules::SAME_BYTES;
+    let report = format!("SIM_SEED={seed}: {rule}\n  {first:?}\n  {second:?}");
+    Err(Failure { rule, report })
+}
+
+#[test]
+fn every_promise_holds_at_every_step_of_every_seed() {
+    let seeds = seeds();
+    let runs = in_parallel(&seeds, |&seed| run_twice(seed, None));
+    let mut total = Figures::default();
+    let mut steps = 0;
+    let mut failures = Vec::new();
+    for run in runs {
+        match run {
+            Ok(success) => {
+                total.add(&success.figures);
+                steps += success.steps;
+            }
+            Err(failure) => failures.push(failure),
+        }
+    }
+    println!("{steps} steps: {total:?}");
+    if let Some(first) = failures.first() {
+        for failure in &failures {
+            println!("{}", failure.report.lines().next().unwrap_or_default());
+        }
+        panic!(
+            "{} of {} seeds fail; {}",
+            failures.len(),
+            seeds.len(),
+            first.report
+        );
+    }
+    if 100 < seeds.len() {
+        assert!(total.is_everywhere(), "the worlds are too quiet: {total:?}");
+    }
+}
+
+#[test]
+fn each_planted_bug_is_caught_by_its_rule() {
+    let missed: Vec<String> = in_parallel(&Bug::ALL, |&(bug, rule)| catch(bug, rule))
+        .into_iter()
+        .flatten()
+        .collect();
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+/// `None` when the rule catches the bug; else what happened instead.
+fn catch(bug: Bug, rule: &str) -> Option<String> {
+    let mut others = std::collections::BTreeMap::new();
+    for seed in 0..BUG_SEEDS {
+        let caught = if bug == Bug::ChangeBytes {
+            run_twice(seed, Some(bug))
+        } else {
+            let options = Options {
+                unchecked: false,
+                bug: Some(bug),
+            };
+            run(seed, options)
+        };
+        match caught {
+            Err(failure) if failure.rule == rule => return None,
+            Err(failure) => *others.entry(failure.rule).or_insert(0) += 1,
+            Ok(_) => (),
+        }
+    }
+    Some(format!(
+        "{bug:?} is not caught by \"{rule}\" but by {others:?}"
+    ))
+}
