@@ -205,6 +205,11 @@ fn main() {
     let tools: Vec<String> = tools
         .iter()
         .filter_map(|(tool, arg)| common::answers(tool, arg))
+        // Node says no more than its number.
+        .map(|line| {
+            line.strip_prefix('v')
+                .map_or(line.clone(), |v| format!("node {v}"))
+        })
         .collect();
     let text = format!(
         "{}\nMedians of {rounds} runs of {seconds} s, 200 players over Engine.IO 3, {idle} idle \

@@ -33,18 +33,18 @@
 //! | [`world`] | the game: lobby, rooms, rounds, robots, sessions | text, IO, the clock |
 //! | [`session`] | what one connection's protocol remembers | rooms, sockets |
 //! | [`hub`] | the one sans-IO entry: sessions, world, seed | mio, tungstenite, log, clock |
-//! | [`metrics`] | counters and their text | names |
+//! | [`metrics`] | counters, histograms and their text | names |
 //! | [`net`] | poll, slab, wheel, signals, drain, HTTP heads, frames; the only clock | JSON, rules, wire text |
-//! | [`tools`] | `roshambo bench`: a plain client of a running server | anything of the server |
+//! | [`tools`] | clients of a running server: `roshambo bench` and `roshambo probe` | the server's own types |
 //!
 //! # Who may import whom
 //!
 //! ```text
 //! main ───► config, net, logging, tools
-//! net ────► hub, wheel, config, time, model, slots
+//! net ────► hub, metrics, wheel, config, time, model, slots
 //! hub ────► session, wire, world, metrics, config, time, model
 //! session ► wire, time, model
-//! world ──► time, model, slots
+//! world ──► metrics, time, model, slots
 //! wire ───► model
 //! model ──► slots
 //! wheel ──► time
@@ -83,11 +83,11 @@ pub mod model;
 
 pub mod wire;
 
+pub mod metrics;
+
 pub mod world;
 
 pub mod session;
-
-pub mod metrics;
 
 pub mod hub;
 

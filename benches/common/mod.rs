@@ -43,6 +43,7 @@ impl Server {
         let mut child = pinned(SERVER_CORE, ROSHAMBO)
             .args(["--listen", "127.0.0.1:0", "--max-connections", "60000"])
             .args(["--rate-limit", "0", "--relay-interval", "0"])
+            .args(["--max-per-address", "0"])
             .args(flags)
             .stdin(Stdio::null())
             .stderr(Stdio::piped())

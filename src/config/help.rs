@@ -19,7 +19,6 @@ pub(super) fn help() -> String {
 It speaks WebSocket and Socket.IO, and brings its own web page and robots to play against.
 
 Usage: roshambo [FLAG VALUE]...
-       roshambo bench URL [MODE]...     measure a running server; roshambo bench --help
 
 Examples:
   roshambo                                        then open http://127.0.0.1:9595/
@@ -59,6 +58,8 @@ Durations: 100ms, 3s, 30m, 1h. Sizes in bytes: 4096, or 4k.
     text.push_str(
         "
 Instead of serving:
+  bench URL        measure a running server; roshambo bench --help
+  probe URL        check that players get through to a server; roshambo probe --help
   -h, --help       this text
   -V, --version    the version
       --check      print the effective configuration and who set it; a fault ends with code 2

@@ -4,3 +4,4 @@
 //! shared them would share their mistakes. Absent: hub, world, wire, the server's loop.
 
 pub mod bench;
+pub mod probe;

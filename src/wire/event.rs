@@ -479,7 +479,7 @@ pub fn avatar_text(avatar: &Avatar) -> Cow<'_, str> {
 
 /// Appends a value's JSON text.
 pub(super) fn write_json(value: &impl Serialize, out: &mut String) {
-    // As bytes, and looked at once: serde_json writes a text in some ten pieces, and to show of each
+    // As bytes, and looked at once: serde_json writes a text in some ten pieces; to show of each
     // that it is UTF-8 took most of a message's encoding.
     let mut bytes = std::mem::take(out).into_bytes();
     let written = serde_json::to_writer(&mut bytes, value);

@@ -1,15 +1,9 @@
 //! Coming and going: `join` in all its forms, `leave`, the lobby's pairing, private rooms.
 
 use super::room::{ABSENCE_MS, Between, Phase, Private, Room, Seat, Waiting, Who};
-use super::{Outcome, RoomId, World};
+use super::{Outcome, Player, RoomId, World};
 use crate::model::{Entropy, Event, Generation, Join, PlayerId, ProblemCode, RoomCode};
 use crate::time::Millis;
-
-/// A player that has lost its room but not its wish for a round, which dates from `since`.
-struct Orphan {
-    player: PlayerId,
-    since: Millis,
-}
 
 impl World {
     pub(super) fn join(
@@ -133,9 +127,12 @@ impl World {
     }
 
     /// Lets a partner that lost its room though it had asked for a round wait in the lobby.
-    fn settle_orphan(&mut self, now: Millis, orphan: Option<Orphan>) {
-        if let Some(Orphan { player, since }) = orphan {
-            self.enter_lobby(now, player, since, None);
+    ///
+    /// Its wait begins anew, so that it meets the partner that left it by `new` after all when
+    /// nobody else comes.
+    fn settle_orphan(&mut self, now: Millis, orphan: Option<PlayerId>) {
+        if let Some(id) = orphan {
+            self.enter_lobby(now, id, now, None);
         }
     }
 
@@ -143,7 +140,7 @@ impl World {
     /// found another place.
     ///
     /// In a round that is giving up: what it chose is void and its streak over.
-    fn give_up_seat(&mut self, id: PlayerId) -> Option<Orphan> {
+    fn give_up_seat(&mut self, id: PlayerId) -> Option<PlayerId> {
         self.leave_queue(id);
         let player = self.players.get_mut(id)?;
         player.held = [None, None];
@@ -176,16 +173,16 @@ impl World {
     }
 
     /// Decides what becomes of a room that somebody left.
-    fn after_departure(&mut self, room_id: RoomId, partner: Option<PlayerId>) -> Option<Orphan> {
+    fn after_departure(&mut self, room_id: RoomId, partner: Option<PlayerId>) -> Option<PlayerId> {
         let room = self.rooms.get_mut(room_id)?;
-        let mut waits_since = None;
+        let mut asked = false;
         let lasts = match &mut room.phase {
             Phase::Waiting(_) => false,
             Phase::Playing(round) => round.has_humans() || !room.seats.iter().all(Option::is_none),
             Phase::Between(between) => {
                 // Whoever comes next meets the one who stayed for the first time.
                 between.first = true;
-                waits_since = room.seats.iter().flatten().find_map(|seat| seat.ready);
+                asked = room.seats.iter().flatten().any(|seat| seat.ready.is_some());
                 room.private.is_some() && !room.is_empty()
             }
         };
@@ -199,12 +196,9 @@ impl World {
         self.release(player);
         // An old client that asked for the next round knows no `leave`: its page would wait for
         // a `start` until its player gives up. So it waits in the lobby.
-        let old = self
-            .players
-            .get(player)
-            .is_some_and(|player| !player.is_v2());
-        let since = waits_since.filter(|_| old && !self.draining)?;
-        Some(Orphan { player, since })
+        let old = |player: &Player| !player.is_v2();
+        let waits = asked && !self.draining && self.players.get(player).is_some_and(old);
+        waits.then_some(player)
     }
 
     /// Makes a player free that lost its room; an old one that was lost before is forgotten now.
@@ -258,6 +252,9 @@ impl World {
     }
 
     /// Waits for an opponent since `since`, apart from `apart` until the robot's time.
+    ///
+    /// A robot that is due at once comes by the timer, so that two who enter the lobby in one step
+    /// see each other first.
     pub(super) fn enter_lobby(
         &mut self,
         now: Millis,
@@ -265,7 +262,7 @@ impl World {
         since: Millis,
         apart: Option<PlayerId>,
     ) {
-        let robot_at = since + self.rules.robot_after_ms;
+        let robot_at = now.max(since + self.rules.robot_after_ms);
         let waiting = Waiting {
             since,
             robot_at,
@@ -278,7 +275,8 @@ impl World {
         let room_id = self.insert_room(None, Phase::Waiting(waiting));
         self.sit(id, room_id);
         self.tell_room(room_id);
-        self.stand_in_line(now, id, room_id, since);
+        self.stand_in_line(id, since);
+        self.arm_room(room_id);
     }
 
     /// Pairs a player that waits already and came back, or lets it stand in line again.
@@ -289,16 +287,18 @@ impl World {
         let since = waiting.since;
         match self.find_opponent(now, id, waiting) {
             Some(other) if !self.draining => self.pair(now, other, id, since),
-            _ => self.stand_in_line(now, id, room_id, since),
+            _ => {
+                self.stand_in_line(id, since);
+                self.run_room(now, room_id);
+                self.arm_room(room_id);
+            }
         }
     }
 
-    fn stand_in_line(&mut self, now: Millis, id: PlayerId, room_id: RoomId, since: Millis) {
+    fn stand_in_line(&mut self, id: PlayerId, since: Millis) {
         if let Some(player) = self.players.get(id) {
             self.lobby.insert(since, id, &player.profile.uid);
         }
-        self.run_room(now, room_id);
-        self.arm_room(room_id);
     }
 
     /// The robot's time has come for a waiting player: rather any human, else perhaps one that is
@@ -333,6 +333,7 @@ impl World {
             return;
         }
         self.leave_queue(id);
+        self.tally.waits_for_robot.observe(now.since(since));
         self.start_round(now, room_id);
     }
 
@@ -368,7 +369,11 @@ impl World {
         let Some((room_id, waiting)) = self.waiting_of(host) else {
             return;
         };
-        let guest_first = guest_since < waiting.since;
+        let host_since = waiting.since;
+        let guest_first = guest_since < host_since;
+        for since in [host_since, guest_since] {
+            self.tally.waits_for_human.observe(now.since(since));
+        }
         self.leave_queue(host);
         self.leave_queue(guest);
         let own_room = self

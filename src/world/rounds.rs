@@ -261,7 +261,8 @@ impl World {
             },
             Phase::Playing(round) => {
                 let ends_at = round.ends_at;
-                self.move_robot(now.min(ends_at - 1), room_id);
+                // Its moves count up to the deadline; one that comes late is not worth telling.
+                self.move_robot(now, ends_at, room_id);
                 if ends_at <= now {
                     self.finish_round(now, room_id);
                 }
@@ -270,16 +271,17 @@ impl World {
         }
     }
 
-    /// Lets the room's robot make all its moves up to `now`.
-    fn move_robot(&mut self, now: Millis, room_id: RoomId) {
+    /// Lets the room's robot make all its moves up to `now`, but none at the deadline.
+    fn move_robot(&mut self, now: Millis, ends_at: Millis, room_id: RoomId) {
         while let Some(room) = self.rooms.get_mut(room_id)
             && let human = room.first_player()
             && let Some(round) = room.round_mut()
             && let Some((robot, choice)) = round.robot_mut()
             && robot.moves_at <= now
+            && robot.moves_at < ends_at
         {
             *choice = Some(robot.choose(&mut self.rng));
-            if let Some(human) = human {
+            if let Some(human) = human.filter(|_| now < ends_at) {
                 self.relay(now, human, Movement::Choice);
             }
         }
@@ -403,6 +405,7 @@ impl World {
         else {
             return;
         };
+        self.tally.lateness.observe(now.since(round.ends_at));
         self.rounds_running -= 1;
         let robot_rounds = usize::from(self.has_online_human(&round) && round.robot().is_some());
         self.robot_rounds_running -= robot_rounds;

@@ -195,8 +195,8 @@ fn leaving_before_the_second_and_a_half_is_over_cancels_the_start() {
  3010 b > join
  3100 a > leave
  3100 b < leave A
- 4010 b < start 3 B 0/0 robot-1 0/0
- 7010 b < result B:- 0/0/0 robot-1:2 1/1/1
+ 4100 b < start 3 B 0/0 robot-1 0/0
+ 7100 b < result B:- 0/0/0 robot-1:2 1/1/1
  9000 a quiet
         ",
     );
@@ -592,7 +592,7 @@ fn a_partner_that_is_lost_while_the_other_waits_for_it_is_still_waited_for() {
 
 #[test]
 fn an_old_player_that_asked_for_a_round_waits_in_the_lobby_when_its_partner_is_lost() {
-    // Its page knows no `leave`, and its wait counts from its first `join`.
+    // Its page knows no `leave`. Its wait begins anew.
     play_after(
         OLD_AND_OLD,
         "
@@ -600,7 +600,7 @@ fn an_old_player_that_asked_for_a_round_waits_in_the_lobby_when_its_partner_is_l
  3200 a lost
  3200 b < leave A
  3300 b > join
- 4100 b < start 3 B 0/0 robot-1 0/0
+ 4200 b < start 3 B 0/0 robot-1 0/0
         ",
     );
 }

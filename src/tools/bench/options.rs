@@ -175,7 +175,7 @@ Flags:
   -q, --quiet           no progress
   -h, --help            this text
 
-The server has to let the faces through: relay and flood need --rate-limit 0 --relay-interval 0.
+The server has to let it all through: --rate-limit 0 --relay-interval 0 --max-per-address 0.
 idle is for a server that was just started: memory that it has used before is used again.
 One source address reaches about 28,000 sockets of one server; the limit of open files may be lower.
 relay does not sleep while it measures, so give it a core of its own (taskset). Code 1 means that

@@ -192,12 +192,10 @@ impl Shadow {
             self.release(partner);
             // The original's page knows no `leave`: it waits for what it asked for.
             let seats = room.iter().flat_map(|room| room.seats.iter().flatten());
-            let asked = seats.filter_map(|seat| seat.ready).next();
-            if let Some(since) = asked
-                && !self.players[partner].v2
-                && !self.draining
-            {
-                self.enter_lobby(now, partner, since, None);
+            let asked = seats.filter_map(|seat| seat.ready).next().is_some();
+            if asked && !self.players[partner].v2 && !self.draining {
+                self.players[partner].joined_at = Some(now);
+                self.enter_lobby(now, partner, now, None);
             }
         }
     }
