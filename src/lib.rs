@@ -34,8 +34,8 @@
 //! | [`session`] | what one connection's protocol remembers | rooms, sockets |
 //! | [`hub`] | the one sans-IO entry: sessions, world, seed | mio, tungstenite, log, clock |
 //! | [`metrics`] | counters, histograms and their text | names |
-//! | [`tools`] | clients of a running server: `roshambo probe` | the server's own types |
 //! | [`net`] | poll, slab, wheel, signals, drain, HTTP heads, frames; the only clock | JSON, rules, wire text |
+//! | [`tools`] | clients of a running server: `roshambo bench` and `roshambo probe` | the server's own types |
 //!
 //! # Who may import whom
 //!

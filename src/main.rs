@@ -15,6 +15,9 @@ const OTHER_DESCRIPTORS: usize = 64;
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1).peekable();
+    if args.next_if(|first| first == "bench").is_some() {
+        return roshambo::tools::bench::main(args);
+    }
     if args.next_if(|first| first == "probe").is_some() {
         return roshambo::tools::probe::main(args);
     }

@@ -84,6 +84,15 @@ pub struct Session {
     /// Thousandths of an event that may still be sent.
     credit: u32,
     credited_at: Millis,
+    /// Most clients never cause any, so it stands apart.
+    trouble: Option<Box<Trouble>>,
+}
+
+const _: () = assert!(size_of::<Session>() <= 72, "one for every idle connection");
+
+/// What a client did wrong lately.
+#[derive(Debug, Default)]
+struct Trouble {
     told_at: Option<Millis>,
     drops: Window,
     wrong_codes: Window,
@@ -129,9 +138,7 @@ impl Session {
             pinged_at: None,
             credit: full_credit(pace),
             credited_at: now,
-            told_at: None,
-            drops: Window::default(),
-            wrong_codes: Window::default(),
+            trouble: None,
         }
     }
 
@@ -190,30 +197,33 @@ impl Session {
 
     /// Notes that an event over the limit was dropped.
     pub fn dropped(&mut self, now: Millis) -> Drop {
-        if FLOOD_DROPS_MAX <= self.drops.count(now, FLOOD_WINDOW_MS) {
+        let trouble = self.trouble.get_or_insert_default();
+        if FLOOD_DROPS_MAX <= trouble.drops.count(now, FLOOD_WINDOW_MS) {
             return Drop::Flood;
         }
-        if self
+        if trouble
             .told_at
             .is_some_and(|told| now.since(told) < TOLD_EVERY_MS)
         {
             return Drop::Silent;
         }
-        self.told_at = Some(now);
+        trouble.told_at = Some(now);
         Drop::Tell
     }
 
     /// Whether this connection may try another room code.
     #[must_use]
     pub fn may_try_code(&self, now: Millis) -> bool {
-        !self
-            .wrong_codes
-            .is_full(now, CODES_WINDOW_MS, WRONG_CODES_MAX)
+        self.trouble.as_ref().is_none_or(|trouble| {
+            let codes = &trouble.wrong_codes;
+            !codes.is_full(now, CODES_WINDOW_MS, WRONG_CODES_MAX)
+        })
     }
 
     /// Notes a wrong room code.
     pub fn wrong_code(&mut self, now: Millis) {
-        self.wrong_codes.count(now, CODES_WINDOW_MS);
+        let trouble = self.trouble.get_or_insert_default();
+        trouble.wrong_codes.count(now, CODES_WINDOW_MS);
     }
 
     /// Looks at the clock; call it when the session's timer fired, then arm [`Session::deadline`].

@@ -43,7 +43,7 @@ const TABLE: &[Row] = &[
                       "signal_hook", "signal_hook_mio", "socket2", "listenfd", "sd_notify"] },
     Row { module: "tools",   modules: &["time"],
           packages: &["mio", "tungstenite", "httparse", "slab", "fastrand", "serde", "serde_json",
-                      "lexopt"] },
+                      "lexopt", "hdrhistogram", "rlimit"] },
     Row { module: "logging", modules: &[], packages: &["log", "rustix", "simple_logger"] },
     Row { module: "main",    modules: &["config", "net", "logging", "tools"],
           packages: &["log", "rlimit", "getrandom"] },
@@ -55,6 +55,7 @@ const TABLE: &[Row] = &[
 const PACKAGES: &[&str] = &[
     "fastrand",
     "getrandom",
+    "hdrhistogram",
     "httparse",
     "lexopt",
     "listenfd",

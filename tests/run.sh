@@ -8,7 +8,7 @@
 # directory, reads nothing from its standard input, and stops at the first part that fails.
 set -euo pipefail
 
-PARTS=(fmt clippy test doc session browser miniprogram clients nginx service package)
+PARTS=(fmt clippy test doc allocations session browser miniprogram clients nginx service package)
 
 # --- parts ---
 
@@ -16,6 +16,9 @@ part_fmt() { cargo fmt --check; }
 part_clippy() { cargo clippy --all-targets --locked -- -D warnings; }
 part_test() { cargo test --locked; }
 part_doc() { RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked; }
+
+# No time is measured: it holds the rule that a relayed message allocates nothing.
+part_allocations() { cargo bench --locked --bench micro -- --check; }
 
 # The session module that both clients share, on a virtual clock.
 part_session() { node --test tests/e2e/session/session.test.mjs; }

@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io;
 
 use serde::de::{Error as _, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -480,23 +479,16 @@ pub fn avatar_text(avatar: &Avatar) -> Cow<'_, str> {
 
 /// Appends a value's JSON text.
 pub(super) fn write_json(value: &impl Serialize, out: &mut String) {
-    struct Appending<'a>(&'a mut String);
-    impl io::Write for Appending<'_> {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let text = std::str::from_utf8(bytes).map_err(io::Error::other)?;
-            self.0.push_str(text);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let written = serde_json::to_writer(Appending(out), value);
+    // As bytes, and looked at once: serde_json writes a text in some ten pieces; to show of each
+    // that it is UTF-8 took most of a message's encoding.
+    let mut bytes = std::mem::take(out).into_bytes();
+    let written = serde_json::to_writer(&mut bytes, value);
     debug_assert!(
         written.is_ok(),
         "our own payloads have text keys and finite numbers"
     );
+    *out = String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
 }
 
 #[cfg(test)]
