@@ -8,13 +8,16 @@
 # directory, reads nothing from its standard input, and stops at the first part that fails.
 set -euo pipefail
 
-PARTS=(fmt clippy test doc allocations session browser miniprogram clients nginx service package)
+PARTS=(fmt clippy test soak doc allocations session browser miniprogram clients nginx service
+    package)
 
 # --- parts ---
 
 part_fmt() { cargo fmt --check; }
 part_clippy() { cargo clippy --all-targets --locked -- -D warnings; }
 part_test() { cargo test --locked; }
+# With all assertions on, the ordinary tests' soak is small; this is the whole short form.
+part_soak() { cargo test --release --locked --test soak -- --nocapture; }
 part_doc() { RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked; }
 
 # No time is measured: it holds the rule that a relayed message allocates nothing.

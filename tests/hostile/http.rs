@@ -231,7 +231,7 @@ fn what_comes_in_one_piece_with_an_upgrade_is_frames() {
         ("a plain second request", get("/healthz?longer-than-the-frame-that-its-second-byte-promises"), 1002),
         ("a second request after a message", [hello.clone(), second].concat(), 1002),
         ("zeros", vec![0; 16_000], 1002),
-        ("a line's end", b"\r\n".to_vec(), 1002),
+        ("lines' ends", b"\r\n".repeat(20), 1002),
         ("the end", close.clone(), 1000),
         ("a message and the end", [hello.clone(), close.clone()].concat(), 1000),
         ("a fault of the dialect", frame(0x81, b"hello"), 1008),
@@ -301,5 +301,20 @@ fn connections_that_are_half_open_end() {
     ground.check();
     ground.settle();
     drop(unread);
+    ground.finish();
+}
+
+#[test]
+fn what_follows_an_answer_is_thrown_away_up_to_a_bound() {
+    // Patience alone would keep it for half a minute.
+    let mut ground = Ground::start(&["--linger", "30s", "--drain-timeout", "60s"]);
+    let mut raw = Raw::connect(ground.address());
+    raw.send(&get("/healthz"));
+    assert!(raw.head().starts_with("HTTP/1.1 200 "));
+    for _ in 0..16 {
+        raw.try_send(&[b'x'; 16 * 1024]);
+    }
+    ground.settle();
+    drop(raw);
     ground.finish();
 }

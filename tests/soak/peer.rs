@@ -86,7 +86,8 @@ impl Peer {
     }
 
     fn say_text(&mut self, text: &str, tally: &mut Tally) {
-        if !self.is_mute {
+        // After its goodbye nothing counts.
+        if !self.is_mute && self.stage != Stage::Closing {
             self.unsent.extend(frame(0x81, text.as_bytes()));
             tally.said += 1;
         }
@@ -241,6 +242,8 @@ impl Peer {
                 }
             }
             "movement" | "leave" | "room" | "bye" | "start" | "pong" => (),
+            // A `join` may cross the `start` of a rematch.
+            "problem" if event.contains("already-playing") => (),
             _ => panic!("{text}"),
         }
     }
