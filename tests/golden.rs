@@ -20,7 +20,7 @@ const LAG_MS_MAX: u64 = 15;
 
 /// One way in which we differ from the original.
 struct Fix {
-    /// What `protocol.md` says.
+    /// Why it is better so.
     reason: &'static str,
     client: char,
     was: &'static str,

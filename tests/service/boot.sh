@@ -18,7 +18,9 @@ deb=$(realpath "${1:?which package?}")
 [ "$(id -u)" -eq 0 ] || fail "needs root: it makes a file system and boots it"
 work=$(realpath "${CARGO_TARGET_DIR:-target}")/debian
 tree=$work/tree
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+# By default the one that this machine's apt uses itself.
+mirror=${DEBIAN_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
+    sed -n 1p)}
 
 rm -rf "$work"
 mkdir -p "$work"
