@@ -217,6 +217,21 @@ impl Ending {
     };
 }
 
+/// The place of an event's name in [`metrics::EVENTS_OUT`](crate::metrics::EVENTS_OUT).
+fn place_of(event: &Event) -> usize {
+    match event {
+        Event::Hi { .. } => 0,
+        Event::Start { .. } => 1,
+        Event::Movement { .. } => 2,
+        Event::Leave { .. } => 3,
+        Event::Result(_) => 4,
+        Event::Room(_) => 5,
+        Event::Problem { .. } => 6,
+        Event::Pong => 7,
+        Event::Bye { .. } => 8,
+    }
+}
+
 /// A long burst of texts leaves at most this much memory behind.
 const TEXTS_BYTES_KEPT: usize = 64 * 1024;
 
@@ -382,6 +397,7 @@ impl Hub {
         );
         self.sessions[index] = Some((conn.generation, session));
         self.counters.opened[dialect as usize] += 1;
+        self.counters.open[dialect as usize][0] += 1;
         if dialect.is_socket_io() {
             let sid = model::draw_sid(&mut self.entropy);
             let opening = engine_io::Opening {
@@ -446,6 +462,7 @@ impl Hub {
             Ok(named) => named,
             Err(fault) => return self.end(now, conn, Ending::fault(fault)),
         };
+        self.counters.count_event_in(&named.name);
         let pace = self.pace;
         let Some(session) = self.session_mut(conn) else {
             return;
@@ -580,6 +597,8 @@ impl Hub {
         if let Some(session) = self.session_mut(conn) {
             session.player = Some(player);
             session.v2 = true;
+            let dialect = session.dialect;
+            self.reclassify(dialect, 2);
         }
     }
 
@@ -607,8 +626,17 @@ impl Hub {
             .enter(now, conn, profile, Generation::Old { freezes }, None);
         if let Some(session) = self.session_mut(conn) {
             session.player = Some(player);
+            let dialect = session.dialect;
+            self.reclassify(dialect, 1);
         }
         player
+    }
+
+    /// One that had not said what it is now has: it counts among that generation.
+    fn reclassify(&mut self, dialect: Dialect, generation: usize) {
+        let open = &mut self.counters.open[dialect as usize];
+        open[0] -= 1;
+        open[generation] += 1;
     }
 
     /// The timer of a connection's session fired.
@@ -727,6 +755,7 @@ impl Hub {
         let (prefix, v2) = (session.dialect.event_prefix(), session.v2);
         let start = self.texts.len();
         self.texts.push_str(prefix);
+        self.counters.events_out[place_of(event)] += 1;
         let audience = event::Audience {
             v2,
             public_url: self.public_url.as_deref(),
@@ -767,7 +796,14 @@ impl Hub {
     fn remove_session(&mut self, conn: ConnId) -> Option<Session> {
         self.session(conn)?;
         let place = self.sessions.get_mut(conn.index as usize)?;
-        place.take().map(|(_, session)| session)
+        let (_, session) = place.take()?;
+        let generation = match (session.v2, session.player) {
+            (true, _) => 2,
+            (false, Some(_)) => 1,
+            (false, None) => 0,
+        };
+        self.counters.open[session.dialect as usize][generation] -= 1;
+        Some(session)
     }
 
     /// What must hold between any two inputs.

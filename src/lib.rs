@@ -33,17 +33,18 @@
 //! | [`world`] | the game: lobby, rooms, rounds, robots, sessions | text, IO, the clock |
 //! | [`session`] | what one connection's protocol remembers | rooms, sockets |
 //! | [`hub`] | the one sans-IO entry: sessions, world, seed | mio, tungstenite, log, clock |
-//! | [`metrics`] | counters and their text | names |
+//! | [`metrics`] | counters, histograms and their text | names |
+//! | [`tools`] | clients of a running server: `roshambo probe` | the server's own types |
 //! | [`net`] | poll, slab, wheel, signals, drain, HTTP heads, frames; the only clock | JSON, rules, wire text |
 //!
 //! # Who may import whom
 //!
 //! ```text
-//! main ───► config, net, logging
-//! net ────► hub, wheel, config, time, model, slots
+//! main ───► config, net, logging, tools
+//! net ────► hub, metrics, wheel, config, time, model, slots
 //! hub ────► session, wire, world, metrics, config, time, model
 //! session ► wire, time, model
-//! world ──► time, model, slots
+//! world ──► metrics, time, model, slots
 //! wire ───► model
 //! model ──► slots
 //! wheel ──► time
@@ -82,14 +83,16 @@ pub mod model;
 
 pub mod wire;
 
+pub mod metrics;
+
 pub mod world;
 
 pub mod session;
-
-pub mod metrics;
 
 pub mod hub;
 
 pub mod wheel;
 
 pub mod net;
+
+pub mod tools;

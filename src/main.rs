@@ -5,18 +5,26 @@ mod logging;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use roshambo::config::{Command, Config};
+use roshambo::config::{Command, Config, Origin};
+use roshambo::net::handed::Handed;
 use roshambo::net::server::{RESERVE, Server};
 
-/// Descriptors that are no connection: poll, listener, pipes, the state file, the standard ones.
-const OTHER_DESCRIPTORS: usize = 32;
+/// Descriptors that are no player's connection: poll, listeners, pipes, the state file, the
+/// standard ones, those who ask for metrics.
+const OTHER_DESCRIPTORS: usize = 64;
 
 fn main() -> ExitCode {
-    let args = std::env::args_os().skip(1);
+    let mut args = std::env::args_os().skip(1).peekable();
+    if args.next_if(|first| first == "probe").is_some() {
+        return roshambo::tools::probe::main(args);
+    }
     let config = match Config::load(args, |name| std::env::var_os(name)) {
         Ok(Command::Run(config)) => config,
         Ok(Command::Help(text) | Command::Version(text)) => return print(&text),
-        Ok(Command::Check(config)) => return print(&config.describe()),
+        Ok(Command::Check(mut config)) => {
+            let _ = raise_descriptor_limit(&mut config);
+            return print(&config.describe());
+        }
         Err(error) => {
             complain(&format!("{error}\ntry roshambo --help"));
             return ExitCode::from(2);
@@ -49,7 +57,15 @@ fn complain(message: &str) {
 }
 
 fn run(mut config: Config) -> Result<(), String> {
-    raise_descriptor_limit(&mut config);
+    match raise_descriptor_limit(&mut config) {
+        // What is as it was asked for is no news.
+        Ok(files) => log::debug!(
+            "at most {} connections, {files} files may be open",
+            config.max_connections
+        ),
+        Err(message) => log::warn!("{message}"),
+    }
+    let handed = Handed::from_env().map_err(|error| error.to_string())?;
     let seed = match config.seed {
         Some(seed) => seed,
         None => {
@@ -59,40 +75,47 @@ fn run(mut config: Config) -> Result<(), String> {
             u64::from_ne_bytes(bytes)
         }
     };
-    let mut server =
-        Server::bind(config, seed, Box::new(entropy)).map_err(|error| error.to_string())?;
+    let mut server = Server::start(config, seed, Box::new(entropy), handed)
+        .map_err(|error| error.to_string())?;
     server
         .watch_signals()
         .map_err(|error| format!("cannot watch for signals: {error}"))?;
-    log::info!("{}", server.listener());
     server
         .run()
         .map_err(|error| format!("cannot poll: {error}"))
 }
 
 /// Every connection is a descriptor: asks for enough, and serves fewer if the system refuses.
-fn raise_descriptor_limit(config: &mut Config) {
+///
+/// Returns how many files may be open now.
+///
+/// # Errors
+///
+/// There are fewer than `--max-connections` needs: a line for the log. A hard limit outside of the
+/// service's own clamps `LimitNOFILE=` silently, so somebody has to say so.
+fn raise_descriptor_limit(config: &mut Config) -> Result<u64, String> {
     let others = RESERVE + OTHER_DESCRIPTORS;
     let wanted = config.max_connections.saturating_add(others) as u64;
     let granted = match rlimit::increase_nofile_limit(wanted) {
         Ok(granted) => granted,
-        Err(error) => {
-            log::warn!("cannot raise the limit of open files: {error}");
-            match rlimit::getrlimit(rlimit::Resource::NOFILE) {
-                Ok((soft, _)) => soft,
-                Err(_) => return,
-            }
-        }
+        Err(error) => match rlimit::Resource::NOFILE.get_soft() {
+            Ok(soft) => soft,
+            Err(_) => return Err(format!("cannot raise the limit of open files: {error}")),
+        },
     };
-    if granted < wanted {
-        let possible = usize::try_from(granted).unwrap_or(usize::MAX);
-        config.max_connections = possible.saturating_sub(others).max(1);
-        log::warn!(
-            "only {granted} files may be open (ulimit -n, LimitNOFILE=): \
-             serving at most {} connections",
-            config.max_connections
-        );
+    if wanted <= granted {
+        return Ok(granted);
     }
+    let possible = usize::try_from(granted).unwrap_or(usize::MAX);
+    let asked = config.max_connections;
+    config.max_connections = possible.saturating_sub(others).max(1);
+    let origin = Origin::Descriptors(granted);
+    config.origins.insert("--max-connections", origin);
+    Err(format!(
+        "only {granted} files may be open (ulimit -n, LimitNOFILE=): serving at most {} \
+         connections instead of {asked}",
+        config.max_connections
+    ))
 }
 
 /// Bytes that nobody can guess. A token that somebody can guess is worse than no server.

@@ -1,18 +1,42 @@
-//! Counters of the whole process, and how they read in the log.
+//! Counters and histograms of the whole process, and how they read in the log.
 //!
-//! Numbers only: nobody is named here.
+//! Numbers only: nobody is named here, and an observation costs no memory. How they read on the
+//! metrics page is in [`text`]. Absent: a clock, and whose numbers they are; hub, world and net
+//! keep their own.
+
+pub mod text;
 
 use std::fmt;
 
-/// What happened since the start.
+/// Events that clients send, in the order of [`Counters::events_in`]; the last one stands for all
+/// names that nobody knows.
+pub const EVENTS_IN: [&str; 8] = [
+    "hello", "join", "choice", "face", "leave", "away", "ping", "unknown",
+];
+/// Events that the server sends, in the order of [`Counters::events_out`].
+pub const EVENTS_OUT: [&str; 9] = [
+    "hi", "start", "movement", "leave", "result", "room", "problem", "pong", "bye",
+];
+/// Dialects, in the order of [`Counters::opened`].
+pub const DIALECTS: [&str; 3] = ["plain", "eio3", "eio4"];
+/// Generations of clients, in the order of [`Counters::open`]; `new` is who has not said yet.
+pub const GENERATIONS: [&str; 3] = ["new", "old", "v2"];
+
+/// What happened in the hub since the start.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counters {
     /// Connections whose WebSocket handshake was done, by dialect: plain, EIO3, EIO4.
     pub opened: [u64; 3],
+    /// Connections that are open now, by dialect and generation.
+    pub open: [[u32; 3]; 3],
     /// Text messages received.
     pub texts_in: u64,
     /// Text messages sent.
     pub texts_out: u64,
+    /// Events received, by name, refused and dropped ones included.
+    pub events_in: [u64; EVENTS_IN.len()],
+    /// Events sent, by name.
+    pub events_out: [u64; EVENTS_OUT.len()],
     /// Events with a name that nobody knows.
     pub unknown_events: u64,
     /// Events with a payload that is not theirs.
@@ -25,6 +49,16 @@ pub struct Counters {
     pub timeouts: u64,
     /// Sessions taken over by a newer connection.
     pub takeovers: u64,
+}
+
+impl Counters {
+    /// Counts an event received by its name.
+    pub fn count_event_in(&mut self, name: &str) {
+        let known = EVENTS_IN.iter().position(|&known| known == name);
+        if let Some(count) = self.events_in.get_mut(known.unwrap_or(EVENTS_IN.len() - 1)) {
+            *count += 1;
+        }
+    }
 }
 
 impl fmt::Display for Counters {
@@ -44,5 +78,263 @@ impl fmt::Display for Counters {
             self.unknown_events,
             self.bad_payloads,
         )
+    }
+}
+
+/// Why somebody who came was not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// `--max-connections` are open.
+    Full,
+    /// The server is asked to stop.
+    Draining,
+    /// Long-polling was asked for.
+    Polling,
+    /// No request, or none for this address.
+    Malformed,
+    /// The request head was not complete in time.
+    HeadTimeout,
+    /// Its address has as many connections as `--max-per-address` allows.
+    Address,
+}
+
+impl Refusal {
+    /// As they are called on the metrics page, in their order.
+    pub const NAMES: [&str; 6] = [
+        "full",
+        "draining",
+        "polling",
+        "malformed",
+        "head-timeout",
+        "address",
+    ];
+}
+
+/// How an open connection ended, in the order of [`Traffic::ended`]. Numbers are close codes that
+/// the server sent; `left`: the client closed, `lost`: it vanished.
+pub const ENDINGS: [&str; 13] = [
+    "left", "lost", "1000", "1002", "1003", "1007", "1008", "1009", "1012", "4001", "4002", "4408",
+    "other",
+];
+/// Status codes of plain answers, in the order of [`Traffic::answers`].
+pub const STATUSES: [u16; 10] = [200, 304, 400, 404, 405, 408, 426, 431, 503, 0];
+
+/// What happened on the sockets since the start.
+#[derive(Clone, Copy, Debug)]
+pub struct Traffic {
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Times that accepting was paused because the system refused.
+    pub accept_pauses: u64,
+    /// Plain answers by status.
+    pub answers: [u64; STATUSES.len()],
+    /// Those not let in, by [`Refusal`].
+    pub refused: [u64; Refusal::NAMES.len()],
+    /// Open connections that ended, by [`ENDINGS`].
+    pub ended: [u64; ENDINGS.len()],
+    /// Of these, those that did not read what was sent to them.
+    pub slow_readers: u64,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Bytes sent.
+    pub bytes_out: u64,
+    /// How long the loop's turns took, in microseconds, the sleep before them left out.
+    pub turns: Histogram<16>,
+}
+
+impl Default for Traffic {
+    fn default() -> Self {
+        /// Half of them below a millisecond, where a turn belongs; the last ones are alarms.
+        const TURN_US: [u64; 16] = [
+            10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000,
+            200_000, 500_000, 1_000_000,
+        ];
+        Self {
+            accepted: 0,
+            accept_pauses: 0,
+            answers: [0; STATUSES.len()],
+            refused: [0; Refusal::NAMES.len()],
+            ended: [0; ENDINGS.len()],
+            slow_readers: 0,
+            bytes_in: 0,
+            bytes_out: 0,
+            turns: Histogram::new(&TURN_US),
+        }
+    }
+}
+
+impl Traffic {
+    /// Counts a plain answer.
+    pub fn count_answer(&mut self, status: u16) {
+        let known = STATUSES.iter().position(|&known| known == status);
+        if let Some(count) = self.answers.get_mut(known.unwrap_or(STATUSES.len() - 1)) {
+            *count += 1;
+        }
+    }
+
+    /// Counts somebody who was not let in.
+    pub fn count_refusal(&mut self, refusal: Refusal) {
+        if let Some(count) = self.refused.get_mut(refusal as usize) {
+            *count += 1;
+        }
+    }
+
+    /// Counts the end of an open connection, by one of [`ENDINGS`].
+    pub fn count_ending(&mut self, ending: &str) {
+        let known = ENDINGS.iter().position(|&known| known == ending);
+        if let Some(count) = self.ended.get_mut(known.unwrap_or(ENDINGS.len() - 1)) {
+            *count += 1;
+        }
+    }
+
+    /// Counts an end by a close code of ours.
+    pub fn count_close(&mut self, code: u16) {
+        self.count_ending(match code {
+            1000 => "1000",
+            1002 => "1002",
+            1003 => "1003",
+            1007 => "1007",
+            1008 => "1008",
+            1009 => "1009",
+            1012 => "1012",
+            4001 => "4001",
+            4002 => "4002",
+            4408 => "4408",
+            _ => "other",
+        });
+    }
+}
+
+/// How often a number fell into which of `N` buckets; fixed in size, O(N) per observation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Histogram<const N: usize> {
+    bounds: &'static [u64; N],
+    counts: [u64; N],
+    over: u64,
+    sum: u64,
+}
+
+impl<const N: usize> Histogram<N> {
+    /// An empty one; `bounds` are the buckets' greatest numbers, ascending.
+    #[must_use]
+    pub const fn new(bounds: &'static [u64; N]) -> Self {
+        Self {
+            bounds,
+            counts: [0; N],
+            over: 0,
+            sum: 0,
+        }
+    }
+
+    /// Counts one number.
+    pub fn observe(&mut self, number: u64) {
+        let place = self.bounds.iter().position(|&bound| number <= bound);
+        match place.and_then(|place| self.counts.get_mut(place)) {
+            Some(count) => *count += 1,
+            None => self.over += 1,
+        }
+        self.sum = self.sum.saturating_add(number);
+    }
+
+    /// How many numbers were counted.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum::<u64>() + self.over
+    }
+
+    /// Their sum.
+    #[must_use]
+    pub fn sum(&self) -> u64 {
+        self.sum
+    }
+
+    /// Each bound, and how many numbers were at most that.
+    pub fn cumulated(&self) -> impl Iterator<Item = (u64, u64)> {
+        let buckets = self.bounds.iter().zip(self.counts);
+        buckets.scan(0, |before, (&bound, count)| {
+            *before += count;
+            Some((bound, *before))
+        })
+    }
+
+    /// What was counted since `earlier`, a former copy of this one.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut fresh = *self;
+        for (count, before) in fresh.counts.iter_mut().zip(earlier.counts) {
+            *count = count.saturating_sub(before);
+        }
+        fresh.over = self.over.saturating_sub(earlier.over);
+        fresh.sum = self.sum.saturating_sub(earlier.sum);
+        fresh
+    }
+
+    /// The bound below which `percent` of the numbers lie: never less than the true value, unless
+    /// that is over the last bound; 0 when nothing was counted.
+    #[must_use]
+    pub fn percentile(&self, percent: u64) -> u64 {
+        let count = self.count();
+        if count == 0 {
+            return 0;
+        }
+        let rank = (count * percent).div_ceil(100);
+        let found = self.cumulated().find(|&(_, below)| rank <= below);
+        found.map_or(self.bounds.last().copied().unwrap_or(0), |(bound, _)| bound)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Counters, EVENTS_IN, Histogram, STATUSES, Traffic};
+
+    const BOUNDS: [u64; 3] = [1, 10, 100];
+
+    #[test]
+    fn numbers_fall_into_the_first_bucket_that_holds_them() {
+        let mut histogram = Histogram::new(&BOUNDS);
+        assert_eq!(histogram.percentile(99), 0);
+        for number in [0, 1, 2, 10, 11, 100, 101, u64::MAX] {
+            histogram.observe(number);
+        }
+        let cumulated: Vec<_> = histogram.cumulated().collect();
+        assert_eq!(cumulated, [(1, 2), (10, 4), (100, 6)]);
+        assert_eq!((histogram.count(), histogram.sum()), (8, u64::MAX));
+        let rows = [(0, 1), (25, 1), (26, 10), (50, 10), (75, 100), (99, 100)];
+        for (percent, want) in rows {
+            assert_eq!(histogram.percentile(percent), want, "{percent}");
+        }
+    }
+
+    #[test]
+    fn a_former_copy_can_be_taken_away() {
+        let mut histogram = Histogram::new(&BOUNDS);
+        histogram.observe(5);
+        let earlier = histogram;
+        histogram.observe(50);
+        histogram.observe(500);
+        let fresh = histogram.since(&earlier);
+        assert_eq!((fresh.count(), fresh.sum()), (2, 550));
+        assert_eq!(fresh.percentile(50), 100);
+    }
+
+    #[test]
+    fn what_no_table_knows_is_counted_as_the_last_one() {
+        let mut counters = Counters::default();
+        for name in ["hello", "dance", "", "ping"] {
+            counters.count_event_in(name);
+        }
+        assert_eq!(counters.events_in, [1, 0, 0, 0, 0, 0, 1, 2]);
+        assert_eq!(EVENTS_IN.last(), Some(&"unknown"));
+        let mut traffic = Traffic::default();
+        for status in [200, 418] {
+            traffic.count_answer(status);
+        }
+        for code in [1008, 1234] {
+            traffic.count_close(code);
+        }
+        assert_eq!(traffic.answers[0], 1);
+        assert_eq!(traffic.answers[STATUSES.len() - 1], 1);
+        assert_eq!(traffic.ended.iter().sum::<u64>(), 2);
+        assert_eq!(traffic.ended.last(), Some(&1));
     }
 }

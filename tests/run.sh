@@ -8,7 +8,7 @@
 # directory, reads nothing from its standard input, and stops at the first part that fails.
 set -euo pipefail
 
-PARTS=(fmt clippy test soak doc)
+PARTS=(fmt clippy test soak doc session browser miniprogram clients nginx service package)
 
 # --- parts ---
 
@@ -19,7 +19,82 @@ part_test() { cargo test --locked; }
 part_soak() { cargo test --release --locked --test soak -- --nocapture; }
 part_doc() { RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked; }
 
-# End-to-end parts with real clients, a real browser and a real nginx go here, as part_NAME.
+# The session module that both clients share, on a virtual clock.
+part_session() { node --test tests/e2e/session/session.test.mjs; }
+
+# The web client in a real Chromium against the real server; its pictures lie in
+# tests/e2e/screenshots afterwards.
+part_browser() {
+    npm_ci tests/e2e/browser
+    # One after the other: two browsers at once would only wait for each other.
+    with_server node --test tests/e2e/browser/game.test.mjs
+    with_server node --test tests/e2e/browser/gallery.test.mjs
+}
+
+# The mini program's own files on a stand-in of its platform against the real server.
+part_miniprogram() {
+    npm_ci tests/e2e/miniprogram
+    with_server node --experimental-vm-modules --no-warnings --test \
+        tests/e2e/miniprogram/miniprogram.test.mjs
+}
+
+# Official and other clients against each other, and each alone.
+part_clients() { run_clients run.mjs; }
+
+# The same through a real nginx with the site file that is shipped.
+part_nginx() { run_clients nginx.mjs; }
+
+# run_clients SCRIPT: what the two parts above have in common.
+run_clients() {
+    npm_ci tests/e2e/clients
+    (
+        cd tests/e2e/clients
+        cmp -s requirements.txt .venv/installed || {
+            rm -rf .venv
+            python3 -m venv .venv
+            .venv/bin/pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
+            cp requirements.txt .venv/installed
+        }
+    )
+    with_server node "tests/e2e/clients/$1"
+}
+
+# with_server COMMAND…: runs it with the path of the server that was built; only the first of these
+# parts has to wait for the build.
+with_server() {
+    local target
+    cargo build --locked
+    target=$(cargo metadata --locked --no-deps --format-version 1 |
+        node -p 'JSON.parse(fs.readFileSync(0)).target_directory')
+    ROSHAMBO_BIN="$target/debug/roshambo" "$@"
+}
+
+# npm_ci FOLDER: its packages, exactly as its lock file says; a copy of that file beside what was
+# installed from it tells whether that is still right.
+npm_ci() {
+    (
+        cd "$1"
+        cmp -s package-lock.json node_modules/.installed && return
+        npm ci --no-audit --no-fund
+        cp package-lock.json node_modules/.installed
+    )
+}
+
+# The unit files: no fault, and how little the service may do.
+part_service() { tests/service/units.sh; }
+
+# The Debian package, installed, booted, upgraded and purged in a small Debian of its own; and the
+# static tarball. Needs root and a Debian mirror.
+part_package() {
+    local deb tarball
+    deb=$(systemd/package.sh deb | tail -1)
+    lintian --fail-on error,warning --allow-root "$deb"
+    tests/service/boot.sh "$deb"
+    tarball=$(systemd/package.sh tarball | tail -1)
+    tests/service/tarball.sh "$tarball"
+    ls -l "$deb" "$tarball"
+}
+
 
 # --- tools ---
 
@@ -31,17 +106,43 @@ fail() {
 # need COMMAND PACKAGE: a command from a Debian package, installed if it is missing and we may.
 need() {
     command -v "$1" >/dev/null && return
-    command -v apt-get >/dev/null || fail "$1 is missing; install it (on Debian: package $2)"
+    need_package "$2"
+    command -v "$1" >/dev/null || fail "$1 is still missing after installing $2"
+}
+
+# need_package PACKAGE: a Debian package that is known to be missing.
+need_package() {
+    command -v apt-get >/dev/null || fail "$1 is missing; install it (that is its name on Debian)"
     local as_root=()
     if [ "$(id -u)" -ne 0 ]; then
-        sudo -n true 2>/dev/null || fail "$1 is missing; install it: sudo apt-get install $2"
+        sudo -n true 2>/dev/null || fail "$1 is missing; install it: sudo apt-get install $1"
         as_root=(sudo -n)
     fi
-    echo "== installing $2 (for $1)"
+    echo "== installing $1"
     "${as_root[@]}" apt-get update -qq
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends "$2" >/dev/null
-    command -v "$1" >/dev/null || fail "$1 is still missing after installing $2"
+        apt-get install -y -qq --no-install-recommends "$1" >/dev/null
+}
+
+# promtool comes in a package that starts a whole Prometheus: only the tool is taken out of it.
+need_promtool() {
+    command -v promtool >/dev/null && return
+    local tools=${CARGO_TARGET_DIR:-target}/tools
+    mkdir -p "$tools"
+    tools=$(cd "$tools" && pwd)
+    PATH="$PATH:$tools/usr/bin"
+    command -v promtool >/dev/null && return
+    need dpkg-deb dpkg
+    command -v apt-get >/dev/null || fail "promtool is missing; it comes with Prometheus"
+    echo "== fetching promtool"
+    (
+        cd "$tools"
+        # Without root the lists may be old, which is a reason to try all the same.
+        [ "$(id -u)" -ne 0 ] || apt-get update -qq
+        apt-get download -qq prometheus
+        dpkg-deb --extract prometheus_*.deb .
+    )
+    command -v promtool >/dev/null || fail "promtool is not in Debian's package prometheus"
 }
 
 # need_cargo COMPONENT: a part of the Rust toolchain, which rustup can bring.
@@ -57,9 +158,36 @@ need_cargo() {
     rustup component add "$component"
 }
 
+need_node() {
+    need node nodejs
+    need npm npm
+    node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' ||
+        fail "node 18 or newer is needed, this is $(node --version)"
+}
+
+# The browser, and letters for what it shows: without them a picture tells nothing.
+need_browser() {
+    need_node
+    need chromium chromium
+    need fc-list fontconfig
+    [ -n "$(fc-list :lang=zh-cn)" ] || need_package fonts-noto-cjk
+    [ -n "$(fc-list :lang=en)" ] || need_package fonts-dejavu-core
+}
+
+# What the official clients run in.
+need_clients() {
+    need_node
+    need python3 python3
+    # Debian's python3 has the module venv, but not what it needs.
+    python3 -c 'import ensurepip' 2>/dev/null || need_package python3-venv
+    python3 -c 'import ensurepip' || fail "python3 -m venv does not work"
+}
+
 check_tools() {
     # rustup puts its tools there; a non-interactive shell may not have it in its path.
     [ -d "${CARGO_HOME:-$HOME/.cargo}/bin" ] && PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
+    # Debian keeps nginx there, where only root's path leads.
+    PATH="$PATH:/usr/sbin"
     command -v cargo >/dev/null || fail "cargo is missing; install Rust from https://rustup.rs"
     # rustc links by it.
     need cc gcc
@@ -67,6 +195,27 @@ check_tools() {
     for part in "$@"; do
         case $part in
         fmt | clippy) need_cargo "$part" ;;
+        session | miniprogram) need_node ;;
+        browser) need_browser ;;
+        clients) need_clients ;;
+        nginx)
+            need_clients
+            need openssl openssl
+            need nginx nginx-light
+            ;;
+        test)
+            need systemd-socket-activate systemd
+            need_promtool
+            ;;
+        service) need systemd-analyze systemd ;;
+        package)
+            need dpkg-deb dpkg
+            need objdump binutils
+            need xz xz-utils
+            need lintian lintian
+            need debootstrap debootstrap
+            need systemd-nspawn systemd-container
+            ;;
         esac
     done
 }

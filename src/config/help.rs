@@ -58,6 +58,7 @@ Durations: 100ms, 3s, 30m, 1h. Sizes in bytes: 4096, or 4k.
     text.push_str(
         "
 Instead of serving:
+  probe URL        check that players get through to a server; roshambo probe --help
   -h, --help       this text
   -V, --version    the version
       --check      print the effective configuration and who set it; a fault ends with code 2

@@ -3,6 +3,7 @@
 //! No value is parsed here and none is kept; a row says where its value lives in [`Config`].
 
 use super::Config;
+use super::networks::Networks;
 use super::parse;
 
 /// One setting: everything there is to know about it.
@@ -24,6 +25,11 @@ impl Knob {
     pub(super) fn env(&self) -> String {
         let name = self.flag.trim_start_matches('-').replace('-', "_");
         format!("ROSHAMBO_{}", name.to_ascii_uppercase())
+    }
+
+    /// Whether the flag alone means something.
+    pub(super) fn is_switch(&self) -> bool {
+        matches!(self.kind, Kind::Text { metavar, .. } if metavar == SWITCH)
     }
 }
 
@@ -62,6 +68,9 @@ impl Section {
         }
     }
 }
+
+/// The metavar of a switch.
+const SWITCH: &str = "yes|no";
 
 /// What a knob takes.
 pub(super) enum Kind {
@@ -129,6 +138,18 @@ pub(super) const KNOBS: &[Knob] = &[
                default's port.",
     },
     Knob {
+        flag: "--admin",
+        section: Section::Listening,
+        kind: Kind::Text {
+            metavar: "ADDR:PORT|unix:/PATH",
+            get: |config| config.admin.as_ref().map(parse::show_listen),
+            set: |config, text| parse::listen(text).map(|listen| config.admin = Some(listen)),
+        },
+        default: "",
+        help: "Metrics (/metrics) and a status page (/status), for the people who run this and\n\
+               for nobody else: never show it to the outside.",
+    },
+    Knob {
         flag: "--base-path",
         section: Section::Listening,
         kind: Kind::Text {
@@ -151,6 +172,30 @@ pub(super) const KNOBS: &[Knob] = &[
         default: "",
         help: "Where players reach the web page, e.g. https://example.org/applet/websocket. Old\n\
                mini programs load the built-in avatars from there; without it they see none.",
+    },
+    Knob {
+        flag: "--trusted-proxy",
+        section: Section::Listening,
+        kind: Kind::Text {
+            metavar: "ADDRESS[/BITS],...",
+            get: |config| Some(config.trusted_proxies.to_string()),
+            set: |config, text| Networks::parse(text).map(|list| config.trusted_proxies = list),
+        },
+        default: "127.0.0.0/8,::1",
+        help: "Whose X-Forwarded-For is believed; a unix socket's always is. It has to set that\n\
+               field itself, or anybody can claim any address. \"none\" trusts nobody.",
+    },
+    Knob {
+        flag: "--remote-avatars",
+        section: Section::Listening,
+        kind: Kind::Text {
+            metavar: SWITCH,
+            get: |config| Some(parse::show_switch(config.remote_avatars).into()),
+            set: |config, text| parse::switch(text).map(|on| config.remote_avatars = on),
+        },
+        default: "no",
+        help: "Whether the web page shows avatars from other people's addresses. Whoever owns\n\
+               such an address learns the addresses of its opponents. The flag alone means yes.",
     },
     Knob {
         flag: "--game-time",
@@ -197,7 +242,16 @@ pub(super) const KNOBS: &[Knob] = &[
         section: Section::Limits,
         kind: number!(max_connections, Unit::Count("connections"), 1, 1_000_000),
         default: "10000",
-        help: "Above it new ones are answered 503. Each needs a file descriptor.",
+        help: "Above it new ones are answered 503. Each needs a file descriptor; if fewer files\n\
+               may be open (ulimit -n, LimitNOFILE=), there are fewer.",
+    },
+    Knob {
+        flag: "--max-per-address",
+        section: Section::Limits,
+        kind: number!(max_per_address, Unit::Count("connections"), 0, 1_000_000),
+        default: "256",
+        help: "Above it an address is answered 503. Large, since many phones share one address;\n\
+               an IPv6 network of /64 counts as one. 0 is off.",
     },
     Knob {
         flag: "--max-message",

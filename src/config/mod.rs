@@ -6,6 +6,7 @@
 
 mod help;
 mod knobs;
+mod networks;
 mod parse;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 
 use self::help::{help, range, show, version};
 use self::knobs::{KNOBS, Kind, Knob, Unit};
+pub use self::networks::{Networks, first_bits};
 
 /// Where the server listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,10 +35,16 @@ pub enum Listen {
 pub struct Config {
     /// `--listen`
     pub listen: Listen,
+    /// `--admin`: where metrics and status are told.
+    pub admin: Option<Listen>,
     /// `--base-path`: starts with `/`, does not end with one.
     pub base_path: String,
     /// `--public-url`: where the web client's files are reached from outside; no slash at its end.
     pub public_url: Option<String>,
+    /// `--trusted-proxy`: whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Networks,
+    /// `--remote-avatars`: the web client may load pictures from addresses that players give.
+    pub remote_avatars: bool,
     /// `--game-time`: whole seconds, 1 to 60.
     pub game_time_ms: u64,
     /// `--robot-after`
@@ -55,6 +63,8 @@ pub struct Config {
     pub state: Option<PathBuf>,
     /// `--max-connections`
     pub max_connections: usize,
+    /// `--max-per-address`: connections; 0 is off.
+    pub max_per_address: usize,
     /// `--max-message`: bytes.
     pub max_message: usize,
     /// `--max-queue`: bytes.
@@ -93,6 +103,8 @@ pub enum Origin {
     Flag,
     /// The named environment variable.
     Env(String),
+    /// Nobody: so few files may be open that no more is possible.
+    Descriptors(u64),
 }
 
 /// What the command line asks for.
@@ -310,6 +322,7 @@ impl Config {
                 None => "default".into(),
                 Some(Origin::Flag) => "flag".into(),
                 Some(Origin::Env(name)) => format!("environment, {name}"),
+                Some(Origin::Descriptors(files)) => format!("derived, {files} files may be open"),
             };
             let line = match self.get(knob) {
                 Some(value) => format!("{} = {value}", knob.flag),
@@ -325,8 +338,11 @@ impl Config {
     fn blank() -> Self {
         Self {
             listen: Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 0))),
+            admin: None,
             base_path: String::new(),
             public_url: None,
+            trusted_proxies: Networks::NONE,
+            remote_avatars: false,
             game_time_ms: 0,
             robot_after_ms: 0,
             rematch_wait_ms: 0,
@@ -336,6 +352,7 @@ impl Config {
             max_sessions: 0,
             state: None,
             max_connections: 0,
+            max_per_address: 0,
             max_message: 0,
             max_queue: 0,
             head_timeout_ms: 0,
@@ -421,11 +438,23 @@ fn find_knob(flag: &str) -> Result<&'static Knob, ConfigError> {
 
 /// The value that follows a flag, unless that is a flag itself.
 fn value_of(knob: &Knob, parser: &mut lexopt::Parser) -> Result<OsString, ConfigError> {
+    if knob.is_switch() {
+        return Ok(match parser.optional_value() {
+            Some(value) => value,
+            None => word_after_switch(parser).unwrap_or_else(|| "yes".into()),
+        });
+    }
     let value = parser.value().map_err(from_lexopt)?;
     match value.to_str() {
         Some(text) if find_knob(text).is_ok() => Err(ConfigError::MissingValue(knob.flag.into())),
         _ => Ok(value),
     }
+}
+
+/// A switch may stand alone; nothing but a flag's value stands without dashes.
+fn word_after_switch(parser: &mut lexopt::Parser) -> Option<OsString> {
+    let mut rest = parser.try_raw_args()?;
+    rest.next_if(|word| !word.as_encoded_bytes().starts_with(b"-"))
 }
 
 fn bad_value(name: &str, value: &OsStr, reason: String) -> ConfigError {

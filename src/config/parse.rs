@@ -187,6 +187,20 @@ pub(super) fn public_url(text: &str) -> Result<String, String> {
     Ok(text.trim_end_matches('/').into())
 }
 
+/// Yes or no.
+pub(super) fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("is neither yes nor no".into()),
+    }
+}
+
+/// The text that [`switch`] reads as this.
+pub(super) fn show_switch(on: bool) -> &'static str {
+    if on { "yes" } else { "no" }
+}
+
 /// A file's path.
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {
     match text {

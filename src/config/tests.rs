@@ -45,6 +45,8 @@ fn good_values() {
         ("--listen", "127.0.0.1:0", "127.0.0.1:0"),
         ("--listen", "[::1]:9595", "[::1]:9595"),
         ("--listen", "unix:/run/r.sock", "unix:/run/r.sock"),
+        ("--admin", "127.0.0.1:9596", "127.0.0.1:9596"),
+        ("--admin", "unix:/run/a.sock", "unix:/run/a.sock"),
         ("--base-path", "/play", "/play"),
         ("--base-path", "a/b-c._~9/", "/a/b-c._~9"),
         (
@@ -57,6 +59,15 @@ fn good_values() {
             "http://[::1]:8080/a/",
             "http://[::1]:8080/a",
         ),
+        ("--trusted-proxy", "none", "none"),
+        ("--trusted-proxy", "10.0.0.1", "10.0.0.1"),
+        ("--trusted-proxy", "10.0.0.1/32, ::1", "10.0.0.1,::1"),
+        (
+            "--trusted-proxy",
+            "172.16.0.0/12,fd00::/8",
+            "172.16.0.0/12,fd00::/8",
+        ),
+        ("--remote-avatars", "yes", "yes"),
         ("--game-time", "1s", "1s"),
         ("--game-time", "1m", "60s"),
         ("--game-time", "2000ms", "2s"),
@@ -66,6 +77,8 @@ fn good_values() {
         ("--relay-interval", "1ms", "1ms"),
         ("--rate-limit", "0", "0"),
         ("--max-connections", "1000000", "1000000"),
+        ("--max-per-address", "0", "0"),
+        ("--max-per-address", "1000000", "1000000"),
         ("--max-message", "65536", "64k"),
         ("--max-message", "1025", "1025"),
         ("--max-queue", "16KiB", "16k"),
@@ -96,6 +109,7 @@ fn good_values() {
 
 #[test]
 fn bad_values_name_the_knob_the_value_and_what_would_be_right() {
+    let many_networks = ["::1"; 65].join(",");
     let long_path = format!("unix:/{}", "x".repeat(107));
     let rows = [
         (
@@ -117,6 +131,7 @@ fn bad_values_name_the_knob_the_value_and_what_would_be_right() {
         ("--base-path", "/", "is the web page's own place"),
         ("--base-path", "/healthz", "is taken"),
         ("--base-path", "/a//b", "empty or dotted part"),
+        ("--admin", "9596", "needs an address: 127.0.0.1:9596"),
         ("--base-path", "/a/../b", "empty or dotted part"),
         ("--base-path", "/a b", "only letters, digits"),
         ("--base-path", "/剪刀", "only letters, digits"),
@@ -132,6 +147,31 @@ fn bad_values_name_the_knob_the_value_and_what_would_be_right() {
             "https://example.org/\"",
             "only the characters of an address",
         ),
+        (
+            "--trusted-proxy",
+            "localhost",
+            "holds \"localhost\", which is no address: 10.0.0.1",
+        ),
+        ("--trusted-proxy", "::1,", "holds \"\", which is no address"),
+        (
+            "--trusted-proxy",
+            "10.0.0.1:80",
+            "\"10.0.0.1:80\", which is no address",
+        ),
+        ("--trusted-proxy", "10.0.0.0/33", "bits are not 1 to 32"),
+        ("--trusted-proxy", "fd00::/x", "bits are not 1 to 128"),
+        ("--trusted-proxy", "0.0.0.0/0", "trusts everybody with"),
+        (
+            "--trusted-proxy",
+            "10.0.0.1/8",
+            "bits behind its first 8: 10.0.0.0/8 or 10.0.0.1",
+        ),
+        (
+            "--trusted-proxy",
+            &many_networks,
+            "has 65 entries: at most 64",
+        ),
+        ("--remote-avatars", "maybe", "is neither yes nor no"),
         ("--game-time", "3", "needs a unit: 3s or 3ms"),
         (
             "--game-time",
@@ -165,6 +205,12 @@ fn bad_values_name_the_knob_the_value_and_what_would_be_right() {
             "is out of range: 1 to 1000000 connections",
         ),
         ("--max-connections", "many", "is not a whole number"),
+        ("--max-per-address", "-1", "is not a whole number"),
+        (
+            "--max-per-address",
+            "1000001",
+            "is out of range: 0 to 1000000 connections",
+        ),
         ("--max-message", "1023", "is out of range: 1k to 64k bytes"),
         ("--max-message", "4kB", "is not a size"),
         ("--max-queue", "17M", "is out of range: 2k to 16M bytes"),
@@ -322,6 +368,21 @@ fn values_that_do_not_fit_each_other() {
 }
 
 #[test]
+fn a_switch_may_stand_alone() {
+    let rows: [(&[&str], bool); 6] = [
+        (&[], false),
+        (&["--remote-avatars"], true),
+        (&["--remote-avatars", "--seed", "1"], true),
+        (&["--remote-avatars", "no", "--seed", "1"], false),
+        (&["--remote-avatars=yes"], true),
+        (&["--remote-avatars", "--remote-avatars=no"], false),
+    ];
+    for (args, want) in rows {
+        assert_eq!(run(args, &[]).remote_avatars, want, "{args:?}");
+    }
+}
+
+#[test]
 fn the_defaults_are_as_documented_and_fit_each_other() {
     let config = Config::default();
     assert_eq!(config.check(), Ok(()));
@@ -334,6 +395,7 @@ fn the_defaults_are_as_documented_and_fit_each_other() {
         (config.public_url, config.state, config.seed),
         (None, None, None)
     );
+    assert!(!config.remote_avatars);
     assert_eq!((config.game_time_ms, config.robot_after_ms), (3_000, 1_000));
     assert_eq!(
         (config.rematch_wait_ms, config.relay_interval_ms),
@@ -347,6 +409,11 @@ fn the_defaults_are_as_documented_and_fit_each_other() {
         (config.max_connections, config.max_sessions),
         (10_000, 100_000)
     );
+    assert_eq!(config.max_per_address, 256);
+    for (address, trusted) in [("127.0.0.1", true), ("::1", true), ("10.0.0.1", false)] {
+        let address = address.parse().expect("the row's address");
+        assert_eq!(config.trusted_proxies.contains(address), trusted);
+    }
     assert_eq!(
         (config.head_timeout_ms, config.hello_timeout_ms),
         (10_000, 30_000)

@@ -38,6 +38,22 @@ macro_rules! file {
 
 /// Where the page names the base path, for its script to find.
 const BASE_MARK: &str = "{{BASE}}";
+/// Where the page says yes or no to pictures from elsewhere.
+const REMOTE_MARK: &str = "{{REMOTE}}";
+
+/// The `Content-Security-Policy` around a list of sources for pictures: it allows the page its own
+/// script, style, pictures and socket, and nothing else.
+///
+/// `connect-src 'self'` covers `ws:` and `wss:` of the same origin (CSP 3, section 6.7.2.8).
+macro_rules! policy {
+    ($pictures:literal) => {
+        concat!(
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src ",
+            $pictures,
+            "; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        )
+    };
+}
 
 const INDEX: Asset = file!("index.html", "text/html; charset=utf-8", ASK);
 
@@ -71,6 +87,7 @@ const ASSETS: &[Asset] = &[
 pub struct Page {
     bytes: &'static [u8],
     hash: u64,
+    policy: &'static str,
 }
 
 impl Page {
@@ -79,20 +96,32 @@ impl Page {
     pub(crate) const BLANK: Self = Self {
         bytes: INDEX.bytes,
         hash: 0,
+        policy: policy!("'self' data:"),
     };
 
     /// The page that finds its socket at `base`: unreserved URL characters only, so that there is
-    /// nothing to escape.
+    /// nothing to escape. With `remote` it loads players' avatars from wherever they lie.
     ///
     /// It lives as long as the process, like the files that are compiled in: answers borrow it.
     #[must_use]
-    pub fn new(base: &str) -> Self {
-        let text = String::from_utf8_lossy(INDEX.bytes).replace(BASE_MARK, base);
+    pub fn new(base: &str, remote: bool) -> Self {
+        let text = String::from_utf8_lossy(INDEX.bytes)
+            .replace(BASE_MARK, base)
+            .replace(REMOTE_MARK, if remote { "yes" } else { "no" });
         let bytes: &'static [u8] = Box::leak(text.into_bytes().into_boxed_slice());
         Self {
             bytes,
             hash: fnv1a(bytes),
+            policy: match remote {
+                true => policy!("'self' data: https: http:"),
+                false => policy!("'self' data:"),
+            },
         }
+    }
+
+    /// The value of `Content-Security-Policy`.
+    pub(crate) fn policy(&self) -> &'static str {
+        self.policy
     }
 }
 
@@ -126,11 +155,11 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{ASSETS, BASE_MARK, Page, find, fnv1a};
+    use super::{ASSETS, BASE_MARK, INDEX, Page, find, fnv1a};
 
     #[test]
     fn every_file_is_found_once_and_the_page_under_both_names() {
-        let page = Page::new("/applet/websocket");
+        let page = Page::new("/applet/websocket", false);
         for asset in ASSETS {
             let same = ASSETS.iter().filter(|other| other.path == asset.path);
             assert_eq!(same.count(), 1, "{}", asset.path);
@@ -146,7 +175,7 @@ mod tests {
     #[test]
     fn the_page_names_the_base_path_and_is_another_one_for_another() {
         let told = |base| {
-            let page = Page::new(base);
+            let page = Page::new(base, false);
             let (asset, tag) = find("", page).expect("the page");
             (String::from_utf8_lossy(asset.bytes).into_owned(), tag)
         };
@@ -155,6 +184,28 @@ mod tests {
         assert!(one.contains(r#"content="/one""#) && two.contains(r#"content="/two""#));
         assert!(!one.contains(BASE_MARK));
         assert_ne!(one_tag, two_tag);
+    }
+
+    #[test]
+    fn pictures_from_elsewhere_need_the_switch() {
+        for (remote, word, sources) in [
+            (false, "no", "img-src 'self' data:;"),
+            (true, "yes", "img-src 'self' data: https: http:;"),
+        ] {
+            let page = Page::new("/base", remote);
+            assert!(page.policy().contains(sources), "{}", page.policy());
+            let text = String::from_utf8_lossy(page.bytes);
+            let meta = format!(r#"name="roshambo-remote" content="{word}""#);
+            assert!(text.contains(&meta), "{meta}");
+        }
+    }
+
+    /// Phones on a bad line wait for every byte, and nothing of it is compressed.
+    #[test]
+    fn everything_together_is_under_60_kilobytes() {
+        let files = ASSETS.iter().map(|asset| asset.bytes.len());
+        let total = files.sum::<usize>() + INDEX.bytes.len();
+        assert!(total < 60_000, "{total} bytes");
     }
 
     #[test]

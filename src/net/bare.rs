@@ -14,6 +14,7 @@ use super::conn::{Phase, RECV_BYTES, Received};
 use super::frames::{Decoder, Fragments, Step, put_binary, put_text};
 use super::http::{self, Context, Decision, HEAD_BYTES_MAX, Page};
 use super::listen::Listener;
+use super::peers::{Crowd, Peer};
 use super::server::RESERVE;
 use super::sockets::{Alarm, Failure, Sockets};
 use crate::config::Config;
@@ -55,6 +56,7 @@ pub fn serve(listener: Listener, config: &Config, answer: Answer) -> io::Result<
     let buffer_bytes = HEAD_BYTES_MAX.max(decoder.frame_bytes_max()) + RECV_BYTES;
     let mut bare = Bare {
         config,
+        page: Page::new(&config.base_path, false),
         listener,
         sockets: Sockets::new(poll.registry().try_clone()?, config),
         decoder,
@@ -78,6 +80,7 @@ pub fn serve(listener: Listener, config: &Config, answer: Answer) -> io::Result<
 
 struct Bare<'c> {
     config: &'c Config,
+    page: Page,
     listener: Listener,
     sockets: Sockets,
     decoder: Decoder,
@@ -189,12 +192,15 @@ impl Bare<'_> {
     fn read_head(&mut self, index: usize, bytes: &[u8]) {
         let context = Context {
             base: &self.config.base_path,
-            page: Page::new(&self.config.base_path),
+            page: self.page,
             full: self.config.max_connections <= self.sockets.open_count(),
             draining: false,
             newcomer: false,
+            last_call: false,
+            peer: Peer::Unix,
+            crowd: &Crowd::EMPTY,
         };
-        match http::respond(bytes, context) {
+        match http::respond(bytes, context).0 {
             Decision::Partial => {
                 if let Some(conn) = self.sockets.at(index) {
                     conn.rest = bytes.to_vec();

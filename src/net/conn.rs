@@ -6,7 +6,8 @@
 use std::io;
 
 use super::frames::Fragments;
-use super::listen::{Peer, Socket};
+use super::listen::Socket;
+use super::peers::Peer;
 use super::queue::{Pool, Queue};
 use crate::hub::Dialect;
 use crate::time::Millis;
@@ -60,7 +61,7 @@ pub(crate) struct Conn {
     pub(crate) generation: u32,
     /// Its socket.
     pub(crate) socket: Socket,
-    /// The other end.
+    /// The other end; from the request head on, whom a trusted proxy speaks for.
     pub(crate) peer: Peer,
     /// When it was accepted, and when it was upgraded since.
     pub(crate) since: Millis,
@@ -194,6 +195,15 @@ impl Conn {
         result
     }
 
+    /// How many bytes wait for the kernel.
+    pub(crate) fn owed(&self) -> usize {
+        let body = match &self.phase {
+            Phase::Lingering { body, .. } => body.len(),
+            _ => 0,
+        };
+        self.queue.len() + body
+    }
+
     /// Sends what waits, in one call.
     pub(crate) fn send(&mut self, pool: &mut Pool) -> Sent {
         let body = match &mut self.phase {
@@ -241,7 +251,8 @@ mod tests {
     use mio::net::UnixStream;
 
     use super::{Conn, Phase, RECV_BYTES, Received, Sent};
-    use crate::net::listen::{Peer, Socket};
+    use crate::net::listen::Socket;
+    use crate::net::peers::Peer;
     use crate::net::queue::Pool;
     use crate::time::Millis;
     use crate::wheel::Wheel;

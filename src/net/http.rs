@@ -10,7 +10,9 @@ use tungstenite::handshake::derive_accept_key;
 
 use super::assets;
 pub use super::assets::Page;
+use super::peers::{Crowd, Peer};
 use crate::hub::Dialect;
+use crate::metrics::Refusal;
 
 /// Longest request head in bytes.
 pub const HEAD_BYTES_MAX: usize = 8 * 1024;
@@ -18,13 +20,6 @@ pub const HEAD_BYTES_MAX: usize = 8 * 1024;
 pub const FIELDS_MAX: usize = 64;
 /// What `Retry-After` says, in seconds: a restart takes about as long.
 const RETRY_AFTER: &str = "5";
-
-/// Allows the page its own script, style, pictures and socket, and nothing else.
-///
-/// `connect-src 'self'` covers `ws:` and `wss:` of the same origin (CSP 3, section 6.7.2.8).
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-    img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
-    frame-ancestors 'none'";
 
 /// What an answer depends on besides the request.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +34,12 @@ pub struct Context<'a> {
     pub draining: bool,
     /// This connection came after that.
     pub newcomer: bool,
+    /// Nobody can come after that: whoever asks to be let in came before, and is.
+    pub last_call: bool,
+    /// The other end of the connection.
+    pub peer: Peer,
+    /// Whom to believe about addresses, and who has too many connections.
+    pub crowd: &'a Crowd,
 }
 
 /// What becomes of a connection's first bytes.
@@ -70,23 +71,45 @@ pub struct Answer {
     pub body: &'static [u8],
     /// Somebody tried long-polling: an operator may wonder why it does not work.
     pub polling: bool,
+    /// Somebody was refused for its address: it may be a proxy that should be trusted.
+    pub crowded: bool,
 }
 
-/// Answers the bytes that a connection has sent so far.
+impl Answer {
+    /// Whether this refuses somebody who wanted in, and why; `draining` as in [`Context`].
+    #[must_use]
+    pub fn refusal(&self, draining: bool) -> Option<Refusal> {
+        match self.status {
+            503 if self.crowded => Some(Refusal::Address),
+            503 if draining => Some(Refusal::Draining),
+            503 => Some(Refusal::Full),
+            400 if self.polling => Some(Refusal::Polling),
+            400 | 405 | 426 | 431 => Some(Refusal::Malformed),
+            _ => None,
+        }
+    }
+}
+
+/// Answers the bytes that a connection has sent so far, and says who really sent them.
 #[must_use]
-pub fn respond(bytes: &[u8], context: Context<'_>) -> Decision {
+pub fn respond(bytes: &[u8], context: Context<'_>) -> (Decision, Peer) {
     let considered = bytes.get(..HEAD_BYTES_MAX).unwrap_or(bytes);
     let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
     let mut request = httparse::Request::new(&mut fields);
-    match request.parse(considered) {
+    let mut peer = context.peer;
+    let decision = match request.parse(considered) {
         Ok(httparse::Status::Complete(consumed)) => match Request::new(&request, consumed) {
-            Some(request) => route(&request, context),
+            Some(request) => {
+                peer = context.crowd.find_client(peer, request.forwarded_for());
+                route(&request, Context { peer, ..context })
+            }
             None => plain(400, false),
         },
         Ok(httparse::Status::Partial) if considered.len() < HEAD_BYTES_MAX => Decision::Partial,
         Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => plain(431, false),
         Err(_) => plain(400, false),
-    }
+    };
+    (decision, peer)
 }
 
 /// The answer to a head that was not complete in time.
@@ -137,7 +160,7 @@ impl<'a> Request<'a> {
     }
 
     /// The values of all fields of this name, as text; what is not ASCII reads as empty.
-    fn values(&self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    fn values(&self, name: &'a str) -> impl DoubleEndedIterator<Item = &'a str> {
         self.fields
             .iter()
             .filter(move |field| field.name.eq_ignore_ascii_case(name))
@@ -167,6 +190,13 @@ impl<'a> Request<'a> {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             (key == name).then_some(value)
         })
+    }
+
+    /// Those for whom proxies speak, the nearest one first.
+    fn forwarded_for(&self) -> impl Iterator<Item = &'a str> {
+        self.values("x-forwarded-for")
+            .rev()
+            .flat_map(|value| value.rsplit(','))
     }
 
     fn wants_upgrade(&self) -> bool {
@@ -208,7 +238,7 @@ fn route(request: &Request<'_>, context: Context<'_>) -> Decision {
     let found = match file {
         _ if under_base == Some("") => Reply::of(426).field("Upgrade", "websocket"),
         "healthz" => Reply::of(200),
-        "readyz" if context.draining || context.full => unavailable(context),
+        "readyz" if refuses(context) => unavailable(context),
         "readyz" => Reply::of(200),
         _ => match asset(request, file, context.page) {
             Some(reply) => reply,
@@ -286,8 +316,14 @@ fn upgrade(request: &Request<'_>, context: Context<'_>, dialect: Dialect) -> Opt
     if !is_key(key) {
         return None;
     }
-    if context.draining || context.full {
-        return Some(Decision::Answer(unavailable(context).answer(false)));
+    let context = Context {
+        draining: context.draining && !context.last_call,
+        ..context
+    };
+    if refuses(context) {
+        let mut answer = unavailable(context).answer(false);
+        answer.crowded = !context.draining && !context.full;
+        return Some(Decision::Answer(answer));
     }
     let accept = derive_accept_key(key.as_bytes());
     let head = format!(
@@ -326,9 +362,14 @@ fn asset(request: &Request<'_>, file: &str, page: Page) -> Option<Reply> {
     Some(
         reply
             .field("ETag", &tag)
-            .field("Content-Security-Policy", POLICY)
+            .field("Content-Security-Policy", page.policy())
             .field("Referrer-Policy", "no-referrer"),
     )
+}
+
+/// Whether another WebSocket connection of this peer's would be refused.
+fn refuses(context: Context<'_>) -> bool {
+    context.draining || context.full || context.crowd.is_full_for(context.peer)
 }
 
 /// 503, with the reason and when to come back.
@@ -336,8 +377,10 @@ fn unavailable(context: Context<'_>) -> Reply {
     let mut reply = Reply::of(503).field("Retry-After", RETRY_AFTER);
     reply.body = if context.draining {
         b"restarting, come back in a moment\n"
-    } else {
+    } else if context.full {
         b"full, come back in a moment\n"
+    } else {
+        b"too many connections from your address\n"
     };
     reply
 }
@@ -434,6 +477,7 @@ impl Reply {
                 self.body
             },
             polling: false,
+            crowded: false,
         }
     }
 }

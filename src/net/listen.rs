@@ -14,6 +14,7 @@ use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, SockAddr, Type};
 
+use super::peers::Peer;
 use crate::config::Listen;
 
 /// How many connections the kernel keeps for us while a turn is busy; it takes less if
@@ -29,19 +30,24 @@ pub enum Listener {
     Unix(UnixListener, SocketFile),
 }
 
-/// A unix socket's file; it goes when the listener goes.
+/// A unix socket's file; it goes when the listener goes, if we made it.
 #[derive(Debug)]
-pub struct SocketFile(PathBuf);
+pub struct SocketFile {
+    path: PathBuf,
+    ours: bool,
+}
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        if self.ours {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 
 /// Why there is no listener, for the person who started the server.
 #[derive(Debug)]
-pub struct BindError(String);
+pub struct BindError(pub(crate) String);
 
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -66,7 +72,10 @@ impl Listener {
                 ))
             }),
             Listen::Unix(path) => bind_unix(path)
-                .map(|listener| Self::Unix(listener, SocketFile(path.clone())))
+                .map(|listener| {
+                    let (path, ours) = (path.clone(), true);
+                    Self::Unix(listener, SocketFile { path, ours })
+                })
                 .map_err(|error| {
                     BindError(format!(
                         "cannot listen on unix:{}: {error}{}",
@@ -75,6 +84,29 @@ impl Listener {
                     ))
                 }),
         }
+    }
+
+    /// A TCP listener that somebody else opened.
+    ///
+    /// # Errors
+    ///
+    /// The system does not let us poll it.
+    pub fn adopt_tcp(listener: std::net::TcpListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Self::Tcp(TcpListener::from_std(listener)))
+    }
+
+    /// A unix listener that somebody else opened; its file is not ours to remove.
+    ///
+    /// # Errors
+    ///
+    /// The system does not let us poll it.
+    pub fn adopt_unix(listener: std::os::unix::net::UnixListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let path = address.as_pathname().unwrap_or(Path::new("@")).to_owned();
+        let file = SocketFile { path, ours: false };
+        Ok(Self::Unix(UnixListener::from_std(listener), file))
     }
 
     /// Takes the next connection that waits.
@@ -112,7 +144,7 @@ impl fmt::Display for Listener {
     /// What the log says at the start: the address, and what to do with it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self, self.local_addr()) {
-            (Self::Unix(_, file), _) => write!(f, "listening on unix:{}", file.0.display()),
+            (Self::Unix(_, file), _) => write!(f, "listening on unix:{}", file.path.display()),
             (Self::Tcp(_), None) => f.write_str("listening"),
             (Self::Tcp(_), Some(address)) => {
                 let port = address.port();
@@ -272,24 +304,6 @@ impl Source for Listener {
     }
 }
 
-/// Who is at the other end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Peer {
-    /// A TCP address; a proxy's, if there is one in front.
-    Tcp(SocketAddr),
-    /// Somebody on this machine.
-    Unix,
-}
-
-impl fmt::Display for Peer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(address) => write!(f, "{address}"),
-            Self::Unix => f.write_str("unix"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
@@ -330,6 +344,6 @@ mod tests {
         std::fs::write(&path, "precious").expect("a writable place");
         assert!(Listener::bind(&listen).is_err(), "a file is no socket");
         assert!(path.exists());
-        drop(SocketFile(path));
+        drop(SocketFile { path, ours: true });
     }
 }

@@ -10,17 +10,27 @@
 //! - `queue`: bytes that wait for the kernel;
 //! - [`http`]: a request head to an answer or an upgrade;
 //! - `assets`: the files of the web client, embedded;
+//! - [`peers`]: whose they are, and how many each address has;
 //! - [`listen`]: where connections come from;
+//! - [`handed`]: listeners that a service manager opened;
+//! - `gate`: the game's listeners as one;
+//! - `admin`: metrics and status on a listener of their own;
+//! - `manager`: what the service manager is told;
 //! - `stall`: turns of the loop that took too long;
 //! - `state`: the sessions' file;
 //! - [`bare`]: the same layer without the game, for tools that test it.
 
+mod admin;
 mod assets;
 pub mod bare;
 mod conn;
 pub mod frames;
+mod gate;
+pub mod handed;
 pub mod http;
 pub mod listen;
+mod manager;
+pub mod peers;
 mod queue;
 pub mod server;
 mod sockets;

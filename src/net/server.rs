@@ -3,6 +3,7 @@
 //! It reads the only clock. In every turn it accepts, reads, lets timers fire, writes and removes,
 //! in this order, and never more than a bounded amount of each; what it had no time for is
 //! remembered, because an edge-triggered poll does not say anything twice.
+//! It tells the service manager how it is, itself, so that a hung loop is noticed.
 //! Absent: the rules of the game, the text of any dialect, and the calls on single sockets.
 
 use std::fmt;
@@ -14,15 +15,21 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
+use super::admin::{ADMIN_TOKENS, Admin, History};
 use super::conn::{Phase, RECV_BYTES, Received};
 use super::frames::{Decoder, Step};
-use super::http::{self, Context, Decision, HEAD_BYTES_MAX, Page};
+use super::gate::Gate;
+use super::handed::Handed;
+use super::http::{self, Answer, Context, Decision, HEAD_BYTES_MAX, Page};
 use super::listen::{BindError, Listener};
+use super::manager::Manager;
+use super::peers::Peer;
 use super::sockets::{Alarm, Failure, Sockets};
 use super::stall::Watch;
 use super::state;
 use crate::config::Config;
 use crate::hub::{Hub, Input};
+use crate::metrics::Refusal;
 use crate::model::{ConnId, Entropy};
 use crate::time::Millis;
 
@@ -40,19 +47,31 @@ const DISMISSALS_MAX: usize = 512;
 const EVENTS_MAX: usize = 1024;
 /// How long not to accept after descriptors or memory ran out.
 const ACCEPT_PAUSE_MS: u64 = 500;
-/// Long-polling clients try again every few seconds: one line in that time says enough.
-const POLLING_LOG_MS: u64 = 10_000;
+/// Refused clients try again every few seconds: one line in that time says enough.
+const REFUSAL_LOG_MS: u64 = 10_000;
+
+/// How long a connection accepted before the stop may take for its head, if the next process cannot
+/// answer it and we do not refuse: its request is on its way already.
+const LAST_CALL_MS: u64 = 500;
 
 const LISTENER: Token = Token(usize::MAX - 1);
 const SIGNALS: Token = Token(usize::MAX - 2);
 const STOP: Token = Token(usize::MAX - 3);
+
+const _: () = assert!(
+    ADMIN_TOKENS.end <= STOP.0,
+    "tokens are told apart by their number"
+);
 
 /// The whole server.
 pub struct Server {
     page: Page,
     config: Config,
     poll: Poll,
-    listener: Listener,
+    gate: Gate,
+    admin: Option<Admin>,
+    history: History,
+    manager: Manager,
     signals: Option<Signals>,
     waker: Arc<Waker>,
     started: Instant,
@@ -64,13 +83,14 @@ pub struct Server {
     buffer: Vec<u8>,
     /// Those being read in this turn; kept for its memory.
     batch: Vec<usize>,
-    /// Connections may wait in the kernel: the listener says so only once.
-    accept_waits: bool,
     /// Descriptors ran out; a timer ends the pause.
     accept_paused: bool,
     polling_logged: Option<Millis>,
+    crowd_logged: Option<Millis>,
     watch: Watch,
     life: Life,
+    /// When it was asked to stop, if a listener was handed to us.
+    stopped_at: Millis,
 }
 
 /// How far the end is away.
@@ -141,10 +161,47 @@ impl Server {
     ///
     /// [`StartError`] is one sentence for the person who started the server.
     pub fn bind(config: Config, seed: u64, entropy: Box<Entropy>) -> Result<Self, StartError> {
-        let mut listener = Listener::bind(&config.listen)?;
+        Self::start(config, seed, entropy, Handed::default())
+    }
+
+    /// Like [`bind`](Self::bind), with listeners that a service manager may have handed over: they
+    /// are taken instead of `--listen` and `--admin`.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] is one sentence for the person who started the server.
+    pub fn start(
+        config: Config,
+        seed: u64,
+        entropy: Box<Entropy>,
+        handed: Handed,
+    ) -> Result<Self, StartError> {
         let poll = Poll::new()?;
-        poll.registry()
-            .register(&mut listener, LISTENER, Interest::READABLE)?;
+        for (flag, unused) in [
+            ("--listen", !handed.game.is_empty()),
+            ("--admin", handed.admin.is_some()),
+        ] {
+            if unused && config.origins.contains_key(flag) {
+                log::warn!("{flag} is not used: a service manager handed a listener over");
+            }
+        }
+        let mut gate = match handed.game.is_empty() {
+            true => Gate::new(vec![Listener::bind(&config.listen)?], false),
+            false => Gate::new(handed.game, true),
+        };
+        gate.register(poll.registry(), LISTENER)?;
+        let admin = match (handed.admin, &config.admin) {
+            (Some(listener), _) => Some(listener),
+            (None, Some(listen)) => {
+                let bound = Listener::bind(listen);
+                Some(bound.map_err(|error| BindError(error.0.replace("--listen", "--admin")))?)
+            }
+            (None, None) => None,
+        };
+        let admin = match admin {
+            Some(listener) => Some(Admin::new(listener, poll.registry().try_clone()?)?),
+            None => None,
+        };
         let waker = Arc::new(Waker::new(poll.registry(), STOP)?);
         let sockets = Sockets::new(poll.registry().try_clone()?, &config);
         let decoder = Decoder::new(config.max_message);
@@ -153,10 +210,13 @@ impl Server {
         let buffer_bytes = HEAD_BYTES_MAX.max(decoder.frame_bytes_max()) + RECV_BYTES;
         let hub = Hub::new(&config, seed, entropy);
         let mut server = Self {
-            page: Page::new(&config.base_path),
+            page: Page::new(&config.base_path, config.remote_avatars),
             config,
             poll,
-            listener,
+            gate,
+            admin,
+            history: History::default(),
+            manager: Manager::from_env(),
             signals: None,
             waker,
             started: Instant::now(),
@@ -166,11 +226,12 @@ impl Server {
             decoder,
             buffer: vec![0; buffer_bytes],
             batch: Vec::new(),
-            accept_waits: false,
             accept_paused: false,
             polling_logged: None,
+            crowd_logged: None,
             watch: Watch::new(Instant::now()),
             life: Life::Serving,
+            stopped_at: Millis::ZERO,
         };
         if let Some(path) = &server.config.state {
             state::read(path, &mut server.hub, server.now);
@@ -193,10 +254,17 @@ impl Server {
         Ok(())
     }
 
-    /// Where it listens.
+    /// Where it listens first.
     #[must_use]
     pub fn listener(&self) -> &Listener {
-        &self.listener
+        let first = self.gate.first();
+        first.expect("the gate is shut only while the server runs")
+    }
+
+    /// Where it tells metrics and status, if it does.
+    #[must_use]
+    pub fn admin(&self) -> Option<&Listener> {
+        self.admin.as_ref().map(Admin::listener)
     }
 
     /// To stop it from another thread.
@@ -211,7 +279,14 @@ impl Server {
     ///
     /// Only when the kernel refuses to poll: nothing can go on then.
     pub fn run(mut self) -> io::Result<()> {
+        log::info!("{}", self.gate);
+        if let Some(admin) = &self.admin {
+            log::info!("metrics and status: {}", admin.listener());
+        }
         let mut events = Events::with_capacity(EVENTS_MAX);
+        self.manager.ready(&self.status());
+        self.watch();
+        self.tick();
         while self.life != Life::Over {
             self.turn(&mut events)?;
         }
@@ -251,8 +326,13 @@ impl Server {
         let mut stop = None;
         for event in events.iter() {
             match event.token() {
-                LISTENER => self.accept_waits = true,
+                LISTENER => self.gate.note(),
                 token @ (SIGNALS | STOP) => stop = Some(token),
+                Token(token) if ADMIN_TOKENS.contains(&token) => {
+                    if let Some(admin) = &mut self.admin {
+                        admin.note(token);
+                    }
+                }
                 _ => self.sockets.note(event),
             }
         }
@@ -279,21 +359,26 @@ impl Server {
         self.write();
         self.watch.lap(Instant::now());
         self.sockets.sweep();
+        self.serve_admin();
         let connections = self.sockets.len();
         let done = || format!("{to_read} to read, {timers} timers, {connections} connections");
         if let Some(line) = self.watch.end(Instant::now(), done) {
             log::warn!("{line}");
         }
-        if self.life == Life::Leaving && self.sockets.is_quiet() {
+        if self.life == Life::Leaving && self.sockets.is_quiet() && !self.is_last_call() {
             self.life = Life::Over;
         }
+        let spent = woken.elapsed();
+        let spent_us = u64::try_from(spent.as_micros()).unwrap_or(u64::MAX);
+        self.sockets.traffic.turns.observe(spent_us);
         Ok(())
     }
 
     /// How long to sleep: until the next timer, and not at all while work waits.
     fn patience(&self) -> Option<Duration> {
         let dismissing = matches!(self.life, Life::Dismissing { .. });
-        if !self.sockets.ready.is_empty() || self.may_accept() || dismissing {
+        let admin_waits = self.admin.as_ref().is_some_and(Admin::waits);
+        if !self.sockets.ready.is_empty() || self.may_accept() || dismissing || admin_waits {
             return Some(Duration::ZERO);
         }
         let wakeup = self.sockets.wheel.next_wakeup()?;
@@ -302,7 +387,7 @@ impl Server {
 
     fn may_accept(&self) -> bool {
         let room = self.config.max_connections.saturating_add(RESERVE);
-        self.accept_waits && !self.accept_paused && self.sockets.len() < room
+        self.gate.waits() && !self.accept_paused && self.sockets.len() < room
     }
 
     /// Accepts those who wait, a bounded number at a time. No error ends the service.
@@ -312,14 +397,11 @@ impl Server {
             if !self.may_accept() {
                 return;
             }
-            let accepted = self.listener.accept();
+            let accepted = self.gate.accept();
             let (socket, peer) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock => {
-                        self.accept_waits = false;
-                        return;
-                    }
+                    io::ErrorKind::WouldBlock => return,
                     // The one who waited is gone, or a signal came: the next one, please.
                     io::ErrorKind::Interrupted
                     | io::ErrorKind::ConnectionAborted
@@ -335,6 +417,7 @@ impl Server {
     }
 
     fn pause_accepting(&mut self, error: &io::Error) {
+        self.sockets.traffic.accept_pauses += 1;
         let count = self.sockets.len();
         log::warn!("cannot accept: {error} ({count} connections); trying again in a moment");
         self.accept_paused = true;
@@ -410,8 +493,16 @@ impl Server {
             full: self.config.max_connections <= self.sockets.open_count(),
             draining: self.life != Life::Serving,
             newcomer,
+            // Nobody new comes by a listener that was handed to us: whoever is here came before.
+            last_call: self.gate.is_handed(),
+            peer,
+            crowd: &self.sockets.crowd,
         };
-        match http::respond(bytes, context) {
+        let (decision, peer) = http::respond(bytes, context);
+        if let Some(conn) = self.sockets.at(index) {
+            conn.peer = peer;
+        }
+        match decision {
             Decision::Partial => {
                 if let Some(conn) = self.sockets.at(index) {
                     conn.rest = bytes.to_vec();
@@ -419,9 +510,10 @@ impl Server {
             }
             Decision::Answer(answer) => {
                 log::debug!("{peer} answered {}", answer.status);
-                if answer.polling {
-                    self.log_polling(peer);
+                if let Some(refusal) = answer.refusal(self.life != Life::Serving) {
+                    self.sockets.traffic.count_refusal(refusal);
                 }
+                self.log_refusal(peer, &answer);
                 self.sockets.answer(self.now, index, &answer);
             }
             Decision::Upgrade {
@@ -432,21 +524,27 @@ impl Server {
                 if let Some(conn) = self.sockets.upgrade(self.now, index, &head, dialect) {
                     self.tell(Input::Opened { conn, dialect });
                     self.read_frames(conn, bytes.get(consumed..).unwrap_or_default());
+                    if matches!(self.life, Life::Dismissing { .. } | Life::Leaving) {
+                        self.tell(Input::Dismiss { conn });
+                    }
                 }
             }
         }
     }
 
-    fn log_polling(&mut self, peer: super::listen::Peer) {
-        let now = self.now;
-        if self
-            .polling_logged
-            .is_none_or(|last| POLLING_LOG_MS <= now.since(last))
-        {
-            self.polling_logged = Some(now);
+    /// What an operator may wonder about, once in a while.
+    fn log_refusal(&mut self, peer: Peer, answer: &Answer) {
+        if answer.polling && seldom(&mut self.polling_logged, self.now) {
             log::warn!(
                 "{peer} tried Socket.IO's long-polling, which is not offered: \
                  its client needs the option transports: [\"websocket\"]"
+            );
+        }
+        if answer.crowded && seldom(&mut self.crowd_logged, self.now) {
+            log::warn!(
+                "{peer} has {} connections and gets no more (--max-per-address); if it is a \
+                 proxy, name it with --trusted-proxy",
+                self.config.max_per_address
             );
         }
     }
@@ -474,6 +572,7 @@ impl Server {
                 Step::Fragment | Step::Control => self.tell(Input::Seen { conn: id }),
                 Step::Close => {
                     self.log_end(id, format_args!("left"));
+                    self.sockets.traffic.count_ending("left");
                     self.sockets.end(self.now, id);
                     return self.tell(Input::Closed { conn: id });
                 }
@@ -525,6 +624,8 @@ impl Server {
                 Alarm::Hub(timer) => self.tell(Input::Due { timer }),
                 Alarm::Socket(id) => {
                     if let Some(index) = self.sockets.on_timer(id) {
+                        let traffic = &mut self.sockets.traffic;
+                        traffic.count_refusal(Refusal::HeadTimeout);
                         self.sockets.answer(self.now, index, &http::timed_out());
                     }
                 }
@@ -536,6 +637,10 @@ impl Server {
                     }
                 }
                 Alarm::DrainEnd => self.life = Life::Over,
+                Alarm::Watchdog => self.watch(),
+                Alarm::Tick => self.tick(),
+                // The end of the turn looks whether it is over.
+                Alarm::LastCall => (),
             }
         }
         TIMERS_MAX
@@ -559,9 +664,11 @@ impl Server {
         match failure {
             Failure::Lost => {
                 self.log_end(id, format_args!("lost"));
+                self.sockets.traffic.count_ending("lost");
                 self.sockets.drop_conn(id);
             }
             Failure::Slow => {
+                self.sockets.traffic.slow_readers += 1;
                 // Not the RFC's fault, but the same end: `bye`, `41` and the close frame are queued
                 // behind what it has not read yet, for the case that it begins to.
                 return self.tell(Input::Violation {
@@ -577,6 +684,13 @@ impl Server {
     fn log_end(&mut self, id: ConnId, reason: fmt::Arguments<'_>) {
         let rounds = self.hub.rounds_of(id);
         self.sockets.log_end(self.now, id, rounds, reason);
+    }
+
+    /// Whether those who came before the stop may still say what they want.
+    fn is_last_call(&self) -> bool {
+        self.gate.is_handed()
+            && self.now.since(self.stopped_at) < LAST_CALL_MS
+            && self.sockets.has_heads()
     }
 
     fn on_signals(&mut self) {
@@ -607,6 +721,13 @@ impl Server {
             self.hub.running_rounds()
         );
         self.life = Life::Draining;
+        self.manager.stopping(&self.status());
+        if self.gate.is_handed() {
+            self.gate.shut(self.poll.registry());
+            self.stopped_at = self.now;
+            let over = self.now + LAST_CALL_MS;
+            self.sockets.wheel.arm(over, Alarm::LastCall);
+        }
         let end = self.now + self.config.drain_timeout_ms;
         // The last part of the time is for saying goodbye.
         let farewell_ms = (self.config.linger_ms + 500).min(self.config.drain_timeout_ms / 2);
@@ -641,5 +762,15 @@ impl Server {
     }
 }
 
+/// Whether it is time for another line of a kind that was last written at `last`.
+fn seldom(last: &mut Option<Millis>, now: Millis) -> bool {
+    let due = last.is_none_or(|last| REFUSAL_LOG_MS <= now.since(last));
+    if due {
+        *last = Some(now);
+    }
+    due
+}
+
+mod report;
 #[cfg(test)]
 mod tests;

@@ -12,10 +12,12 @@ use slab::Slab;
 use super::conn::{Conn, Phase, Received, Sent};
 use super::frames::{Fragments, put_close, put_ping, put_text};
 use super::http::Answer;
-use super::listen::{Peer, Socket};
+use super::listen::Socket;
+use super::peers::{Crowd, Peer};
 use super::queue::Pool;
 use crate::config::Config;
 use crate::hub::{Dialect, Output, Timer};
+use crate::metrics::Traffic;
 use crate::model::ConnId;
 use crate::time::Millis;
 use crate::wheel::Wheel;
@@ -33,6 +35,12 @@ pub(crate) enum Alarm {
     DrainHurry,
     /// The drain takes too long.
     DrainEnd,
+    /// The service manager waits for a sign of life.
+    Watchdog,
+    /// Those who look on are told figures.
+    Tick,
+    /// Those who came before the stop had their time to ask.
+    LastCall,
 }
 
 /// Why the loop gave a connection up.
@@ -52,6 +60,8 @@ pub(crate) struct Sockets {
     generation: u32,
     numbers: u64,
     open: usize,
+    /// Where those that speak WebSocket come from.
+    pub(crate) crowd: Crowd,
     pool: Pool,
     /// The one wheel: timers of the sockets, the hub and the loop.
     pub(crate) wheel: Wheel<Alarm>,
@@ -61,6 +71,8 @@ pub(crate) struct Sockets {
     gone: Vec<usize>,
     /// Those that failed while they were written to; the hub does not know yet.
     pub(crate) failed: Vec<(ConnId, Failure)>,
+    /// What happened so far.
+    pub(crate) traffic: Traffic,
     queue_bytes_max: usize,
     head_timeout_ms: u64,
     linger_ms: u64,
@@ -75,12 +87,14 @@ impl Sockets {
             generation: 0,
             numbers: 0,
             open: 0,
+            crowd: Crowd::new(config),
             pool: Pool::default(),
             wheel: Wheel::new(),
             ready: Vec::new(),
             dirty: Vec::new(),
             gone: Vec::new(),
             failed: Vec::new(),
+            traffic: Traffic::default(),
             queue_bytes_max: config.max_queue,
             head_timeout_ms: config.head_timeout_ms,
             linger_ms: config.linger_ms,
@@ -104,6 +118,12 @@ impl Sockets {
             Phase::Gone => true,
             Phase::Open { .. } | Phase::Lingering { .. } => false,
         })
+    }
+
+    /// Whether somebody is here who has not asked for anything yet.
+    pub(crate) fn has_heads(&self) -> bool {
+        let mut conns = self.conns.iter();
+        conns.any(|(_, conn)| matches!(conn.phase, Phase::Head { .. }))
     }
 
     /// One past the highest index there may be.
@@ -165,6 +185,7 @@ impl Sockets {
         let mut conn = Conn::new(self.generation, socket, peer, now, timer);
         conn.newcomer = newcomer;
         entry.insert(conn);
+        self.traffic.accepted += 1;
         Ok(())
     }
 
@@ -200,7 +221,14 @@ impl Sockets {
     /// Receives from a connection into the loop's buffer.
     pub(crate) fn receive(&mut self, index: usize, buffer: &mut [u8]) -> Received {
         match self.conns.get_mut(index) {
-            Some(conn) => conn.receive(buffer),
+            Some(conn) => {
+                let known = conn.rest.len();
+                let received = conn.receive(buffer);
+                if let Received::Bytes(count) = received {
+                    self.traffic.bytes_in += (count - known) as u64;
+                }
+                received
+            }
             None => Received::End,
         }
     }
@@ -229,6 +257,7 @@ impl Sockets {
         self.wheel.cancel(timer);
         self.numbers += 1;
         self.open += 1;
+        self.crowd.enter(conn.peer);
         conn.since = now;
         conn.phase = Phase::Open {
             dialect,
@@ -246,6 +275,7 @@ impl Sockets {
             return;
         };
         let id = id_of(index, conn);
+        self.traffic.count_answer(answer.status);
         conn.queue
             .tail(&mut self.pool)
             .extend_from_slice(&answer.head);
@@ -283,6 +313,7 @@ impl Sockets {
             } => {
                 if self.is_open(conn) {
                     self.log_end(now, conn, rounds, format_args!("closed {code} {reason}"));
+                    self.traffic.count_close(code);
                     self.close(now, conn, code, reason);
                 }
             }
@@ -370,7 +401,9 @@ impl Sockets {
             return;
         }
         let id = id_of(index, conn);
+        let owed = conn.owed();
         let sent = conn.send(&mut self.pool);
+        self.traffic.bytes_out += (owed - conn.owed()) as u64;
         let waits = sent == Sent::Some;
         if sent == Sent::Failed || !self.registered(index, waits) {
             self.failed.push((id, Failure::Lost));
@@ -439,7 +472,7 @@ impl Sockets {
         conn.backlog = false;
         match before {
             Some(timer) => drop(self.wheel.cancel(timer)),
-            None => self.open -= 1,
+            None => self.leave(index),
         }
         let timer = self.wheel.arm(now + patience_ms, Alarm::Socket(id));
         if let Some(conn) = self.get(id) {
@@ -461,10 +494,18 @@ impl Sockets {
             Phase::Head { timer } | Phase::Lingering { timer, .. } => {
                 self.wheel.cancel(timer);
             }
-            Phase::Open { .. } => self.open -= 1,
+            Phase::Open { .. } => self.leave(index),
             Phase::Gone => return,
         }
         self.gone.push(index);
+    }
+
+    /// One that spoke WebSocket does not count any more.
+    fn leave(&mut self, index: usize) {
+        self.open -= 1;
+        if let Some(conn) = self.conns.get(index) {
+            self.crowd.leave(conn.peer);
+        }
     }
 
     fn mark_dirty(&mut self, index: usize) {

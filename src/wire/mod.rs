@@ -8,6 +8,10 @@
 //! | plain | `["start",{…}]` | nothing |
 //! | EIO3 | `42["start",{…}]` | `0{…}`, then `40` from the server |
 //! | EIO4 | `42["start",{…}]` | `0{…}` from the server, `40` from the client, `40{…}` back |
+//!
+//! What follows is the whole contract with the clients, of which this module is the letters;
+//! `tests/wire_examples.rs` plays its examples.
+#![doc = include_str!("reference.md")]
 
 pub mod engine_io;
 pub mod event;

@@ -333,6 +333,7 @@ impl World {
             return;
         }
         self.leave_queue(id);
+        self.tally.waits_for_robot.observe(now.since(since));
         self.start_round(now, room_id);
     }
 
@@ -368,7 +369,11 @@ impl World {
         let Some((room_id, waiting)) = self.waiting_of(host) else {
             return;
         };
-        let guest_first = guest_since < waiting.since;
+        let host_since = waiting.since;
+        let guest_first = guest_since < host_since;
+        for since in [host_since, guest_since] {
+            self.tally.waits_for_human.observe(now.since(since));
+        }
         self.leave_queue(host);
         self.leave_queue(guest);
         let own_room = self

@@ -405,6 +405,7 @@ impl World {
         else {
             return;
         };
+        self.tally.lateness.observe(now.since(round.ends_at));
         self.rounds_running -= 1;
         let robot_rounds = usize::from(self.has_online_human(&round) && round.robot().is_some());
         self.robot_rounds_running -= robot_rounds;

@@ -1,24 +1,32 @@
 //! A request head: the answer does not depend on how it was cut, and is one answer.
 
+use std::sync::LazyLock;
+
 use fastrand::Rng;
 use roshambo::net::http::{Context, Decision, Page, respond};
+use roshambo::net::peers::{Crowd, Peer};
 
 use crate::{Target, fuzz};
 
 const BASE: &str = "/applet/websocket";
+/// A page lives as long as the process: one for all runs.
+static PAGE: LazyLock<Page> = LazyLock::new(|| Page::new(BASE, false));
 
 fn run(bytes: &[u8], rng: &mut Rng) -> u64 {
     let context = Context {
         base: BASE,
-        page: Page::new(BASE),
+        page: *PAGE,
         full: rng.u8(..) < 32,
         draining: rng.u8(..) < 32,
         newcomer: rng.u8(..) < 32,
+        last_call: rng.u8(..) < 32,
+        peer: Peer::Unix,
+        crowd: &Crowd::EMPTY,
     };
-    let whole = respond(bytes, context);
+    let (whole, _) = respond(bytes, context);
     for _ in 0..4 {
         let cut = rng.usize(..=bytes.len());
-        let part = respond(&bytes[..cut], context);
+        let (part, _) = respond(&bytes[..cut], context);
         // What is decided stays decided, whatever follows.
         if part != Decision::Partial {
             assert_eq!(part, whole, "cut at {cut}");

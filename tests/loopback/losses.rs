@@ -40,6 +40,9 @@ fn a_slow_reader_is_closed_and_its_choice_stands() {
         "30s",
         "--max-queue",
         "16KiB",
+        // How long a closed connection may take for what is queued; this one reads megabytes first.
+        "--head-timeout",
+        "2m",
     ];
     let server = Server::start(&[&flags, ["--rate-limit", "0"].as_slice()].concat());
     let (mut bob, hi) = Client::v2(server.address(), Dialect::Plain, "Bob");

@@ -3,12 +3,14 @@
 // Absent: the protocol (see session.js), and any address that came from another player.
 
 import { createSession } from './session.js';
-import { lang, t } from './words.js';
+import { outcomeText, speaker, spoken, statusText } from './words.js';
 
 const $ = (selector, root = document) => root.querySelector(selector);
 const AVATARS = 16;
+const lang = spoken(navigator.language);
+const t = speaker(lang);
 
-// ---- What this device and this tab remember -------------------------------------------------
+// ---- What this device and this tab remember ----
 
 /** A storage that may be forbidden. */
 function memory(which) {
@@ -37,19 +39,22 @@ function keepProfile() {
 }
 keepProfile();
 
-/** The picture of an avatar, or '' for what we do not draw: foreign addresses are never loaded. */
+/** What the server told the page: its base path, and whether foreign pictures may be loaded. */
+const told = (name) => $(`meta[name=roshambo-${name}]`).content;
+
+/** An avatar's address, or '': other people's addresses would tell them who looks at them. */
 function picture(uavatar) {
   const known = /^builtin:(\d|1[0-5]|robot)$/.exec(uavatar);
-  return known ? `avatars/${known[1]}.svg` : '';
+  if (known) return `avatars/${known[1]}.svg`;
+  return told('remote') === 'yes' && /^(https?|data):/.test(uavatar) ? uavatar : '';
 }
 
-// ---- The way to the server ------------------------------------------------------------------
+// ---- The way to the server ----
 
 /** The page lies at `/` or at `BASE/`, also behind a proxy that puts something before it. */
 function base() {
   const folder = location.pathname.slice(0, location.pathname.lastIndexOf('/'));
-  const told = $('meta[name=roshambo-base]').content;
-  return folder || (told.startsWith('/') ? told : '/applet/websocket');
+  return folder || told('base');
 }
 
 function connect(handlers) {
@@ -65,8 +70,10 @@ function connect(handlers) {
 
 const game = createSession({
   connect,
-  probe: (told) => fetch(`${base()}/readyz`, { cache: 'no-store' })
-    .then((answer) => told(answer.status === 503), () => told(false)),
+  // Its 503 says in a word why.
+  probe: (said) => fetch(`${base()}/readyz`, { cache: 'no-store' })
+    .then((answer) => (answer.status === 503 ? answer.text() : 'ready'))
+    .then((why) => said(['full', 'restart'].find((word) => why.startsWith(word))), () => said('')),
   now: () => performance.now(),
   setTimer: (run, ms) => setTimeout(run, ms),
   clearTimer: (id) => clearTimeout(id),
@@ -78,7 +85,7 @@ const game = createSession({
 });
 const { state } = game;
 
-// ---- Two sides ------------------------------------------------------------------------------
+// ---- Two sides ----
 
 function side(id) {
   const root = $(id);
@@ -119,48 +126,19 @@ function side(id) {
 const my = side('#me');
 const their = side('#other');
 
-// ---- Words ----------------------------------------------------------------------------------
-
-function statusText() {
-  const { link, reason, phase, other, note } = state;
-  if (link === 'stopped') return t(`stopped:${reason}`, { reason }) || t('stopped', { reason });
-  if (link !== 'online') return t(`link:${reason}`) || t('link:lost');
-  const name = other ? other.uname || t('nameless') : '';
-  if (phase === 'playing') {
-    if (other.left) return t('leftPlaying', { name });
-    if (!other.online) return t('offline', { name });
-    if (other.moves) return t('chosen', { name });
-    return t(other.robot ? 'robot' : 'human', { name });
-  }
-  const noted = note && note !== 'left' ? `${t(`note:${note}`) || t('note', { note })} ` : '';
-  if (phase === 'waiting') return note === 'left' ? t('leftWaiting') : noted + t('waiting');
-  if (phase === 'free') return noted + (state.nearby ? t('nearby', { n: state.nearby }) : t('free'));
-  if (!other || other.robot) return noted + t('over');
-  if (other.left || !other.present) return t('left', { name });
-  if (!other.online) return t('offline', { name });
-  if (state.again) return t('againWaiting', { name });
-  return noted + (other.ready ? t('ready', { name }) : t('over'));
-}
-
-function outcomeText() {
-  const { me, other, outcome, phase } = state;
-  if (phase !== 'between' || !outcome) return ['', ''];
-  const [mine, theirs] = [me.choice, other.choice].map((choice) => t(`hand${choice || 0}`));
-  const how = outcome === 'draw'
-    ? t(me.choice ? 'bothSame' : 'bothNone', { mine })
-    : t(me.choice && other.choice ? outcome : `${outcome}None`, { mine, theirs });
-  return [t(`big:${outcome}`), how];
-}
+// ---- Words ----
 
 /** Changes a text only when it differs, so that it is read aloud only then. */
 function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-// ---- Showing --------------------------------------------------------------------------------
+// ---- Showing ----
 
 const main = $('main');
 const [play, fresh, leave] = ['#play', '#new', '#leave'].map((id) => $(id));
+const [invitation, codeText, copy] = ['#room', '#room strong', '#copy'].map((id) => $(id));
+const [invite, enter, codeInput] = ['#invite', '#enter', '#enter input'].map((id) => $(id));
 const [outcome, status, count] = ['#outcome', '#status', '#count'].map((id) => $(id));
 const verdicts = { win: ['won', 'lost'], lose: ['lost', 'won'], draw: ['even', 'even'] };
 
@@ -170,25 +148,26 @@ function show(_, event = {}) {
   const [mine, theirs] = verdicts[phase === 'between' ? state.outcome : ''] || [];
   Object.assign(main.dataset, { phase, link, outcome: theirs ? state.outcome : '' });
   const choice = phase === 'free' || phase === 'waiting' ? null : me.choice;
-  my.show({ ...profile, ...me, robot: false }, { choice, verdict: mine });
+  my.show({ ...me, ...profile, robot: false }, { choice, verdict: mine });
   their.show(other, {
     choice: phase === 'between' && other ? other.choice : null, hidden: playing, verdict: theirs,
   });
   main.toggleAttribute('data-choosing', playing && link === 'online' && !other.left);
 
-  const [big, how] = outcomeText();
+  const [big, how] = outcomeText(t, state);
   if (outcome.dataset.text !== big + how) {
     outcome.dataset.text = big + how;
     const strong = document.createElement('strong');
     strong.textContent = big;
     outcome.replaceChildren(strong, ' ', how);
   }
-  say(status, statusText());
+  say(status, statusText(t, state));
 
+  room(event);
   const stopped = link === 'stopped';
   say(play, t(stopped ? (state.reason === 'taken-over' ? 'here' : 'comeBack')
     : phase === 'between' ? 'again' : 'play'));
-  play.hidden = !stopped && (playing || phase === 'waiting');
+  play.hidden = !stopped && (playing || phase === 'waiting' || alone());
   play.disabled = !stopped && state.again;
   fresh.hidden = stopped || phase !== 'between' || !other || !other.present || other.robot;
   leave.hidden = stopped || phase === 'free';
@@ -203,6 +182,25 @@ function show(_, event = {}) {
   if (event.name === 'movement' && event.movement === 'face') their.pop(event.face);
   if (event.name === 'movement' && event.movement === 'choice') bump();
   if (event.name === 'start') tick();
+}
+
+/** Nobody to play with, but a friend may come. */
+const alone = () => state.code && (state.phase === 'waiting' || (state.phase === 'between'
+  && !state.other.present));
+
+/** The private room: its code on the page and in the address, and who came while nobody looked. */
+function room({ name }) {
+  const { phase, other, code, friend } = state;
+  invitation.hidden = state.link !== 'online' || !alone();
+  if (code && codeText.textContent !== code) {
+    codeText.textContent = code;
+    say(copy, t('copy'));
+  }
+  enter.hidden = invite.hidden = state.link !== 'online' || phase !== 'free';
+  if (code) history.replaceState(null, '', `?room=${code}`);
+  else if (name && !friend && location.search) history.replaceState(null, '', location.pathname);
+  const here = code && document.hidden && phase === 'between' && other && other.present;
+  document.title = here ? `● ${t('arrived', { name: other.uname || t('nameless') })}` : 'roshambo';
 }
 
 /** A nudge on top of the spin: the other one has just taken a hand. */
@@ -221,7 +219,7 @@ function tick() {
   if (playing) setTimeout(tick, (left % 1000) + 5 || 100);
 }
 
-// ---- Buttons and keys -----------------------------------------------------------------------
+// ---- Buttons and keys ----
 
 function press(run) {
   return (event) => {
@@ -229,8 +227,24 @@ function press(run) {
     if (button && button.getAttribute('aria-disabled') !== 'true') run(Number(button.value));
   };
 }
-const hands = [...$('#hands').children];
-const faces = [...$('#faces').children];
+
+/** The buttons of a group, each with its drawing. */
+function drawn(kind, numbers) {
+  const group = $(`#${kind}s`);
+  group.setAttribute('aria-label', t(`${kind}s`));
+  return numbers.map((n) => {
+    const button = $('#drawn').content.firstElementChild.cloneNode(true);
+    button.value = n;
+    $('use', button).setAttribute('href', `#${kind}${n}`);
+    if (kind === 'face') button.setAttribute('aria-label', t(kind + n));
+    else $('span', button).append(t(kind + n));
+    $('kbd', button).append(n);
+    group.append(button);
+    return button;
+  });
+}
+const hands = drawn('hand', [1, 2, 3]);
+const faces = drawn('face', [1, 2, 3, 4]);
 $('#hands').onclick = press((choice) => game.choose(choice));
 $('#faces').onclick = press((face) => game.face(face) && my.pop(face));
 play.onclick = () => (state.link === 'stopped' ? game.comeBack() : game.play());
@@ -239,7 +253,7 @@ leave.onclick = () => game.leave();
 
 document.addEventListener('keydown', (event) => {
   const { key, target, repeat } = event;
-  if (repeat || event.ctrlKey || event.metaKey || event.altKey || target.closest('dialog')) return;
+  if (repeat || event.ctrlKey || event.metaKey || event.altKey || target.closest('dialog, input')) return;
   if (['1', '2', '3'].includes(key)) {
     hands[key - 1].click();
   } else if (key === ' ' && !play.hidden) {
@@ -250,11 +264,30 @@ document.addEventListener('keydown', (event) => {
   }
 });
 
-document.addEventListener('visibilitychange', () => document.hidden || game.wake());
+invite.onclick = () => game.play({ room: 'new' });
+enter.onsubmit = (event) => {
+  event.preventDefault();
+  const code = codeInput.value.trim();
+  if (code) game.play({ room: code });
+  codeInput.value = '';
+};
+copy.onclick = async () => {
+  const done = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
+  if (done) return say(copy, t('copied'));
+  // Without leave to write there is still the hand: the code is selected.
+  getSelection().selectAllChildren(codeText);
+};
+
+document.addEventListener('visibilitychange', () => {
+  if (!document.hidden) game.wake();
+  // The friend's first round shall not begin before somebody looks.
+  else if (state.phase === 'waiting' && state.code) game.away();
+});
+document.addEventListener('freeze', () => game.away());
 window.addEventListener('online', () => game.wake());
 window.addEventListener('pageshow', (event) => event.persisted && game.wake());
 
-// ---- Name and picture -----------------------------------------------------------------------
+// ---- Name and picture ----
 
 const card = $('#card');
 const uname = $('#uname');
@@ -269,7 +302,8 @@ for (let n = 0; n < AVATARS; n += 1) {
   const radio = document.createElement('input');
   const image = document.createElement('img');
   Object.assign(radio, { type: 'radio', name: 'uavatar', value: `builtin:${n}` });
-  Object.assign(image, { src: `avatars/${n}.svg`, alt: t('animals')[n], width: 56, height: 56 });
+  const picture = { loading: 'lazy', alt: t('animals')[n], width: 56, height: 56 };
+  Object.assign(image, picture, { src: `avatars/${n}.svg` });
   label.append(radio, image);
   $('#avatars').append(label);
 }
@@ -296,18 +330,18 @@ card.onclose = () => {
   show();
 };
 
-// ---- Begin ----------------------------------------------------------------------------------
+// ---- Begin ----
 
 document.documentElement.lang = lang;
 for (const element of document.querySelectorAll('[data-t]')) element.textContent = t(element.dataset.t);
-$('.tag', their.root).textContent = t('robotTag');
-$('#hands').setAttribute('aria-label', t('hands'));
-$('#faces').setAttribute('aria-label', t('faces'));
 $('#avatars').setAttribute('aria-label', t('picture'));
 $('#profile').title = t('card');
 my.root.setAttribute('aria-label', t('you'));
 their.root.setAttribute('aria-label', t('opponent'));
-faces.forEach((button) => button.setAttribute('aria-label', t(`face${button.value}`)));
+codeInput.placeholder = t('code');
+codeInput.setAttribute('aria-label', t('code'));
 showProfile();
 show();
+const asked = new URLSearchParams(location.search).get('room');
+if (asked) game.play({ room: asked });
 game.open();

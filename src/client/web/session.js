@@ -1,11 +1,13 @@
 // One player's session: its connection, its resumption and the state of its game.
 //
 // Absent: DOM, wx, storage and a clock. All of these come in through `env`, so the same file
-// serves the web page, the mini program and tests on a virtual clock.
+// serves the web page, the mini program and tests on a virtual clock. It decides by `bye`, never
+// by a close code: not every platform tells the truth.
 //
 // env.connect(handlers)  opens a socket and returns { send(text), close() }; it calls
 //                        handlers.opened(), .received(text) and .closed() later, never at once
-// env.probe(told)        optional: after a refused connection, told(true) if the server is busy
+// env.probe(told)        optional: asks `readyz` after a refused connection and calls
+//                        told('full' or 'restart'), or told('') when there is nothing to say
 // env.now() env.setTimer(run, ms) env.clearTimer(id) env.random()
 // env.profile()          { uname, uavatar }
 // env.token              the token of an earlier page, or nothing; env.keepToken(token) keeps one
@@ -13,6 +15,8 @@
 
 const PING_MS = 20000;
 const PATIENCE_MS = 10000;
+/** After a sleep a connection is more often dead than slow. */
+const WAKE_PATIENCE_MS = 3000;
 const BACKOFF_MIN_MS = 500;
 const BACKOFF_MAX_MS = 30000;
 /** A connection that lasted this long starts the back-off afresh. */
@@ -26,7 +30,7 @@ const URGENT_MS = 500;
 export function createSession(env) {
   const state = {
     // connecting, online, retrying, stopped; `reason` says why it is not online:
-    // '' (the first time), lost, busy, or the word of a `bye`.
+    // '' (the first time), lost, full, or the word of a `bye`, such as restart.
     link: 'connecting',
     reason: '',
     // free, waiting, playing, between (after a result, or together in a room)
@@ -38,7 +42,8 @@ export function createSession(env) {
     endsAt: 0,
     outcome: '', // win, lose, draw
     again: false, // asked for the next round
-    code: '', // of a private room
+    code: '', // of the private room I sit in
+    friend: false, // waiting for a friend, not in the lobby
     nearby: 0,
     note: '', // forgotten, left, or the code of a `problem`
   };
@@ -49,7 +54,11 @@ export function createSession(env) {
   let onlineSince = null;
   let settling = false; // between `hi` and the `pong` behind it
   let roomSeen = false;
-  let wanted = false; // a `join` to send once settled
+  let wanted = false; // a `join` to send once settled,
+  let wish; // with this payload,
+  let readied = false; // between two rounds
+  let hidden = false;
+  let ordered = false; // the server said when to come back
   const timers = {};
   const sentAt = {};
 
@@ -68,7 +77,7 @@ export function createSession(env) {
     }, ms);
   }
 
-  // ---- Connection -------------------------------------------------------------------------
+  // ---- Connection ----
 
   function open() {
     drop();
@@ -90,17 +99,19 @@ export function createSession(env) {
       },
       closed() {
         if (current !== handlers) return;
-        lost();
+        lost(!reached && env.probe ? state.reason : 'lost');
         if (reached || !env.probe) return;
-        env.probe((busy) => {
-          if (!busy || current !== null || state.link !== 'retrying') return;
-          state.reason = 'busy';
+        env.probe((why) => {
+          if (current !== null || state.link !== 'retrying') return;
+          // A restart takes a few attempts.
+          const restarts = state.reason === 'restart' && attempts < 8;
+          state.reason = why || (restarts ? 'restart' : 'lost');
           changed('link');
         });
       },
     };
     current = handlers;
-    arm('patience', PATIENCE_MS, lost);
+    arm('patience', PATIENCE_MS, () => lost('lost'));
     socket = env.connect(handlers);
     changed('link');
   }
@@ -110,17 +121,23 @@ export function createSession(env) {
     const old = socket;
     socket = current = null;
     Object.keys(timers).forEach(disarm);
-    if (state.phase === 'waiting' || state.again) wanted = true;
+    if (state.phase === 'waiting' || state.again) {
+      wanted = true;
+      readied = state.again;
+      if (state.code) wish = { room: state.code };
+    }
     if (onlineSince !== null && STEADY_MS <= env.now() - onlineSince) attempts = 0;
     onlineSince = null;
     settling = false;
     if (old) old.close();
   }
 
-  function lost() {
+  /** Comes back with exponential back-off and full jitter. */
+  function lost(reason) {
     drop();
-    const most = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(attempts, 10));
-    retryIn(env.random() * most, 'lost');
+    ordered = false;
+    const most = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * Math.pow(2, Math.min(attempts, 10)));
+    retryIn(env.random() * most, reason);
   }
 
   function retryIn(ms, reason) {
@@ -138,13 +155,21 @@ export function createSession(env) {
     if (state.link === 'online') post(name, payload);
   }
 
-  function ping() {
+  function ping(patienceMs) {
     post('ping');
-    arm('patience', PATIENCE_MS, lost);
+    arm('patience', patienceMs || PATIENCE_MS, () => lost('lost'));
     arm('ping', PING_MS, ping);
   }
 
-  // ---- What the server says ---------------------------------------------------------------
+  /** Says that nobody looks; any event but a pong would take it back, so there are no pings. */
+  function sayAway() {
+    if (state.link !== 'online') return;
+    disarm('ping');
+    disarm('patience');
+    post('away');
+  }
+
+  // ---- What the server says ----
 
   function receive(text) {
     let event;
@@ -157,16 +182,19 @@ export function createSession(env) {
     disarm('patience');
     const name = event[0];
     if (!Object.prototype.hasOwnProperty.call(on, name)) return;
-    const more = on[name](event[1] || {});
+    const payload = event[1];
+    const more = on[name](payload && typeof payload === 'object' ? payload : {});
     // A resumption is told when it is complete, a `bye` has been told already.
     if (name !== 'bye' && !(settling && (name === 'hi' || name === 'room'))) changed(name, more);
   }
 
-  const mine = (users) => users.find((user) => user.uid === state.me.uid);
-  const others = (users) => users.find((user) => user.uid !== state.me.uid);
+  const listed = (users) => (Array.isArray(users) ? users.filter(Boolean) : []);
+  const mine = (users) => listed(users).find((user) => user.uid === state.me.uid);
+  const others = (users) => listed(users).find((user) => user.uid !== state.me.uid);
 
   function meet(user) {
     if (!state.other || state.other.uid !== user.uid) {
+      state.outcome = '';
       state.other = {
         uname: '', uavatar: '', robot: false, online: true, ready: false, left: false, moves: 0,
         totalScore: 0, winStreak: 0, roundScore: 0, choice: null,
@@ -183,9 +211,8 @@ export function createSession(env) {
       state.nearby = hi.nearby;
       if (renamed) return;
       if (token && !hi.resumed && state.phase !== 'free') {
+        free();
         state.note = 'forgotten';
-        state.phase = 'free';
-        state.other = null;
       }
       // Only a `start` says that the round still runs.
       if (state.phase === 'playing') state.phase = 'between';
@@ -203,11 +230,19 @@ export function createSession(env) {
       if (!settling) return;
       settling = false;
       if (!roomSeen) {
+        state.code = '';
         if (state.phase === 'between' && state.other) state.other.present = false;
         else state.phase = 'free';
       }
-      if (wanted && state.phase !== 'playing') play();
+      if (hidden) sayAway();
+      const asked = wanted && state.phase !== 'playing';
       wanted = false;
+      if (!asked) return;
+      // In the room already, there is at most to say again that I am ready.
+      const room = ((wish && wish.room) || '').toUpperCase();
+      const there = Boolean(state.code) && (room === 'NEW' || room === state.code);
+      if (!there) play(wish);
+      else if (readied) play();
     },
 
     room({ users, code }) {
@@ -215,24 +250,27 @@ export function createSession(env) {
       if (!me) return;
       roomSeen = true;
       state.code = code || '';
-      if (other) {
-        meet(other);
-      } else if (state.other && (state.phase === 'playing' || (state.phase === 'between' && !me.ready))) {
-        state.other.present = false;
-      } else {
-        state.other = null;
-      }
-      if (state.phase === 'playing') return;
+      state.friend = Boolean(code);
+      const { phase } = state;
+      // What was played stays on the table, also when the other one has gone.
+      const table = state.other && (phase === 'playing'
+        || (phase === 'between' && (code ? state.outcome : !me.ready)));
+      if (other) meet(other);
+      else if (table) state.other.present = false;
+      else state.other = null;
+      if (phase === 'playing') return;
       state.again = Boolean(me.ready && other);
-      if (!other) state.phase = me.ready ? 'waiting' : state.phase;
+      if (!other) state.phase = table ? 'between' : me.ready || code ? 'waiting' : phase;
       // Both ready: the `start` is on its way.
-      else if (state.phase !== 'waiting' || !me.ready || !other.ready) state.phase = 'between';
+      else if (phase !== 'waiting' || !me.ready || !other.ready) between();
     },
 
     start({ gameTime, roomUsers }) {
+      const [me, other] = [mine(roomUsers), others(roomUsers)];
+      if (!me || !other) return;
       disarm('choice');
-      Object.assign(state.me, mine(roomUsers));
-      meet(Object.assign({}, others(roomUsers), { left: false, moves: 0 }));
+      Object.assign(state.me, me);
+      meet(Object.assign({}, other, { left: false, moves: 0 }));
       Object.assign(state, { phase: 'playing', outcome: '', again: false, note: '' });
       state.endsAt = env.now() + gameTime * 1000;
     },
@@ -248,10 +286,14 @@ export function createSession(env) {
       if (!other || uid !== other.uid) return;
       other.left = true;
       other.present = false;
-      if (state.phase !== 'between' || !state.again) return;
-      // It left while I was waiting for it: I am free, but I did ask for a round.
-      play();
-      state.note = 'left';
+      if (state.phase !== 'between') return;
+      // It left while I was waiting for it. I am free, but I did ask for a round; in a private
+      // room I keep my seat, and `room` comes next.
+      if (state.code) state.again = false;
+      else if (state.again) {
+        play();
+        state.note = 'left';
+      }
     },
 
     result({ result }) {
@@ -274,14 +316,22 @@ export function createSession(env) {
     problem({ code, event }) {
       if (code === 'already-playing') return;
       state.note = code;
-      if (event !== 'join') return;
+      if (event !== 'join' || state.phase === 'playing') return;
       state.again = false;
-      if (state.phase === 'waiting') state.phase = 'free';
+      if (code === 'room-unknown' || code === 'room-full') {
+        // Wherever the server still has me: the player believes to have gone from there.
+        send('leave');
+        free();
+        wanted = false;
+      } else if (state.phase === 'waiting') {
+        free();
+      }
     },
 
     bye({ reason, retry_ms: retryMs }) {
       drop();
       if (typeof retryMs === 'number') {
+        ordered = true;
         retryIn(Math.min(Math.max(retryMs, 0), RETRY_MAX_MS), reason);
       } else {
         state.link = 'stopped';
@@ -291,7 +341,7 @@ export function createSession(env) {
     },
   };
 
-  // ---- What the player does ---------------------------------------------------------------
+  // ---- What the player does ----
 
   /** Sends at most one such event per gap: the first at once, of the others the last. */
   function paced(name, payload, urgent) {
@@ -302,19 +352,31 @@ export function createSession(env) {
     send(name, payload);
   }
 
+  function free() {
+    Object.assign(state, {
+      phase: 'free', other: null, again: false, code: '', friend: false, outcome: '',
+    });
+  }
+
+  function between() {
+    if (state.phase !== 'between') state.outcome = '';
+    state.phase = 'between';
+  }
+
   /** Asks for a round: the first one, or the next with the same opponent. */
-  function play(wish) {
+  function play(asked) {
     if (state.phase === 'playing') return;
+    wish = asked;
     if (state.link !== 'online') wanted = true;
     state.note = '';
-    if (!wish && state.phase === 'between' && state.other && state.other.present) {
+    if (!asked && state.phase === 'between' && state.other && state.other.present) {
       state.again = true;
     } else {
-      state.phase = 'waiting';
-      state.again = false;
-      state.other = null;
+      if (asked) state.code = '';
+      state.friend = Boolean(state.code || (asked && asked.room));
+      Object.assign(state, { phase: 'waiting', again: false, other: null });
     }
-    send('join', wish);
+    send('join', asked);
   }
 
   const act = (run) => (...args) => {
@@ -325,12 +387,13 @@ export function createSession(env) {
   return {
     state,
     open,
-    /** `play()` or, with the payload of a `join`, `play({ new: true })`. */
+    /** `play()` or, with a `join`'s payload, `play({ new: true })`, `play({ room: 'new' })`. */
     play: act(play),
     leave: act(() => {
       send('leave');
+      free();
       wanted = false;
-      Object.assign(state, { phase: 'free', other: null, again: false, note: '' });
+      state.note = '';
     }),
     choose: act((choice) => {
       if (state.phase !== 'playing' || state.link !== 'online') return;
@@ -347,10 +410,17 @@ export function createSession(env) {
     },
     /** The profile has changed. */
     rename: () => send('hello', { user: env.profile() }),
+    /** Nobody looks any more, and the platform may cut the connection off. */
+    away() {
+      if (hidden) return;
+      hidden = true;
+      sayAway();
+    },
     /** The page or the network woke up: look whether the connection still lives. */
     wake() {
-      if (state.link === 'retrying' && state.reason !== 'restart') open();
-      else if (state.link === 'online') ping();
+      hidden = false;
+      if (state.link === 'retrying' && !ordered) open();
+      else if (state.link === 'online') ping(WAKE_PATIENCE_MS);
     },
     /** After a `bye` that asked to stay away: the player wants to come back. */
     comeBack() {

@@ -1,15 +1,22 @@
 //! Every answer of the address table, as data.
 
 use super::{Answer, Context, Decision, HEAD_BYTES_MAX, Page, respond};
+use crate::config::{Command, Config};
 use crate::hub::Dialect::{self, Eio3, Eio4, Plain};
+use crate::metrics::Refusal;
+use crate::net::peers::{Crowd, Peer};
 
 const BASE: &str = "/applet/websocket";
+static NOBODY: Crowd = Crowd::EMPTY;
 const SERVING: Context<'_> = Context {
     base: BASE,
     page: Page::BLANK,
     full: false,
     draining: false,
     newcomer: false,
+    last_call: false,
+    peer: Peer::Unix,
+    crowd: &NOBODY,
 };
 const FULL: Context<'_> = Context {
     full: true,
@@ -21,8 +28,14 @@ const DRAINING: Context<'_> = Context {
 };
 const LATE: Context<'_> = Context {
     newcomer: true,
+    last_call: false,
     ..DRAINING
 };
+const LAST_CALL: Context<'_> = Context {
+    last_call: true,
+    ..DRAINING
+};
+
 const UPGRADE: &str = "Host: e\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
@@ -32,7 +45,7 @@ fn request(method: &str, target: &str, fields: &str) -> Vec<u8> {
 
 #[track_caller]
 fn answer(bytes: &[u8], context: Context<'_>) -> Answer {
-    match respond(bytes, context) {
+    match respond(bytes, context).0 {
         Decision::Answer(answer) => answer,
         other => panic!("{other:?} for {:?}", String::from_utf8_lossy(bytes)),
     }
@@ -67,7 +80,7 @@ fn check(method: &str, target: &str, fields: &str, context: Context<'_>, status:
 #[track_caller]
 fn check_upgrade(target: &str, fields: &str, want: Dialect) {
     let bytes = request("GET", target, fields);
-    match respond(&bytes, SERVING) {
+    match respond(&bytes, SERVING).0 {
         Decision::Upgrade {
             head,
             dialect,
@@ -176,6 +189,7 @@ fn addresses() {
         ("GET",  "/applet/websocket/readyz", "", SERVING, 200, "ok\n"),
         ("GET",  "/readyz", "", FULL, 503, "\r\nRetry-After: 5\r\n"),
         ("GET",  "/readyz", "", DRAINING, 503, "\r\nRetry-After: 5\r\n"),
+        ("GET",  "/readyz", "", LAST_CALL, 503, "\r\nRetry-After: 5\r\n"),
         ("GET",  "/applet/websocket/readyz", "", LATE, 503, ""),
         ("GET",  "/", "", FULL, 200, ""),
         ("GET",  "/", "", DRAINING, 200, ""),
@@ -291,14 +305,14 @@ fn a_head_cut_anywhere_is_waited_for() {
     let bytes = request("GET", BASE, UPGRADE);
     for end in 0..bytes.len() {
         assert_eq!(
-            respond(&bytes[..end], SERVING),
+            respond(&bytes[..end], SERVING).0,
             Decision::Partial,
             "{end} bytes"
         );
     }
     let mut followed = bytes.clone();
     followed.extend(b"\x81\x80abcd");
-    match respond(&followed, SERVING) {
+    match respond(&followed, SERVING).0 {
         Decision::Upgrade { consumed, .. } => assert_eq!(consumed, bytes.len()),
         other => panic!("{other:?}"),
     }
@@ -357,5 +371,67 @@ fn bytes_of_any_kind_are_answered_without_a_panic() {
             bytes[place] = rng.u8(..);
         }
         let _ = respond(&bytes, SERVING);
+    }
+}
+
+#[test]
+fn whose_request_it_is_and_who_has_too_many() {
+    const ANN: &str = "X-Forwarded-For: 198.51.100.1, 203.0.113.7\r\n";
+    const BOB: &str = "X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-For: 203.0.113.8\r\n";
+    let args = ["--max-per-address", "1"].iter().map(Into::into);
+    let Ok(Command::Run(config)) = Config::load(args, |_| None) else {
+        panic!("a good command line");
+    };
+    let mut crowd = Crowd::new(&config);
+    let [ann, bob] = [7, 8].map(|last| Peer::Forwarded([203, 0, 113, last].into()));
+    crowd.enter(ann);
+    let context = Context {
+        crowd: &crowd,
+        ..SERVING
+    };
+    let full = Context {
+        full: true,
+        ..context
+    };
+    // Target, fields, context, whose it is, status, what else the answer holds, crowded.
+    #[rustfmt::skip]
+    let rows = [
+        (BASE, format!("{UPGRADE}{ANN}"), context, ann, 503, "from your address", true),
+        (BASE, format!("{UPGRADE}{ANN}"), full, ann, 503, "full, come back", false),
+        (BASE, format!("{UPGRADE}{BOB}"), context, bob, 101, "", false),
+        (BASE, UPGRADE.into(), context, Peer::Unix, 101, "", false),
+        ("/readyz", ANN.into(), context, ann, 503, "from your address", false),
+        ("/readyz", BOB.into(), context, bob, 200, "ok", false),
+        ("/healthz", ANN.into(), context, ann, 200, "ok", false),
+        ("/", ANN.into(), context, ann, 200, "", false),
+    ];
+    for (target, fields, context, whose, status, body, crowded) in rows {
+        let (decision, peer) = respond(&request("GET", target, &fields), context);
+        assert_eq!(peer, whose, "{target} {fields:?}");
+        match decision {
+            Decision::Upgrade { .. } => assert_eq!(status, 101, "{target} {fields:?}"),
+            Decision::Answer(answer) => {
+                assert_eq!(answer.status, status, "{target} {fields:?}");
+                assert_eq!(answer.crowded, crowded, "{target} {fields:?}");
+                let found = String::from_utf8_lossy(answer.body);
+                assert!(found.contains(body), "{target} {fields:?}: {found}");
+            }
+            Decision::Partial => panic!("{target} {fields:?} is a whole head"),
+        }
+    }
+}
+
+/// Behind a listener that was handed over there is nobody else to answer on this connection.
+#[test]
+fn at_the_last_call_an_upgrade_is_still_done() {
+    let head = format!("GET {BASE} HTTP/1.1\r\n{UPGRADE}\r\n");
+    for (context, done) in [(SERVING, true), (DRAINING, false), (LAST_CALL, true)] {
+        let (decision, _) = respond(head.as_bytes(), context);
+        assert_eq!(matches!(decision, Decision::Upgrade { .. }), done);
+        let Decision::Answer(answer) = decision else {
+            continue;
+        };
+        assert_eq!(answer.refusal(true), Some(Refusal::Draining));
+        assert_eq!(answer.refusal(false), Some(Refusal::Full));
     }
 }

@@ -1,0 +1,431 @@
+// One player's session: its connection, its resumption and the state of its game.
+//
+// Absent: DOM, wx, storage and a clock. All of these come in through `env`, so the same file
+// serves the web page, the mini program and tests on a virtual clock. It decides by `bye`, never
+// by a close code: not every platform tells the truth.
+//
+// env.connect(handlers)  opens a socket and returns { send(text), close() }; it calls
+//                        handlers.opened(), .received(text) and .closed() later, never at once
+// env.probe(told)        optional: asks `readyz` after a refused connection and calls
+//                        told('full' or 'restart'), or told('') when there is nothing to say
+// env.now() env.setTimer(run, ms) env.clearTimer(id) env.random()
+// env.profile()          { uname, uavatar }
+// env.token              the token of an earlier page, or nothing; env.keepToken(token) keeps one
+// env.changed(state, event)   called after every change; event.name says what happened
+
+const PING_MS = 20000;
+const PATIENCE_MS = 10000;
+/** After a sleep a connection is more often dead than slow. */
+const WAKE_PATIENCE_MS = 3000;
+const BACKOFF_MIN_MS = 500;
+const BACKOFF_MAX_MS = 30000;
+/** A connection that lasted this long starts the back-off afresh. */
+const STEADY_MS = 5000;
+const RETRY_MAX_MS = 600000;
+/** Quick taps become one message; the server allows ten a second. */
+const GAP_MS = { choice: 120, face: 300 };
+/** So close to the end nothing is held back. */
+const URGENT_MS = 500;
+
+export function createSession(env) {
+  const state = {
+    // connecting, online, retrying, stopped; `reason` says why it is not online:
+    // '' (the first time), lost, full, or the word of a `bye`, such as restart.
+    link: 'connecting',
+    reason: '',
+    // free, waiting, playing, between (after a result, or together in a room)
+    phase: 'free',
+    me: { uid: '', totalScore: 0, winStreak: 0, roundScore: 0, choice: null },
+    // Who is or was at the other side: uid, uname, uavatar, robot, online, ready, present
+    // (shares my room), left, moves (choices seen in this round), and the fields of `me`.
+    other: null,
+    endsAt: 0,
+    outcome: '', // win, lose, draw
+    again: false, // asked for the next round
+    code: '', // of the private room I sit in
+    friend: false, // waiting for a friend, not in the lobby
+    nearby: 0,
+    note: '', // forgotten, left, or the code of a `problem`
+  };
+  let token = env.token || '';
+  let socket = null;
+  let current = null; // the handlers whose events count
+  let attempts = 0;
+  let onlineSince = null;
+  let settling = false; // between `hi` and the `pong` behind it
+  let roomSeen = false;
+  let wanted = false; // a `join` to send once settled,
+  let wish; // with this payload,
+  let readied = false; // between two rounds
+  let hidden = false;
+  let ordered = false; // the server said when to come back
+  const timers = {};
+  const sentAt = {};
+
+  const changed = (name, more) => env.changed(state, Object.assign({ name }, more));
+
+  function disarm(name) {
+    if (name in timers) env.clearTimer(timers[name]);
+    delete timers[name];
+  }
+
+  function arm(name, ms, run) {
+    disarm(name);
+    timers[name] = env.setTimer(() => {
+      delete timers[name];
+      run();
+    }, ms);
+  }
+
+  // ---- Connection ----
+
+  function open() {
+    drop();
+    state.link = 'connecting';
+    attempts += 1;
+    let reached = false;
+    const handlers = {
+      opened() {
+        if (current !== handlers) return;
+        reached = true;
+        const hello = { user: env.profile(), v: 2 };
+        if (token) hello.session = token;
+        post('hello', hello);
+        // Its pong comes behind all that `hello` causes: only then a missing `room` says "free".
+        ping();
+      },
+      received(text) {
+        if (current === handlers) receive(text);
+      },
+      closed() {
+        if (current !== handlers) return;
+        lost(!reached && env.probe ? state.reason : 'lost');
+        if (reached || !env.probe) return;
+        env.probe((why) => {
+          if (current !== null || state.link !== 'retrying') return;
+          // A restart takes a few attempts.
+          const restarts = state.reason === 'restart' && attempts < 8;
+          state.reason = why || (restarts ? 'restart' : 'lost');
+          changed('link');
+        });
+      },
+    };
+    current = handlers;
+    arm('patience', PATIENCE_MS, () => lost('lost'));
+    socket = env.connect(handlers);
+    changed('link');
+  }
+
+  /** Forgets the connection; nothing more from it counts. */
+  function drop() {
+    const old = socket;
+    socket = current = null;
+    Object.keys(timers).forEach(disarm);
+    if (state.phase === 'waiting' || state.again) {
+      wanted = true;
+      readied = state.again;
+      if (state.code) wish = { room: state.code };
+    }
+    if (onlineSince !== null && STEADY_MS <= env.now() - onlineSince) attempts = 0;
+    onlineSince = null;
+    settling = false;
+    if (old) old.close();
+  }
+
+  /** Comes back with exponential back-off and full jitter. */
+  function lost(reason) {
+    drop();
+    ordered = false;
+    const most = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * Math.pow(2, Math.min(attempts, 10)));
+    retryIn(env.random() * most, reason);
+  }
+
+  function retryIn(ms, reason) {
+    state.link = 'retrying';
+    state.reason = reason;
+    arm('retry', ms, open);
+    changed('link');
+  }
+
+  function post(name, payload) {
+    socket.send(JSON.stringify(payload === undefined ? [name] : [name, payload]));
+  }
+
+  function send(name, payload) {
+    if (state.link === 'online') post(name, payload);
+  }
+
+  function ping(patienceMs) {
+    post('ping');
+    arm('patience', patienceMs || PATIENCE_MS, () => lost('lost'));
+    arm('ping', PING_MS, ping);
+  }
+
+  /** Says that nobody looks; any event but a pong would take it back, so there are no pings. */
+  function sayAway() {
+    if (state.link !== 'online') return;
+    disarm('ping');
+    disarm('patience');
+    post('away');
+  }
+
+  // ---- What the server says ----
+
+  function receive(text) {
+    let event;
+    try {
+      event = JSON.parse(text);
+    } catch (_) {
+      return;
+    }
+    if (!Array.isArray(event)) return;
+    disarm('patience');
+    const name = event[0];
+    if (!Object.prototype.hasOwnProperty.call(on, name)) return;
+    const payload = event[1];
+    const more = on[name](payload && typeof payload === 'object' ? payload : {});
+    // A resumption is told when it is complete, a `bye` has been told already.
+    if (name !== 'bye' && !(settling && (name === 'hi' || name === 'room'))) changed(name, more);
+  }
+
+  const listed = (users) => (Array.isArray(users) ? users.filter(Boolean) : []);
+  const mine = (users) => listed(users).find((user) => user.uid === state.me.uid);
+  const others = (users) => listed(users).find((user) => user.uid !== state.me.uid);
+
+  function meet(user) {
+    if (!state.other || state.other.uid !== user.uid) {
+      state.outcome = '';
+      state.other = {
+        uname: '', uavatar: '', robot: false, online: true, ready: false, left: false, moves: 0,
+        totalScore: 0, winStreak: 0, roundScore: 0, choice: null,
+      };
+    }
+    Object.assign(state.other, user, { present: true });
+  }
+
+  const on = {
+    hi(hi) {
+      const renamed = state.link === 'online';
+      const { uid, totalScore, winStreak } = hi;
+      Object.assign(state.me, { uid, totalScore, winStreak });
+      state.nearby = hi.nearby;
+      if (renamed) return;
+      if (token && !hi.resumed && state.phase !== 'free') {
+        free();
+        state.note = 'forgotten';
+      }
+      // Only a `start` says that the round still runs.
+      if (state.phase === 'playing') state.phase = 'between';
+      token = hi.session;
+      env.keepToken(token);
+      state.link = 'online';
+      state.reason = '';
+      state.again = false;
+      onlineSince = env.now();
+      settling = true;
+      roomSeen = false;
+    },
+
+    pong() {
+      if (!settling) return;
+      settling = false;
+      if (!roomSeen) {
+        state.code = '';
+        if (state.phase === 'between' && state.other) state.other.present = false;
+        else state.phase = 'free';
+      }
+      if (hidden) sayAway();
+      const asked = wanted && state.phase !== 'playing';
+      wanted = false;
+      if (!asked) return;
+      // In the room already, there is at most to say again that I am ready.
+      const room = ((wish && wish.room) || '').toUpperCase();
+      const there = Boolean(state.code) && (room === 'NEW' || room === state.code);
+      if (!there) play(wish);
+      else if (readied) play();
+    },
+
+    room({ users, code }) {
+      const [me, other] = [mine(users), others(users)];
+      if (!me) return;
+      roomSeen = true;
+      state.code = code || '';
+      state.friend = Boolean(code);
+      const { phase } = state;
+      // What was played stays on the table, also when the other one has gone.
+      const table = state.other && (phase === 'playing'
+        || (phase === 'between' && (code ? state.outcome : !me.ready)));
+      if (other) meet(other);
+      else if (table) state.other.present = false;
+      else state.other = null;
+      if (phase === 'playing') return;
+      state.again = Boolean(me.ready && other);
+      if (!other) state.phase = table ? 'between' : me.ready || code ? 'waiting' : phase;
+      // Both ready: the `start` is on its way.
+      else if (phase !== 'waiting' || !me.ready || !other.ready) between();
+    },
+
+    start({ gameTime, roomUsers }) {
+      const [me, other] = [mine(roomUsers), others(roomUsers)];
+      if (!me || !other) return;
+      disarm('choice');
+      Object.assign(state.me, me);
+      meet(Object.assign({}, other, { left: false, moves: 0 }));
+      Object.assign(state, { phase: 'playing', outcome: '', again: false, note: '' });
+      state.endsAt = env.now() + gameTime * 1000;
+    },
+
+    movement({ uid, movement, face }) {
+      if (!state.other || uid !== state.other.uid) return {};
+      if (movement === 'choice') state.other.moves += 1;
+      return { movement, face };
+    },
+
+    leave({ uid }) {
+      const { other } = state;
+      if (!other || uid !== other.uid) return;
+      other.left = true;
+      other.present = false;
+      if (state.phase !== 'between') return;
+      // It left while I was waiting for it. I am free, but I did ask for a round; in a private
+      // room I keep my seat, and `room` comes next.
+      if (state.code) state.again = false;
+      else if (state.again) {
+        play();
+        state.note = 'left';
+      }
+    },
+
+    result({ result }) {
+      const [me, other] = [mine(result), others(result)];
+      if (!me || !other) return;
+      const expected = state.phase === 'playing' && state.other && state.other.uid === other.uid;
+      if (!expected && !settling) return;
+      disarm('choice');
+      Object.assign(state.me, me);
+      // Whoever is back in the lobby only needs its scores.
+      if (state.phase === 'waiting') return;
+      const { present } = state.other && state.other.uid === other.uid ? state.other : {};
+      meet(other);
+      // A robot lives only for its round.
+      state.other.present = Boolean(present) && !state.other.robot;
+      state.phase = 'between';
+      state.outcome = me.roundScore > 0 ? 'win' : other.roundScore > 0 ? 'lose' : 'draw';
+    },
+
+    problem({ code, event }) {
+      if (code === 'already-playing') return;
+      state.note = code;
+      if (event !== 'join' || state.phase === 'playing') return;
+      state.again = false;
+      if (code === 'room-unknown' || code === 'room-full') {
+        // Wherever the server still has me: the player believes to have gone from there.
+        send('leave');
+        free();
+        wanted = false;
+      } else if (state.phase === 'waiting') {
+        free();
+      }
+    },
+
+    bye({ reason, retry_ms: retryMs }) {
+      drop();
+      if (typeof retryMs === 'number') {
+        ordered = true;
+        retryIn(Math.min(Math.max(retryMs, 0), RETRY_MAX_MS), reason);
+      } else {
+        state.link = 'stopped';
+        state.reason = reason;
+        changed('link');
+      }
+    },
+  };
+
+  // ---- What the player does ----
+
+  /** Sends at most one such event per gap: the first at once, of the others the last. */
+  function paced(name, payload, urgent) {
+    const wait = name in sentAt && !urgent ? sentAt[name] + GAP_MS[name] - env.now() : 0;
+    if (wait > 0) return arm(name, wait, () => paced(name, payload, true));
+    disarm(name);
+    sentAt[name] = env.now();
+    send(name, payload);
+  }
+
+  function free() {
+    Object.assign(state, {
+      phase: 'free', other: null, again: false, code: '', friend: false, outcome: '',
+    });
+  }
+
+  function between() {
+    if (state.phase !== 'between') state.outcome = '';
+    state.phase = 'between';
+  }
+
+  /** Asks for a round: the first one, or the next with the same opponent. */
+  function play(asked) {
+    if (state.phase === 'playing') return;
+    wish = asked;
+    if (state.link !== 'online') wanted = true;
+    state.note = '';
+    if (!asked && state.phase === 'between' && state.other && state.other.present) {
+      state.again = true;
+    } else {
+      if (asked) state.code = '';
+      state.friend = Boolean(state.code || (asked && asked.room));
+      Object.assign(state, { phase: 'waiting', again: false, other: null });
+    }
+    send('join', asked);
+  }
+
+  const act = (run) => (...args) => {
+    run(...args);
+    changed('act');
+  };
+
+  return {
+    state,
+    open,
+    /** `play()` or, with a `join`'s payload, `play({ new: true })`, `play({ room: 'new' })`. */
+    play: act(play),
+    leave: act(() => {
+      send('leave');
+      free();
+      wanted = false;
+      state.note = '';
+    }),
+    choose: act((choice) => {
+      if (state.phase !== 'playing' || state.link !== 'online') return;
+      state.me.choice = choice;
+      paced('choice', { choice }, state.endsAt - env.now() < URGENT_MS);
+    }),
+    /** Says whether the other one can see it. */
+    face(face) {
+      const { link, phase, other } = state;
+      const seen = link === 'online' && Boolean(other && other.present)
+        && (phase === 'playing' || phase === 'between');
+      if (seen) paced('face', { face });
+      return seen;
+    },
+    /** The profile has changed. */
+    rename: () => send('hello', { user: env.profile() }),
+    /** Nobody looks any more, and the platform may cut the connection off. */
+    away() {
+      if (hidden) return;
+      hidden = true;
+      sayAway();
+    },
+    /** The page or the network woke up: look whether the connection still lives. */
+    wake() {
+      hidden = false;
+      if (state.link === 'retrying' && !ordered) open();
+      else if (state.link === 'online') ping(WAKE_PATIENCE_MS);
+    },
+    /** After a `bye` that asked to stay away: the player wants to come back. */
+    comeBack() {
+      attempts = 0;
+      if (state.link === 'stopped') open();
+    },
+  };
+}

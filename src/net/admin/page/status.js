@@ -1,0 +1,141 @@
+// Asks for the figures every few seconds and shows them. Nothing is kept here.
+"use strict";
+
+const PERIOD_MS = 5000;
+const SAMPLES = 360; // an hour, one every ten seconds
+const WIDTH = 360;
+const HEIGHT = 100;
+
+const byId = (id) => document.getElementById(id);
+const count = new Intl.NumberFormat("en").format;
+
+function duration(seconds) {
+  const [d, h, m] = [86400, 3600, 60].map((unit) => Math.floor(seconds / unit));
+  if (d > 0) return `${d} d ${h % 24} h`;
+  if (h > 0) return `${h} h ${m % 60} min`;
+  return m > 0 ? `${m} min` : `${seconds} s`;
+}
+
+function micros(us) {
+  return us < 1000 ? `${us} µs` : us < 1e6 ? `${us / 1000} ms` : `${us / 1e6} s`;
+}
+
+const bytes = (n) => (n < 2 ** 20 ? `${Math.round(n / 1024)} KiB` : `${(n / 2 ** 20).toFixed(1)} MiB`);
+
+// A plot of at most an hour; the newest value is at the right edge.
+function plot(name, values, show) {
+  const svg = byId(`plot-${name}`);
+  const top = Math.max(1, ...values);
+  const x = (index) => ((SAMPLES - values.length + index) / (SAMPLES - 1)) * WIDTH;
+  const y = (value) => HEIGHT - (value / top) * (HEIGHT - 4) - 2;
+  const points = values.map((value, index) => `${x(index).toFixed(1)},${y(value).toFixed(1)}`);
+  svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
+  svg.setAttribute("preserveAspectRatio", "none");
+  svg.replaceChildren();
+  const add = (tag, attributes) => {
+    const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+    svg.append(node);
+  };
+  for (const quarter of [0, 1, 2, 3, 4]) {
+    const at = (quarter * WIDTH) / 4;
+    add("line", { class: "grid", x1: at, x2: at, y1: 0, y2: HEIGHT });
+  }
+  if (points.length > 0) {
+    const [first, last] = [x(0).toFixed(1), x(values.length - 1).toFixed(1)];
+    add("polygon", { class: "area", points: `${first},${HEIGHT} ${points.join(" ")} ${last},${HEIGHT}` });
+    add("polyline", { class: "curve", points: points.join(" ") });
+  }
+  let scale = svg.nextElementSibling;
+  if (scale === null) {
+    scale = document.createElement("div");
+    scale.className = "scale";
+    scale.append(...[0, 1, 2].map(() => document.createElement("span")));
+    svg.after(scale);
+  }
+  const [left, middle, right] = scale.children;
+  left.textContent = "an hour ago";
+  middle.textContent = `highest ${show(top)}`;
+  right.textContent = "now";
+  byId(`now-${name}`).textContent = values.length > 0 ? show(values.at(-1)) : "–";
+}
+
+function table(caption, rows) {
+  const card = document.createElement("div");
+  card.className = "card";
+  const element = document.createElement("table");
+  element.createCaption().textContent = caption;
+  for (const [name, value] of rows) {
+    const row = element.insertRow();
+    const head = document.createElement("th");
+    head.scope = "row";
+    head.textContent = name;
+    row.append(head);
+    row.insertCell().textContent = typeof value === "number" ? count(value) : value;
+  }
+  card.append(element);
+  return card;
+}
+
+const some = (map) => Object.entries(map).filter(([, value]) => value !== 0);
+
+function show(status) {
+  byId("version").textContent = status.version;
+  const state = status.draining ? "draining" : "serving";
+  const line = byId("line");
+  line.textContent = `${state} for ${duration(status.uptime_s)}: ${count(status.open)} of at most ${count(status.limit)} connections`;
+  line.className = status.draining ? "bad" : "";
+
+  const history = status.history;
+  plot("open", history.map(([open]) => open), count);
+  // Six samples are a minute.
+  const minute = (index) => history.slice(Math.max(0, index - 5), index + 1).reduce((sum, [, rounds]) => sum + rounds, 0);
+  plot("rounds", history.map((_, index) => minute(index)), count);
+  plot("turn", history.map(([, , p99]) => p99), micros);
+
+  const rounds = status.rounds_human + status.rounds_robot;
+  const share = rounds === 0 ? "–" : `${Math.round((100 * status.rounds_human) / rounds)} %`;
+  byId("tables").replaceChildren(
+    table("Game", [
+      ["rounds running", status.rounds_running],
+      ["rounds played", rounds],
+      ["of them between humans", share],
+      ["players", status.players],
+      ["rooms", status.rooms],
+      ["sessions", status.sessions],
+      ["wait for a human, p99", `≤ ${status.wait_human_p99_ms} ms`],
+      ["wait for a robot, p99", `≤ ${status.wait_robot_p99_ms} ms`],
+      ["rounds end late by, p99", `≤ ${status.lateness_p99_ms} ms`],
+    ]),
+    table("Connections", [...Object.entries(status.dialects), ...Object.entries(status.generations)]),
+    table("Process", [
+      ["memory", bytes(status.resident_bytes)],
+      ["processor time", duration(status.cpu_s)],
+      ["descriptors", `${count(status.descriptors)} of ${count(status.descriptors_max)}`],
+      ["sockets", status.sockets],
+      ["timers", status.timers],
+      ["received", bytes(status.bytes.in)],
+      ["sent", bytes(status.bytes.out)],
+    ]),
+    table("Refused", some(status.refusals)),
+    table("Ended", some(status.endings)),
+    table("Events in", some(status.events_in)),
+    table("Events out", some(status.events_out)),
+  );
+  byId("config").textContent = status.config;
+}
+
+async function renew() {
+  try {
+    const answer = await fetch("statusz", { cache: "no-store" });
+    if (!answer.ok) throw new Error(`status ${answer.status}`);
+    show(await answer.json());
+  } catch (error) {
+    const line = byId("line");
+    line.className = "bad";
+    line.textContent = `no answer (${error.message}); the figures below are old`;
+  }
+  setTimeout(renew, PERIOD_MS);
+}
+
+renew();

@@ -1,0 +1,300 @@
+//! Who is at the other end: a TCP address, somebody on this machine, or whom a proxy speaks for;
+//! and how many connections each address has.
+//!
+//! A proxy is believed only if it is trusted, and only about the one who asked it. Everybody
+//! appends to `X-Forwarded-For` on its right side, so that is where the reading begins: the first
+//! address from the right that is no trusted proxy's is the client's, and whatever stands left of
+//! it is only what that client said of itself.
+//! Absent: sockets, HTTP, the log.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::config::{Config, Networks, first_bits};
+
+/// How much of an IPv6 address is counted: one household or server has all that follow.
+const IPV6_BITS: u8 = 64;
+
+/// Who is at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// A TCP address.
+    Tcp(SocketAddr),
+    /// Somebody on this machine.
+    Unix,
+    /// The address for which a trusted proxy speaks.
+    Forwarded(IpAddr),
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "{address}"),
+            Self::Unix => f.write_str("unix"),
+            Self::Forwarded(address) => write!(f, "{address}"),
+        }
+    }
+}
+
+/// Whose word is believed, and how many WebSocket connections each address has.
+///
+/// An address takes memory only while it has connections, so there are at most as many of them.
+#[derive(Debug)]
+pub struct Crowd {
+    trusted: Networks,
+    /// `--max-per-address`; 0 is without limit.
+    each_max: usize,
+    counts: BTreeMap<IpAddr, usize>,
+}
+
+impl Crowd {
+    /// Nobody is here, and nobody is trusted or counted.
+    pub const EMPTY: Self = Self {
+        trusted: Networks::NONE,
+        each_max: 0,
+        counts: BTreeMap::new(),
+    };
+
+    /// Nobody is here yet.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        Self {
+            trusted: config.trusted_proxies.clone(),
+            each_max: config.max_per_address,
+            ..Self::EMPTY
+        }
+    }
+
+    /// Whose request it is that came from `peer`; `forwarded` are the items of all its
+    /// `X-Forwarded-For` fields, from the right.
+    ///
+    /// Without such a field, or with an unreadable one, it is the proxy's own.
+    pub fn find_client<'a>(&self, peer: Peer, forwarded: impl Iterator<Item = &'a str>) -> Peer {
+        let mut client = peer;
+        for item in forwarded {
+            if !self.is_trusted(client) {
+                break;
+            }
+            // A proxy that does not know it says "unknown": then it is nobody's but the proxy's.
+            let Some(address) = address_in(item) else {
+                break;
+            };
+            client = Peer::Forwarded(address);
+        }
+        client
+    }
+
+    /// Whether as many connections as allowed come from where this peer is.
+    #[must_use]
+    pub fn is_full_for(&self, peer: Peer) -> bool {
+        let count = |place| self.counts.get(&place).copied().unwrap_or(0);
+        self.place_of(peer)
+            .is_some_and(|place| self.each_max <= count(place))
+    }
+
+    /// Counts one that opened.
+    pub(crate) fn enter(&mut self, peer: Peer) {
+        if let Some(place) = self.place_of(peer) {
+            *self.counts.entry(place).or_default() += 1;
+        }
+    }
+
+    /// Forgets one that was counted.
+    pub(crate) fn leave(&mut self, peer: Peer) {
+        if let Some(place) = self.place_of(peer)
+            && let Some(count) = self.counts.get_mut(&place)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.counts.remove(&place);
+            }
+        }
+    }
+
+    /// Under which address it is counted; `None` for trusted ones, who may be anybody.
+    fn place_of(&self, peer: Peer) -> Option<IpAddr> {
+        if self.each_max == 0 || self.is_trusted(peer) {
+            return None;
+        }
+        match peer {
+            Peer::Unix => None,
+            Peer::Tcp(address) => Some(place(address.ip())),
+            Peer::Forwarded(address) => Some(place(address)),
+        }
+    }
+
+    /// Only those who may open it reach a unix socket: that is trust enough.
+    fn is_trusted(&self, peer: Peer) -> bool {
+        match peer {
+            Peer::Unix => true,
+            Peer::Tcp(address) => self.trusted.contains(address.ip()),
+            Peer::Forwarded(address) => self.trusted.contains(address),
+        }
+    }
+}
+
+fn place(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        address @ IpAddr::V4(_) => address,
+        address @ IpAddr::V6(_) => first_bits(address, IPV6_BITS),
+    }
+}
+
+/// An item of `X-Forwarded-For`: an address, with a port behind it from some proxies.
+fn address_in(item: &str) -> Option<IpAddr> {
+    let item = item.trim();
+    let bare = item
+        .strip_prefix('[')
+        .and_then(|item| item.strip_suffix(']'));
+    let address = bare.unwrap_or(item).parse().ok();
+    let with_port = || item.parse::<SocketAddr>().ok().map(|address| address.ip());
+    address
+        .or_else(with_port)
+        .map(|address| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn crowd(flags: &[&str]) -> Crowd {
+        let args = flags.iter().map(Into::into);
+        match Config::load(args, |_| None) {
+            Ok(crate::config::Command::Run(config)) => Crowd::new(&config),
+            other => panic!("{flags:?}: {other:?}"),
+        }
+    }
+
+    fn tcp(address: &str) -> Peer {
+        Peer::Tcp(address.parse().expect("the row's address"))
+    }
+
+    #[test]
+    fn a_trusted_proxy_is_believed_from_the_right() {
+        const LOOPBACK: &str = "127.0.0.1:5000";
+        const MANY: &str = "127.0.0.0/8,10.0.0.0/8,::1";
+        // Trusted, from where, X-Forwarded-For, for whom.
+        let rows = [
+            ("127.0.0.1", LOOPBACK, "203.0.113.7", "203.0.113.7"),
+            ("127.0.0.1", "unix", "203.0.113.7", "203.0.113.7"),
+            ("none", "unix", "203.0.113.7", "203.0.113.7"),
+            // Nothing is said, or nothing that can be read.
+            ("127.0.0.1", LOOPBACK, "", LOOPBACK),
+            ("127.0.0.1", "unix", "", "unix"),
+            ("127.0.0.1", LOOPBACK, "unknown", LOOPBACK),
+            ("127.0.0.1", LOOPBACK, "203.0.113.7, ", LOOPBACK),
+            ("127.0.0.1", LOOPBACK, "203.0.113.7.9", LOOPBACK),
+            // Somebody else's word is worth nothing.
+            ("127.0.0.1", "127.0.0.2:1", "203.0.113.7", "127.0.0.2:1"),
+            ("127.0.0.1", "203.0.113.9:1", "203.0.113.7", "203.0.113.9:1"),
+            ("none", LOOPBACK, "203.0.113.7", LOOPBACK),
+            // What the client put there itself stands on the left.
+            (
+                "127.0.0.1",
+                LOOPBACK,
+                "198.51.100.1, 203.0.113.7",
+                "203.0.113.7",
+            ),
+            (
+                "127.0.0.1",
+                LOOPBACK,
+                "127.0.0.1, 203.0.113.7",
+                "203.0.113.7",
+            ),
+            ("127.0.0.1", LOOPBACK, "x\"y, ,, 203.0.113.7", "203.0.113.7"),
+            // A chain of proxies.
+            (
+                MANY,
+                LOOPBACK,
+                "198.51.100.1,203.0.113.7,10.0.0.1",
+                "203.0.113.7",
+            ),
+            (
+                MANY,
+                "[::1]:1",
+                "203.0.113.7,10.0.0.1, 10.9.9.9",
+                "203.0.113.7",
+            ),
+            (MANY, LOOPBACK, "10.0.0.2,10.0.0.1", "10.0.0.2"),
+            (MANY, LOOPBACK, "unknown,10.0.0.1", "10.0.0.1"),
+            // Every way to write an address.
+            ("::1", "[::1]:1", "2001:db8::1", "2001:db8::1"),
+            ("::1", "[::1]:1", "[2001:db8::1]", "2001:db8::1"),
+            ("::1", "[::1]:1", "[2001:db8::1]:443", "2001:db8::1"),
+            ("::1", "[::1]:1", "203.0.113.7:443", "203.0.113.7"),
+            ("::1", "[::1]:1", "::ffff:203.0.113.7", "203.0.113.7"),
+            (
+                "127.0.0.1",
+                "[::ffff:127.0.0.1]:1",
+                "203.0.113.7",
+                "203.0.113.7",
+            ),
+        ];
+        for (trusted, from, field, want) in rows {
+            let crowd = crowd(&["--trusted-proxy", trusted]);
+            let peer = if from == "unix" {
+                Peer::Unix
+            } else {
+                tcp(from)
+            };
+            let items = (!field.is_empty()).then(|| field.rsplit(','));
+            let found = crowd.find_client(peer, items.into_iter().flatten());
+            assert_eq!(found.to_string(), want, "{trusted} {from} {field:?}");
+        }
+    }
+
+    #[test]
+    fn each_address_has_its_share_and_proxies_are_nobody() {
+        let forwarded = |text: &str| Peer::Forwarded(text.parse().expect("the row's address"));
+        let mut crowd = crowd(&["--max-per-address", "2"]);
+        // Who comes, and whether there is room.
+        let rows = [
+            (tcp("203.0.113.7:1"), true),
+            (tcp("203.0.113.7:2"), true),
+            (tcp("203.0.113.7:3"), false),
+            (tcp("[::ffff:203.0.113.7]:4"), false),
+            (forwarded("203.0.113.7"), false),
+            (forwarded("203.0.113.8"), true),
+            (forwarded("2001:db8:1:1::1"), true),
+            (forwarded("2001:db8:1:1:ffff::1"), true),
+            (forwarded("2001:db8:1:1::2"), false),
+            (forwarded("2001:db8:1:2::1"), true),
+            (tcp("127.0.0.1:1"), true),
+            (tcp("127.0.0.1:2"), true),
+            (tcp("127.0.0.1:3"), true),
+            (forwarded("127.0.0.9"), true),
+            (Peer::Unix, true),
+            (Peer::Unix, true),
+            (Peer::Unix, true),
+        ];
+        for (peer, room) in rows {
+            assert_eq!(!crowd.is_full_for(peer), room, "{peer}");
+            if room {
+                crowd.enter(peer);
+            }
+        }
+        assert_eq!(crowd.counts.len(), 4, "an entry per address that counts");
+        crowd.leave(tcp("203.0.113.7:1"));
+        assert!(!crowd.is_full_for(forwarded("203.0.113.7")));
+        for (peer, _) in rows.iter().filter(|(_, room)| *room).skip(1) {
+            crowd.leave(*peer);
+        }
+        assert_eq!(
+            crowd.counts,
+            BTreeMap::new(),
+            "nothing is kept of those who left"
+        );
+    }
+
+    #[test]
+    fn without_a_limit_nothing_is_kept() {
+        let mut crowd = crowd(&["--max-per-address", "0"]);
+        for _ in 0..1_000 {
+            assert!(!crowd.is_full_for(tcp("203.0.113.7:1")));
+            crowd.enter(tcp("203.0.113.7:1"));
+        }
+        assert_eq!(crowd.counts, BTreeMap::new());
+        crowd.leave(tcp("203.0.113.7:1"));
+    }
+}

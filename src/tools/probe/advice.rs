@@ -1,0 +1,58 @@
+//! What a failure means for the person who set the proxy up, and which line to change.
+//!
+//! Absent: finding failures.
+
+use super::player::Failure;
+
+/// What the failure means, and what to do, line by line.
+pub(super) fn lines(failure: &Failure) -> &'static [&'static str] {
+    match failure {
+        Failure::Name(_) => &["The domain has no record, or it is misspelt."],
+        Failure::Connect(_) => &[
+            "Nobody listens there, or a firewall is in between: systemctl status nginx roshambo,",
+            "and the provider's firewall.",
+        ],
+        Failure::Status(301 | 302 | 307 | 308) => {
+            &["The site sends everybody on to https://, as it should: players use wss://."]
+        }
+        Failure::Status(400 | 426) => &[
+            "The proxy does not pass the upgrade on. In nginx's location:",
+            "    proxy_http_version 1.1;",
+            "    proxy_set_header Upgrade $http_upgrade;",
+            "    proxy_set_header Connection \"upgrade\";",
+        ],
+        Failure::Status(200 | 404) => &[
+            "Something else answers there: the address has another base path than the server",
+            "(--base-path), or nginx's location and proxy_pass do not lead to it. A proxy_pass",
+            "with a path, even / alone, replaces what the location matched:",
+            "    proxy_pass http://roshambo;",
+        ],
+        Failure::Status(401 | 403) => &["The proxy wants to know who asks: a rule of its own."],
+        Failure::Status(502) => &[
+            "nginx cannot reach roshambo: systemctl status roshambo, and the address in",
+            "    upstream roshambo { server 127.0.0.1:9595; }",
+        ],
+        Failure::Status(503 | 429) => &[
+            "Full, restarting, or too many connections from this address: see BASE/readyz,",
+            "--max-connections, and limit_conn in nginx.",
+        ],
+        Failure::Status(504) => &["roshambo is reached and does not answer: its log says why."],
+        Failure::Status(_) => &["No part of roshambo gives this status: it is the proxy's."],
+        Failure::Handshake(_) => {
+            &["What listens there speaks no HTTP, or TLS: a port with `ssl` wants wss://."]
+        }
+        Failure::Silence(_) => &[
+            "The connection is there and carries nothing: a proxy that buffers",
+            "(proxy_buffering does not matter for sockets, a provider's \"accelerator\" may),",
+            "or a server that hangs.",
+        ],
+        Failure::Ended(_, Some(1012)) => &["The server restarts: try again in a moment."],
+        Failure::Ended(_, Some(_)) => &["The server ended it: its log says why."],
+        Failure::Ended(_, None) => &[
+            "A proxy cut it. Its time-out has to be longer than --ping-interval (25s):",
+            "    proxy_read_timeout 90s;",
+            "    proxy_send_timeout 90s;",
+        ],
+        Failure::Unexpected(_) => &["The server is of another version, or not roshambo at all."],
+    }
+}

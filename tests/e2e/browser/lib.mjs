@@ -1,0 +1,104 @@
+// What the browser tests share: one browser, pages that are watched, words for what is on a page.
+
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const SHOTS = fileURLToPath(new URL('../screenshots/', import.meta.url));
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+/** Longer than any round and any patience in these tests, on a busy machine. */
+export const PATIENCE_MS = 30000;
+
+export const PHONE = { width: 390, height: 844 };
+export const DESKTOP = { width: 1280, height: 800 };
+
+mkdirSync(SHOTS, { recursive: true });
+
+export function launch() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+      '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  });
+}
+
+/** What a lost or refused connection makes the browser itself write into the console. */
+export const LOST = /WebSocket connection to|ERR_CONNECTION|status of 503/;
+
+/** A fresh device that watches its pages: whatever they should not do is a fault of the test. */
+export async function device(browser, server, { name, avatar = 2, size = PHONE, ...more } = {}) {
+  const context = await browser.newContext({ viewport: size, locale: 'en-US', ...more });
+  context.setDefaultTimeout(PATIENCE_MS);
+  const faults = [];
+  const away = (url) => !/^(data|about|blob):/.test(url)
+    && new URL(url).host !== new URL(server.url).host;
+  context.on('page', (page) => {
+    page.on('console', (line) => {
+      if (['error', 'warning'].includes(line.type())) faults.push(line.text());
+    });
+    page.on('pageerror', (error) => faults.push(error.stack));
+    page.on('websocket', (socket) => away(socket.url()) && faults.push(`left: ${socket.url()}`));
+  });
+  context.on('request', (request) => away(request.url()) && faults.push(`left: ${request.url()}`));
+  await context.addInitScript(([key, uname, uavatar]) => {
+    document.addEventListener('securitypolicyviolation', (violation) => {
+      console.error(`forbidden: ${violation.violatedDirective} ${violation.blockedURI}`);
+    });
+    // The empty page before the first one has no storage.
+    if (!uname || location.protocol !== 'http:' || localStorage.getItem(key)) return;
+    localStorage.setItem(key, uname);
+    localStorage.setItem('roshambo.avatar', `builtin:${uavatar}`);
+  }, ['roshambo.name', name, avatar]);
+  return {
+    context,
+    async open(path = '') {
+      const page = await context.newPage();
+      await page.goto(server.url + path);
+      return page;
+    },
+    /** Ends the device. Nothing may have been wrong but what `allowed` matches. */
+    async close(allowed) {
+      await context.close();
+      assert.deepEqual(faults.filter((fault) => !allowed?.test(fault)), []);
+    },
+  };
+}
+
+export const phase = (page, name) => page.waitForSelector(`main[data-phase=${name}]`);
+export const link = (page, name) => page.waitForSelector(`main[data-link=${name}]`);
+export const online = (page) => link(page, 'online');
+export const text = (page, selector) => page.textContent(selector);
+
+/** Waits until an element's text matches. */
+export async function says(page, selector, pattern) {
+  const found = page.locator(selector).filter({ hasText: pattern });
+  await found.first().waitFor({ state: 'attached' }).catch(async () => {
+    assert.match(await page.textContent(selector), pattern);
+  });
+}
+
+/** Presses start on both, so that they meet. */
+export async function meet(one, other) {
+  for (const page of [one, other]) {
+    await online(page);
+    await page.click('#play');
+  }
+  await Promise.all([phase(one, 'playing'), phase(other, 'playing')]);
+}
+
+export async function shot(page, name) {
+  await page.mouse.move(0, 0);
+  await page.screenshot({ path: `${SHOTS}${name}.png` });
+}
+
+/** Faults of accessibility that are serious or worse. */
+export async function unusable(page) {
+  // As text through the debugger's door: the page's policy forbids scripts that are not its own.
+  await page.evaluate((await import('node:fs')).readFileSync(AXE, 'utf8'));
+  const { violations } = await page.evaluate(() => window.axe.run());
+  return violations
+    .filter(({ impact }) => ['serious', 'critical'].includes(impact))
+    .map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`);
+}

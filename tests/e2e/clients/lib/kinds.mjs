@@ -1,0 +1,42 @@
+// Every kind of client there is, and what each of them can and is expected to do.
+
+import { Official } from "./official.mjs";
+import { Python } from "./python.mjs";
+import { MiniProgram, Plain, PlainV2 } from "./raw.mjs";
+
+/**
+ * - `make(name)`: a fresh client;
+ * - `dialect`: what the server's log calls it;
+ * - `returns`: it comes back by itself after a connection is lost;
+ * - `packets`: its library knows acknowledgements and namespaces;
+ * - `polls`: it begins with long-polling unless told otherwise;
+ * - `threads`: its library handles each packet in a thread of its own, which the end of the
+ *   connection may overtake. No server can help that, and a packet that was overtaken shows nothing,
+ *   so where it matters the end comes a little later here.
+ */
+const official = (major) => ({
+  make: (name) => new Official(name, major),
+  dialect: major < 3 ? "eio3" : "eio4",
+  returns: true,
+  packets: true,
+  polls: true,
+});
+
+export const KINDS = {
+  "sio-1.7": official(1),
+  "sio-2.5": official(2),
+  "sio-3.1": official(3),
+  "sio-4.8": official(4),
+  "py-sio": {
+    make: (name) => new Python(name, "socketio"),
+    dialect: "eio4",
+    returns: true,
+    packets: true,
+    polls: true,
+    threads: true,
+  },
+  mini: { make: (name) => new MiniProgram(name), dialect: "eio3" },
+  ws: { make: (name) => new Plain(name), dialect: "plain" },
+  "py-ws": { make: (name) => new Python(name, "websockets"), dialect: "plain" },
+  v2: { make: (name) => new PlainV2(name), dialect: "plain", returns: true },
+};

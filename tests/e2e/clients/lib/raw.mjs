@@ -1,0 +1,186 @@
+// Clients that speak the wire themselves, through the `ws` package.
+
+import WebSocket from "ws";
+
+import { Client } from "./client.mjs";
+import { sleep, within } from "./util.mjs";
+
+export const BASE = "/applet/websocket";
+
+/** A WebSocket that hands on its texts. */
+class RawClient extends Client {
+  /** Those of `ws`. */
+  options = {};
+  /** Every text as it came. */
+  texts = [];
+  path = BASE;
+
+  async connect(wire) {
+    this.wire = wire;
+    this.socket = new WebSocket(this.url(wire), { ...wire.tls, ...this.options });
+    this.socket.on("error", (error) => this.note(`error: ${error.message}`));
+    this.socket.on("message", (data, isBinary) => {
+      if (isBinary) return this.note("error: binary data");
+      const text = data.toString();
+      this.texts.push(text);
+      try {
+        this.read(text);
+      } catch {
+        // Whoever waits for an event gets this instead, and says so.
+        this.receive("(unreadable)", text);
+      }
+    });
+    this.socket.on("close", (code) => {
+      this.note(`close: ${code}`);
+      this.closed(code);
+    });
+    const opened = new Promise((resolve, reject) => {
+      this.socket.once("open", resolve);
+      this.socket.once("close", (code) => reject(new Error(`closed at once with ${code}`)));
+    });
+    await within(opened, "the WebSocket opens");
+    this.connects++;
+  }
+
+  url(wire) {
+    return `${wire.tls ? "wss" : "ws"}://127.0.0.1:${wire.port}${this.path}`;
+  }
+
+  closed() {}
+
+  disconnect() {
+    this.socket.close(1000);
+  }
+
+  destroy() {
+    this.stopped = true;
+    this.socket?.terminate();
+  }
+}
+
+/** The plain dialect, first generation: what somebody types into a console. */
+export class Plain extends RawClient {
+  read(text) {
+    const [name, payload] = JSON.parse(text);
+    this.receive(name, payload);
+  }
+
+  send(name, payload) {
+    this.socket.send(JSON.stringify(payload === undefined ? [name] : [name, payload]));
+  }
+}
+
+/** The plain dialect, second generation: a session, and coming back as `bye` says. */
+export class PlainV2 extends Plain {
+  v2 = true;
+
+  hello() {
+    this.send("hello", { user: this.user, v: 2, session: this.session });
+  }
+
+  receive(name, payload) {
+    if (name === "hi") this.session = payload.session;
+    if (name === "bye") this.bye = payload;
+    super.receive(name, payload);
+  }
+
+  /** A client decides by `bye`, never by the code. */
+  async closed() {
+    const bye = this.bye;
+    this.bye = undefined;
+    if (this.stopped || (bye && bye.retry_ms === undefined)) return;
+    await sleep(bye?.retry_ms ?? 100);
+    if (this.stopped) return;
+    try {
+      await this.connect(this.wire);
+      this.hello();
+    } catch (error) {
+      this.note(`error: ${error.message}`);
+    }
+  }
+
+  disconnect() {
+    this.stopped = true;
+    super.disconnect();
+  }
+}
+
+/**
+ * Behaves as the original mini program does: Socket.IO's packets written by hand, two slashes in
+ * its address, never a ping, handlers only for hi, start, movement and result, the current choice
+ * sent at every start, and a button that is dead from a loss until the next start, because its
+ * result handler throws. It does not come back by itself.
+ */
+export class MiniProgram extends RawClient {
+  path = `${BASE}/socket.io//?EIO=3&transport=websocket`;
+  /** What it sends at a start; its page's state. */
+  choice = 1;
+  playing = false;
+  frozen = false;
+  /** Everything it ever sent. */
+  said = [];
+
+  /** It is connected when Socket.IO says so, not before. */
+  async connect(wire) {
+    const greeted = new Promise((resolve) => (this.onGreeted = resolve));
+    await super.connect(wire);
+    await within(greeted, "the packet 40");
+  }
+
+  read(text) {
+    if (text === "40") return this.onGreeted();
+    if (!text.startsWith("42")) return;
+    const [name, payload] = JSON.parse(text.slice(2));
+    if (name === "start") {
+      this.playing = true;
+      this.frozen = false;
+      this.send("choice", { choice: this.choice });
+    }
+    if (name === "result") {
+      const mine = payload.result.find((row) => row.uid === this.user.uid);
+      const other = payload.result.find((row) => row.uid !== this.user.uid);
+      this.playing = false;
+      // The original's handler throws here, and its button stays as it was during the round.
+      this.frozen = mine.roundScore === 0 && 0 < other.roundScore;
+    }
+    this.receive(name, payload);
+  }
+
+  send(name, payload) {
+    const text = `42${JSON.stringify(payload === undefined ? [name] : [name, payload])}`;
+    this.said.push(text);
+    this.socket.send(text);
+  }
+
+  /** A tap on its button; nothing happens while it plays or is frozen. */
+  join() {
+    if (this.playing || this.frozen) return;
+    super.join();
+  }
+
+  /** It chose at the start, by itself. */
+  choose() {}
+}
+
+/** Never answers a ping of any kind: what the limits are for. */
+export class Mute extends RawClient {
+  constructor(dialect) {
+    super(`mute-${dialect}`);
+    if (dialect !== "plain") {
+      this.path = `${BASE}/socket.io/?EIO=${dialect.at(-1)}&transport=websocket`;
+    }
+    this.dialect = dialect;
+    this.ended = new Promise((resolve) => (this.closed = resolve));
+  }
+
+  options = { autoPong: false };
+
+  read() {}
+
+  async connect(wire) {
+    await super.connect(wire);
+    // One packet, so that it is known for its silence and not for having said nothing.
+    const word = { plain: '["leave"]', eio3: '42["leave"]', eio4: "40" }[this.dialect];
+    this.socket.send(word);
+  }
+}

@@ -1,0 +1,386 @@
+// A phone that runs the mini program's own files, unmodified, each phone in a world of its own.
+//
+// The stand-in of `wx` keeps the documented rules that matter here: at most five sockets; domains
+// have to be allowed and encrypted; text or ArrayBuffer only; callbacks, never at once; five
+// seconds after the mini program is hidden its sockets are cut and its timers stand still, and in
+// the background no socket opens. What the program does not need is not there: a call of it fails.
+
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import vm from 'node:vm';
+import WebSocket from 'ws';
+import { everything, parse, render, textOf } from './wxml.mjs';
+
+export const ROOT = fileURLToPath(new URL('../../../src/client/miniprogram/', import.meta.url));
+const DOMAIN = 'example.com';
+const SOCKETS_MAX = 5;
+const STACK_MAX = 10;
+const SET_DATA_BYTES_MAX = 1024 * 1024;
+const PATIENCE_MS = 30000;
+
+const read = (path) => readFileSync(ROOT + path, 'utf8');
+const plain = (value) => JSON.parse(JSON.stringify(value));
+
+export class Phone {
+  constructor(server, { language = 'en', storage = {} } = {}) {
+    this.server = server;
+    this.language = language;
+    this.storage = { ...storage };
+    this.pages = [];
+    this.sockets = new Set();
+    this.socketsMost = 0;
+    this.opened = 0;
+    this.sent = [];
+    this.hidden = true;
+    this.asleep = false;
+    this.waiting = []; // what happens when it wakes up
+    this.timers = new Map();
+    this.lastTimer = 0;
+    this.watchers = new Set();
+    this.clipboard = '';
+    this.faults = [];
+    this.definitions = new Map();
+    this.modules = new Map();
+  }
+
+  /** Cold start at a page, as from the list of programs or a shared card. */
+  async start(path = 'pages/index/index') {
+    this.context = vm.createContext({
+      wx: this.wx(),
+      App: (app) => {
+        this.app = app;
+      },
+      Page: (page) => this.definitions.set(this.loading, page),
+      getApp: () => this.app,
+      console,
+      setTimeout: (run, ms = 0) => this.setTimer(run, ms),
+      clearTimeout: (id) => this.clearTimer(id),
+    });
+    await this.load('app.js');
+    for (const page of JSON.parse(read('app.json')).pages) {
+      this.loading = page;
+      await this.load(`${page}.js`);
+    }
+    this.hidden = false;
+    this.call(this.app, 'onLaunch', {});
+    this.call(this.app, 'onShow', {});
+    this.navigate(`/${path}`);
+    return this;
+  }
+
+  // ---- The program's modules --------------------------------------------------------------
+
+  async load(path) {
+    const module = this.module(path);
+    await module.link((specifier, from) => this.module(
+      new URL(specifier, `file:///${from.identifier}`).pathname.slice(1),
+    ));
+    await module.evaluate();
+  }
+
+  module(path) {
+    if (!this.modules.has(path)) {
+      const made = new vm.SourceTextModule(read(path), { identifier: path, context: this.context });
+      this.modules.set(path, made);
+    }
+    return this.modules.get(path);
+  }
+
+  // ---- Time -------------------------------------------------------------------------------
+
+  /** Runs a callback of the system, or keeps it until the program runs again. */
+  later(run) {
+    setImmediate(() => (this.asleep ? this.waiting.push(run) : this.guard(run)));
+  }
+
+  guard(run) {
+    try {
+      run();
+    } catch (error) {
+      this.faults.push(error);
+    }
+    this.watchers.forEach((watcher) => watcher());
+  }
+
+  setTimer(run, ms) {
+    this.lastTimer += 1;
+    const id = this.lastTimer;
+    const due = () => {
+      if (this.asleep) return this.waiting.push(() => this.timers.has(id) && fire());
+      return this.guard(fire);
+    };
+    const fire = () => {
+      this.timers.delete(id);
+      run();
+    };
+    this.timers.set(id, setTimeout(due, ms));
+    return id;
+  }
+
+  clearTimer(id) {
+    clearTimeout(this.timers.get(id));
+    this.timers.delete(id);
+  }
+
+  // ---- Coming and going -------------------------------------------------------------------
+
+  /** The player looks at something else. */
+  hide() {
+    this.call(this.page, 'onHide');
+    this.call(this.app, 'onHide');
+    this.hidden = true;
+  }
+
+  /** Five seconds later. */
+  sleep() {
+    assert.ok(this.hidden, 'only what is hidden is put to sleep');
+    this.asleep = true;
+    for (const socket of this.sockets) socket.terminate();
+  }
+
+  /** The player is back, perhaps through a card, which restarts the pages. */
+  show(path) {
+    this.asleep = false;
+    this.hidden = false;
+    this.call(this.app, 'onShow', {});
+    if (path) {
+      for (const page of this.pages.splice(0).reverse()) this.call(page, 'onUnload');
+      this.navigate(path);
+    } else {
+      this.call(this.page, 'onShow');
+    }
+    this.waiting.splice(0).forEach((run) => this.later(run));
+  }
+
+  end() {
+    this.timers.forEach((timer) => clearTimeout(timer));
+    this.timers.clear();
+    this.hidden = true;
+    this.asleep = true;
+    this.sockets.forEach((socket) => socket.terminate());
+    assert.deepEqual(this.faults, []);
+  }
+
+  // ---- Pages ------------------------------------------------------------------------------
+
+  get page() {
+    return this.pages.at(-1);
+  }
+
+  navigate(url) {
+    const [path, query = ''] = url.slice(1).split('?');
+    const definition = this.definitions.get(path);
+    assert.ok(definition, `there is no page ${path}`);
+    assert.ok(this.pages.length < STACK_MAX, 'too many pages on each other');
+    const page = Object.create(definition);
+    page.route = path;
+    page.data = plain(definition.data);
+    page.markup = parse(read(`${path}.wxml`));
+    page.setData = (change) => {
+      // What JSON cannot say does not arrive at the page.
+      const text = JSON.stringify(change, (key, value) => {
+        assert.notEqual(typeof value, 'undefined', `setData: ${key} is undefined`);
+        assert.notEqual(typeof value, 'function', `setData: ${key} is a function`);
+        return value;
+      });
+      assert.ok(text.length < SET_DATA_BYTES_MAX);
+      Object.assign(page.data, JSON.parse(text));
+      setImmediate(() => this.watchers.forEach((watcher) => watcher()));
+    };
+    if (this.page) this.call(this.page, 'onHide');
+    this.pages.push(page);
+    this.call(page, 'onLoad', Object.fromEntries(new URLSearchParams(query)));
+    this.call(page, 'onShow');
+  }
+
+  call(target, name, ...args) {
+    if (target && target[name]) this.guard(() => target[name](...args));
+  }
+
+  /** The page as its WXML shows it now. */
+  tree() {
+    return render(this.page.markup, this.page.data, this.page);
+  }
+
+  text() {
+    return textOf(this.tree());
+  }
+
+  /** The first element that a test on (node, its text) holds for. */
+  find(test) {
+    return everything(this.tree()).find((node) => node.tag && test(node, textOf([node])));
+  }
+
+  has(name) {
+    return Boolean(this.find((node) => this.wears(node, name)));
+  }
+
+  wears(node, name) {
+    return String(node.attributes.class || '').split(/\s+/).includes(name);
+  }
+
+  /** Taps what says exactly this, or wears this label. */
+  tap(words) {
+    const node = this.find((one, text) => (one.handlers.tap || one.attributes['open-type'])
+      && (text === words || one.attributes['aria-label'] === words));
+    assert.ok(node, `nothing to tap says ${words}: ${this.text()}`);
+    if (node.attributes.disabled) return;
+    if (node.attributes['open-type'] === 'share') {
+      this.card = this.page.onShareAppMessage({ from: 'button' });
+    } else {
+      this.fire(node, 'tap', {});
+    }
+  }
+
+  /** Fires an input's or a button's own event. */
+  put(name, event, detail) {
+    const node = this.find((one) => one.handlers[event] && (!name || this.wears(one, name)
+      || one.attributes.type === name));
+    assert.ok(node, `nothing listens to ${event}`);
+    this.fire(node, event, detail);
+  }
+
+  fire(node, event, detail) {
+    const target = { dataset: plain(node.dataset) };
+    this.call(this.page, node.handlers[event], { type: event, detail, currentTarget: target, target });
+  }
+
+  /** Waits until a test holds on this phone; it is asked after everything that happens. */
+  until(test, what = String(test)) {
+    return new Promise((resolve, reject) => {
+      const done = (end, value) => {
+        clearTimeout(timer);
+        this.watchers.delete(look);
+        end(value);
+      };
+      const look = () => {
+        try {
+          if (this.faults.length) done(reject, this.faults[0]);
+          else if (test(this)) done(resolve);
+        } catch (error) {
+          done(reject, error);
+        }
+      };
+      const timer = setTimeout(() => {
+        done(reject, new Error(`waited in vain for ${what}: ${this.text()}`));
+      }, PATIENCE_MS);
+      this.watchers.add(look);
+      look();
+    });
+  }
+
+  says(pattern) {
+    return this.until(() => pattern.test(this.text()), pattern);
+  }
+
+  // ---- wx ---------------------------------------------------------------------------------
+
+  wx() {
+    const answer = (options, how, result) => this.later(() => {
+      if (options[how]) options[how](result);
+      if (options.complete) options.complete(result);
+    });
+    return {
+      getAppBaseInfo: () => ({ language: this.language }),
+      getStorageSync: (key) => (key in this.storage ? this.storage[key] : ''),
+      setStorage: (options) => {
+        this.storage[options.key] = plain(options.data);
+        answer(options, 'success', { errMsg: 'setStorage:ok' });
+      },
+      setClipboardData: (options) => {
+        this.clipboard = options.data;
+        answer(options, 'success', { errMsg: 'setClipboardData:ok' });
+      },
+      getFileSystemManager: () => ({
+        saveFile: (options) => answer(options, 'success', {
+          savedFilePath: options.tempFilePath.replace('tmp', 'usr'), errMsg: 'saveFile:ok',
+        }),
+      }),
+      navigateTo: ({ url }) => this.navigate(url),
+      navigateBack: () => {
+        this.call(this.pages.pop(), 'onUnload');
+        this.call(this.page, 'onShow');
+      },
+      request: (options) => {
+        const url = this.address(options.url, 'https', 'http');
+        fetch(url).then(async (response) => {
+          answer(options, 'success', { statusCode: response.status, data: await response.text() });
+        }, () => answer(options, 'fail', { errMsg: 'request:fail' }));
+      },
+      connectSocket: (options) => this.connectSocket(options, answer),
+    };
+  }
+
+  /** Where an allowed, encrypted address really leads. */
+  address(url, encrypted, real) {
+    const { protocol, host, pathname } = new URL(url);
+    assert.equal(protocol, `${encrypted}:`, 'phones refuse addresses without encryption');
+    assert.equal(host, DOMAIN, 'the domain is not in the list');
+    return `${real}://127.0.0.1:${this.server.port}${pathname}`;
+  }
+
+  connectSocket(options, answer) {
+    const listeners = { open: [], message: [], error: [], close: [] };
+    const tell = (event, what) => this.later(() => listeners[event].forEach((run) => run(what)));
+    assert.equal(options.tcpNoDelay, true);
+    assert.ok(options.timeout <= 60000);
+    let socket = null;
+    if (this.hidden || SOCKETS_MAX <= this.sockets.size) {
+      answer(options, 'fail', { errMsg: 'connectSocket:fail' });
+      tell('error', { errMsg: 'connectSocket:fail' });
+    } else {
+      socket = new WebSocket(this.address(options.url, 'wss', 'ws'), {
+        handshakeTimeout: options.timeout,
+      });
+      this.sockets.add(socket);
+      this.opened += 1;
+      this.socketsMost = Math.max(this.socketsMost, this.sockets.size);
+      socket.on('open', () => tell('open', { header: {} }));
+      socket.on('message', (data, binary) => tell('message', {
+        data: binary ? new Uint8Array(data).buffer : data.toString(),
+      }));
+      socket.on('error', (error) => tell('error', { errMsg: error.message }));
+      socket.on('close', () => {
+        this.sockets.delete(socket);
+        // Phones report codes unreliably, so this one always does.
+        tell('close', { code: 1006, reason: 'abnormal closure' });
+      });
+      answer(options, 'success', { errMsg: 'connectSocket:ok' });
+    }
+    return {
+      onOpen: (run) => listeners.open.push(run),
+      onMessage: (run) => listeners.message.push(run),
+      onError: (run) => listeners.error.push(run),
+      onClose: (run) => listeners.close.push(run),
+      send: (message) => {
+        assert.equal(typeof message.data, 'string', 'text frames only');
+        if (!socket || socket.readyState !== WebSocket.OPEN) {
+          return answer(message, 'fail', { errMsg: 'sendSocketMessage:fail' });
+        }
+        this.sent.push(JSON.parse(message.data));
+        socket.send(message.data);
+        return answer(message, 'success', { errMsg: 'sendSocketMessage:ok' });
+      },
+      close: (how = {}) => {
+        if (socket) socket.close(how.code || 1000);
+        answer(how, socket ? 'success' : 'fail', { errMsg: 'closeSocket' });
+      },
+    };
+  }
+}
+
+/** What a page's WXML and WXSS name, checked against its data, its methods and the files. */
+export function audit(phone, path, markup = read(`${path}.wxml`)) {
+  const page = phone.definitions.get(path);
+  const tree = render(parse(markup), plain(page.data), page, true);
+  const styles = read('app.wxss') + read(`${path}.wxss`);
+  for (const node of everything(tree)) {
+    const { src, class: names } = node.attributes || {};
+    if (src && src.startsWith('/')) assert.ok(existsSync(ROOT + src.slice(1)), `${src} is missing`);
+    for (const name of String(names || '').split(/\s+/).filter(Boolean)) {
+      assert.match(styles, new RegExp(`\\.${name}\\b`), `no style knows .${name}`);
+    }
+  }
+  return tree;
+}

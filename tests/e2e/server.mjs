@@ -1,0 +1,51 @@
+// Starts and stops the real server for the end-to-end tests.
+//
+// Absent: any port of our own choosing, and any waiting by time: the server says when it listens.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+/** The binary under test; the test command names the one that it built. */
+const BINARY = process.env.ROSHAMBO_BIN
+  || fileURLToPath(new URL('../../target/debug/roshambo', import.meta.url));
+
+const running = new Set();
+
+/** Ends what a failed test left behind, which would keep the test process alive. */
+export function stopAll() {
+  running.forEach((child) => child.kill('SIGKILL'));
+}
+
+/** Runs the server with these flags and returns it once it listens. */
+export async function serve(flags = [], port = 0) {
+  const child = spawn(BINARY, ['--listen', `127.0.0.1:${port}`, ...flags], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.add(child);
+  const gone = once(child, 'exit').finally(() => running.delete(child));
+  const log = [];
+  const listening = new Promise((resolve, reject) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on('line', (line) => {
+        log.push(line);
+        const address = /listening on 127\.0\.0\.1:(\d+)/.exec(line);
+        if (address) resolve(Number(address[1]));
+      });
+    }
+    child.on('error', reject);
+    gone.then(() => reject(new Error(`the server ended at once:\n${log.join('\n')}`)), reject);
+  });
+  const own = await listening;
+  return {
+    port: own,
+    url: `http://127.0.0.1:${own}/`,
+    log,
+    /** Ends it; SIGTERM lets it say goodbye. */
+    async stop(signal = 'SIGTERM') {
+      child.kill(signal);
+      await gone;
+    },
+  };
+}

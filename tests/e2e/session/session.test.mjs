@@ -1,0 +1,394 @@
+// The shared session on a virtual clock: every test is a table of what happens and what follows.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Bench, HI, ME, result, room, start, user } from './bench.mjs';
+
+const names = (events) => events.map(([name]) => name);
+/** Only the named fields. */
+const view = (from, fields) => Object.fromEntries(Object.keys(fields).map((key) => [key, from[key]]));
+
+test('hello names the player, version 2, and the session of an earlier page', () => {
+  for (const [token, session] of [[undefined, {}], ['old', { session: 'old' }]]) {
+    const bench = new Bench({ token });
+    bench.game.open();
+    assert.deepEqual(bench.sent(), [], 'nothing before the socket is open');
+    bench.socket.handlers.opened();
+    assert.deepEqual(bench.sent(), [
+      ['hello', { user: { uname: 'Ada', uavatar: 'builtin:2' }, v: 2, ...session }], ['ping'],
+    ]);
+    bench.says('hi', HI);
+    assert.deepEqual(bench.tokens, ['token-1']);
+    assert.equal(bench.state.link, 'online');
+  }
+});
+
+test('back-off doubles to half a minute, with full jitter', () => {
+  const most = [1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000];
+  for (const random of [0, 0.25, 0.999]) {
+    const bench = new Bench({ random: () => random });
+    bench.game.open();
+    most.forEach((ms, index) => {
+      bench.breaks();
+      assert.equal(bench.state.link, 'retrying');
+      const before = bench.now;
+      const wait = random * ms;
+      bench.advance(Math.ceil(wait));
+      assert.equal(bench.sockets.length, index + 2, `attempt ${index + 2} after ${ms}`);
+      assert.ok(Math.abs(bench.socket.at - before - wait) < 1e-6);
+    });
+  }
+});
+
+test('a connection that lasted starts the back-off afresh, a short one does not', () => {
+  for (const [lasted, most] of [[4999, 4000], [5000, 1000]]) {
+    const bench = new Bench({ random: () => 1 });
+    bench.game.open();
+    bench.breaks();
+    bench.advance(1000);
+    bench.breaks();
+    bench.advance(2000);
+    bench.online();
+    bench.advance(lasted);
+    bench.breaks();
+    // The attempt that succeeded counts, too.
+    const expected = most === 1000 ? 500 : 4000;
+    bench.advance(expected - 1);
+    assert.equal(bench.sockets.length, 3, `after ${lasted}`);
+    bench.advance(1);
+    assert.equal(bench.sockets.length, 4, `after ${lasted}`);
+  }
+});
+
+test('bye decides, whatever the socket says afterwards', () => {
+  const rows = [
+    [{ code: 1012, reason: 'restart', retry_ms: 1800 }, 'retrying', 1800],
+    [{ code: 1012, reason: 'restart', retry_ms: 0 }, 'retrying', 0],
+    [{ code: 4002, reason: 'timeout', retry_ms: -5 }, 'retrying', 0],
+    [{ code: 1012, reason: 'restart', retry_ms: 1e12 }, 'retrying', 600000],
+    [{ code: 4001, reason: 'taken-over' }, 'stopped', null],
+    [{ code: 4408, reason: 'no-hello' }, 'stopped', null],
+    [{ code: 1008, reason: 'too-fast', retry_ms: 'soon' }, 'stopped', null],
+  ];
+  for (const [bye, link, wait] of rows) {
+    const bench = new Bench().online();
+    const { handlers } = bench.socket;
+    bench.says('bye', bye);
+    handlers.closed();
+    assert.deepEqual([bench.state.link, bench.state.reason], [link, bye.reason]);
+    assert.equal(bench.socket.open, false);
+    if (wait === null) {
+      bench.advance(3600000);
+      bench.game.wake();
+      assert.equal(bench.sockets.length, 1, 'it stays away');
+      bench.game.comeBack();
+    } else {
+      bench.game.wake();
+      bench.advance(Math.max(wait - 1, 0));
+      assert.equal(bench.sockets.length, wait ? 1 : 2, 'not before its time, not even when woken');
+      bench.advance(1);
+    }
+    assert.equal(bench.sockets.length, 2);
+  }
+});
+
+test('what an old socket still says does not count', () => {
+  const bench = new Bench().online();
+  const old = bench.socket.handlers;
+  bench.breaks();
+  bench.advance(1000);
+  bench.online({ resumed: true });
+  old.received(JSON.stringify(['bye', { reason: 'restart' }]));
+  old.opened();
+  old.closed();
+  assert.equal(bench.state.link, 'online');
+  assert.equal(bench.sockets.length, 2);
+});
+
+test('silence ends a connection, any word keeps it', () => {
+  const rows = [
+    ['no socket', (bench) => bench.game.open(), 10000],
+    ['no answer to hello', (bench) => {
+      bench.game.open();
+      bench.socket.handlers.opened();
+    }, 10000],
+    ['no answer to a ping', (bench) => bench.online(), 30000],
+    ['no answer after waking', (bench) => {
+      bench.online();
+      bench.advance(1000);
+      bench.game.wake();
+    }, 3000],
+  ];
+  for (const [what, begin, ms] of rows) {
+    const bench = new Bench({ random: () => 0.9 });
+    begin(bench);
+    bench.advance(ms - 1);
+    assert.notEqual(bench.state.link, 'retrying', what);
+    bench.advance(1);
+    assert.equal(bench.state.link, 'retrying', what);
+  }
+  const bench = new Bench().online();
+  for (let minute = 0; minute < 6; minute += 1) {
+    bench.advance(20000);
+    assert.deepEqual(bench.sent(), [['ping']]);
+    bench.advance(9999);
+    bench.says(minute % 2 ? 'pong' : 'movement', {});
+    bench.advance(1);
+    bench.game.wake();
+    bench.says('pong');
+    bench.sent();
+  }
+  assert.equal(bench.state.link, 'online');
+  assert.equal(bench.sockets.length, 1);
+});
+
+test('away is said, and kept quiet about, until somebody looks', () => {
+  const bench = new Bench().online();
+  bench.game.away();
+  bench.game.away();
+  bench.advance(600000);
+  assert.deepEqual(bench.sent(), [['away']], 'a ping would take it back');
+  assert.equal(bench.state.link, 'online');
+  bench.game.wake();
+  assert.deepEqual(bench.sent(), [['ping']]);
+  bench.says('pong');
+  bench.game.away();
+  bench.returns();
+  assert.deepEqual(bench.sent(), [['away']], 'a new connection is away as well');
+  bench.breaks();
+  const { length } = bench.sockets;
+  bench.game.wake();
+  assert.equal(bench.sockets.length, length + 1, 'waking goes before the back-off');
+});
+
+test('a refused connection asks why', () => {
+  const rows = [['full', 'full'], ['restart', 'restart'], ['', 'lost'], [undefined, 'lost']];
+  for (const [why, reason] of rows) {
+    const bench = new Bench({ probe: (told) => told(why), random: () => 0.9 });
+    bench.game.open();
+    bench.breaks();
+    assert.equal(bench.state.reason, reason);
+  }
+  // After a restart was announced, a silent server is restarting; at last it is just gone.
+  const bench = new Bench({ probe: (told) => told('') });
+  bench.online();
+  bench.says('bye', { reason: 'restart', retry_ms: 100 });
+  const reasons = [];
+  for (let attempt = 0; attempt < 8; attempt += 1) {
+    bench.retry();
+    bench.breaks();
+    reasons.push(bench.state.reason);
+  }
+  assert.equal(reasons[0], 'restart');
+  assert.equal(reasons.at(-1), 'lost');
+});
+
+test('quick clicks become few messages, and the last one arrives', () => {
+  const rows = [
+    // [clicks as [ms, choice], sent as [ms, choice]]
+    [[[0, 1]], [[0, 1]]],
+    [[[0, 1], [10, 2], [20, 3]], [[0, 1], [120, 3]]],
+    [[[0, 1], [10, 2], [20, 1]], [[0, 1], [120, 1]]],
+    [[[0, 1], [130, 2]], [[0, 1], [130, 2]]],
+    [[[0, 1], [60, 2], [180, 3], [200, 1]], [[0, 1], [120, 2], [240, 1]]],
+    // Half a second before the end nothing waits.
+    [[[2490, 1], [2505, 2], [2990, 3]], [[2490, 1], [2505, 2], [2990, 3]]],
+    // What is over is over.
+    [[[0, 1], [3100, 2]], [[0, 1]]],
+  ];
+  for (const [clicks, wanted] of rows) {
+    const bench = new Bench().online({}, ['room', room([user(ME), user('bob')])], ['start', start()]);
+    const zero = bench.now;
+    let over = false;
+    for (const [at, choice] of clicks) {
+      bench.advance(zero + at - bench.now);
+      if (at > 3000 && !over) {
+        bench.says('result', result());
+        over = true;
+      }
+      bench.game.choose(choice);
+    }
+    bench.advance(5000);
+    const sent = bench.socket.sent.filter(({ event }) => event[0] === 'choice')
+      .map(({ at, event }) => [at - zero, event[1].choice]);
+    assert.deepEqual(sent, wanted, JSON.stringify(clicks));
+  }
+});
+
+test('faces are for those who can see them', () => {
+  const robot = user('robot-1', { robot: true });
+  const rows = [
+    ['nobody', [], false],
+    ['a round', [['room', room([user(ME), user('bob')])], ['start', start()]], true],
+    ['after it', [['room', room([user(ME), user('bob')])], ['start', start()],
+      ['result', result()]], true],
+    ['left', [['room', room([user(ME), user('bob')])], ['start', start()],
+      ['leave', { uid: 'bob' }]], false],
+    ['a robot gone', [['room', room([user(ME), robot])], ['start', start('robot-1')],
+      ['result', result({}, {}, 'robot-1')]], false],
+  ];
+  for (const [what, events, seen] of rows) {
+    const bench = new Bench().online();
+    events.forEach(([name, payload]) => bench.says(name, payload));
+    assert.equal(bench.game.face(1), seen, what);
+    assert.equal(names(bench.sent()).includes('face'), seen, what);
+  }
+});
+
+/**
+ * Plays steps: ['play', wish] and other methods are what the player does, ['<name', payload] what
+ * the server says, { … } what the state has to be, ['>', …] what has to have been sent.
+ */
+function play(title, steps) {
+  test(title, () => {
+    const bench = new Bench().online();
+    steps.forEach((step, index) => {
+      const where = `step ${index}: ${JSON.stringify(step)}`;
+      if (!Array.isArray(step)) {
+        assert.deepEqual(view({ ...bench.state, there: bench.state.other?.present }, step), step, where);
+      } else if (step[0] === '>') {
+        assert.deepEqual(bench.sent(), step.slice(1), where);
+      } else if (step[0] === 'returns') {
+        bench.returns(...step.slice(1));
+      } else if (step[0] === 'breaks') {
+        bench.breaks();
+      } else if (step[0].startsWith('<')) {
+        bench.says(step[0].slice(1), step[1]);
+      } else {
+        bench.game[step[0]](...step.slice(1));
+      }
+    });
+  });
+}
+
+const two = (mine = {}, theirs = {}, code) => room([user(ME, mine), user('bob', theirs)], code);
+const met = [['play'], ['<room', room([user(ME)])], ['<room', two()], ['<start', start()]];
+
+play('a game of two rounds', [
+  { phase: 'free' }, ['play'], ['>', ['join']], { phase: 'waiting', friend: false },
+  ['<room', room([user(ME)])], { phase: 'waiting' },
+  ['<room', two()], { phase: 'waiting', there: true },
+  ['<start', start()], { phase: 'playing', endsAt: 3000 },
+  ['choose', 2], ['>', ['choice', { choice: 2 }]],
+  ['<movement', { uid: 'bob', movement: 'choice' }],
+  ['<result', result({ roundScore: 1, totalScore: 1, winStreak: 1, choice: 2 }, { choice: 1 })],
+  { phase: 'between', outcome: 'win', again: false },
+  ['<room', two({ ready: false }, { ready: false })], { phase: 'between' },
+  ['play'], ['>', ['join']], { again: true, phase: 'between' },
+  ['<room', two({}, { ready: false })], { again: true },
+  ['<room', two()], { again: true },
+  ['<start', start()], { phase: 'playing', outcome: '', again: false },
+  ['leave'], ['>', ['leave']], { phase: 'free', other: null },
+]);
+play('the words of a result', [
+  ...met, ['<result', result({}, { roundScore: 2, choice: 3 })], { outcome: 'lose' },
+  ['<start', start()], ['<result', result({ choice: 1 }, { choice: 1 })], { outcome: 'draw' },
+  ['<result', result({ roundScore: 1 })], { outcome: 'draw' },
+]);
+play('the other one leaves while I wait for it: I look for somebody else', [
+  ...met, ['<result', result()], ['<room', two({ ready: false }, { ready: false })],
+  ['play'], ['<leave', { uid: 'bob' }], { phase: 'waiting', note: 'left' },
+  ['>', ['join'], ['join'], ['join']],
+]);
+play('the other one leaves while I think', [
+  ...met, ['<result', result()], ['<leave', { uid: 'bob' }],
+  { phase: 'between', there: false, again: false }, ['play'], { phase: 'waiting' },
+]);
+play('a new opponent', [
+  ...met, ['<result', result()], ['>', ['join']], ['play', { new: true }],
+  ['>', ['join', { new: true }]], { phase: 'waiting', other: null },
+]);
+play('a private room: made, entered, left by the friend, entered again', [
+  ['play', { room: 'new' }], { phase: 'waiting', friend: true, code: '' },
+  ['<room', room([user(ME)], 'K7M2QX')], { phase: 'waiting', code: 'K7M2QX', friend: true },
+  ['<room', two({}, {}, 'K7M2QX')], ['<start', start()], { phase: 'playing', code: 'K7M2QX' },
+  ['<result', result({ roundScore: 1 })],
+  ['<room', two({ ready: false }, { ready: false }, 'K7M2QX')], { phase: 'between', again: false },
+  ['play'], ['>', ['join', { room: 'new' }], ['join']],
+  ['<leave', { uid: 'bob' }], ['<room', room([user(ME)], 'K7M2QX')],
+  { phase: 'between', there: false, again: false, code: 'K7M2QX', outcome: 'win' },
+  ['>'],
+  ['<room', room([user(ME), user('cy')], 'K7M2QX')], { outcome: '', there: true },
+  ['<start', start('cy')], { phase: 'playing' },
+]);
+play('a friend comes while I am away: it waits', [
+  ['play', { room: 'k7m2qx' }], ['<room', two({}, { online: false, ready: false }, 'K7M2QX')],
+  { phase: 'between', outcome: '', again: true, code: 'K7M2QX' },
+  ['<room', two({}, {}, 'K7M2QX')], ['<start', start()], { phase: 'playing' },
+]);
+play('a room that is not there, or full, or ends', [
+  ['play', { room: 'AAAAAA' }], ['<problem', { code: 'room-unknown', event: 'join' }],
+  { phase: 'free', note: 'room-unknown', friend: false },
+  ['>', ['join', { room: 'AAAAAA' }], ['leave']],
+  ['play', { room: 'AAAAAA' }], ['<problem', { code: 'room-full', event: 'join' }],
+  { phase: 'free', note: 'room-full' },
+  ['play', { room: 'new' }], { note: '' }, ['<room', room([user(ME)], 'K7M2QX')],
+  ['<problem', { code: 'room-unknown', event: 'join' }], { phase: 'free', code: '' },
+]);
+play('other problems', [
+  ['play'], ['<problem', { code: 'draining', event: 'join' }], { phase: 'free', note: 'draining' },
+  ...met, ['<problem', { code: 'too-fast', event: 'choice' }], { phase: 'playing' },
+  ['<problem', { code: 'already-playing', event: 'join' }], { phase: 'playing', note: 'too-fast' },
+]);
+play('lost in the lobby, resumed there: the place is still mine', [
+  ['play'], ['<room', room([user(ME)])],
+  ['returns', {}, ['room', room([user(ME)])]], { phase: 'waiting' }, ['>', ['join']],
+]);
+play('lost in mid-round, resumed in it', [
+  ...met, ['choose', 3],
+  ['returns', {}, ['room', two()], ['start', start('bob', { choice: 3 }, 2)]],
+  { phase: 'playing' }, ['>'],
+]);
+play('lost in mid-round, back after its end', [
+  ...met, ['returns', {}, ['room', two({ ready: false }, { ready: false })],
+    ['result', result({ roundScore: 1 }, { choice: 1 })]],
+  { phase: 'between', outcome: 'win', there: true }, ['>'],
+]);
+play('lost in mid-round, back when the other one is gone', [
+  ...met, ['returns', {}, ['result', result({ roundScore: 1 })]],
+  { phase: 'between', outcome: 'win', there: false },
+]);
+play('lost while waiting for the next round: I am ready again', [
+  ...met, ['<result', result()], ['<room', two({ ready: false }, { ready: false })], ['play'],
+  ['returns', {}, ['room', two({ ready: false }, {})]], ['>', ['join']], { again: true },
+]);
+play('lost in a private room, alone: the seat is still mine', [
+  ['play', { room: 'new' }], ['<room', room([user(ME)], 'K7M2QX')],
+  ['returns', {}, ['room', room([user(ME)], 'K7M2QX')]],
+  { phase: 'waiting', code: 'K7M2QX' }, ['>'],
+]);
+play('lost in a private room after a round: only the player says again', [
+  ['play', { room: 'new' }], ['<room', room([user(ME)], 'K7M2QX')],
+  ['<room', two({}, {}, 'K7M2QX')], ['<start', start()], ['<result', result()],
+  ['returns', {}, ['room', two({ ready: false }, { ready: false }, 'K7M2QX')]],
+  { phase: 'between', again: false }, ['>'],
+]);
+play('the server forgot me in a private room: I ask for the same one', [
+  ['play', { room: 'new' }], ['<room', room([user(ME)], 'K7M2QX')],
+  ['returns', { resumed: false, session: 'token-2' }],
+  ['>', ['join', { room: 'K7M2QX' }]], { phase: 'waiting', friend: true },
+]);
+play('asked while there was no connection', [
+  ['breaks'], ['play'], { phase: 'waiting', link: 'retrying' },
+  ['returns'], ['>', ['join']], { phase: 'waiting' },
+]);
+play('cancelled while there was no connection', [
+  ['play'], ['breaks'], ['leave'], ['returns', {}, ['room', room([user(ME)])]],
+  ['>'], { phase: 'waiting' },
+]);
+play('forgotten in mid-round', [
+  ...met, ['returns', { resumed: false }], { phase: 'free', note: 'forgotten', other: null }, ['>'],
+]);
+
+test('what is no event of ours changes nothing and throws nothing', () => {
+  const rows = ['', 'x', '1', 'null', '{}', '[]', '[1]', '["nobody"]', '["toString"]',
+    '["__proto__",{}]', '["room"]', '["room",null]', '["room",{"users":[null]}]', '["start",7]',
+    '["start",{"roomUsers":[]}]', '["result",{"result":7}]', '["movement",[]]', '["leave",""]'];
+  for (const row of rows) {
+    const bench = new Bench().online();
+    met.slice(0, 1).forEach(([name]) => bench.game[name]());
+    const before = JSON.stringify(bench.state);
+    bench.socket.handlers.received(row);
+    assert.equal(JSON.stringify(bench.state), before, row);
+  }
+});

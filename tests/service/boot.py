@@ -1,0 +1,228 @@
+"""Runs inside a freshly booted Debian, once the service is up: the service on a real systemd.
+
+Every check writes a line to /result; the last line is `passed` only if all of them held. Then the
+machine is switched off. No check waits by sleeping: each waits for an answer or for systemd's word.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import traceback
+
+GAME = ("127.0.0.1", 9595)
+ADMIN = ("127.0.0.1", 9596)
+PATIENCE_S = 60
+
+UPGRADE = (
+    b"GET /applet/websocket HTTP/1.1\r\nHost: e\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
+result = open("/result", "w", buffering=1)
+
+
+def say(text):
+    print(text, file=result)
+
+
+def run(*command):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 0, (command, done.stdout)
+    return done.stdout.strip()
+
+
+def show(name):
+    return run("systemctl", "show", "--value", "-p", name, "roshambo.service")
+
+
+def connect(address=GAME):
+    if isinstance(address, str):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.connect(address)
+    else:
+        sock = socket.create_connection(address)
+    sock.settimeout(PATIENCE_S)
+    return sock
+
+
+def come(address=GAME):
+    """Somebody who wants to play, and has not waited for the answer yet."""
+    sock = connect(address)
+    sock.sendall(UPGRADE)
+    return sock
+
+
+def head(sock):
+    data = b""
+    while not data.endswith(b"\r\n\r\n"):
+        byte = sock.recv(1)
+        assert byte, ("cut after", data)
+        data += byte
+    return data
+
+
+def let_in(sock):
+    answer = head(sock)
+    assert answer.startswith(b"HTTP/1.1 101 "), answer
+    return sock
+
+
+def frame(sock):
+    """The payload of the next text frame; None for a close frame."""
+    first, length = sock.recv(2, socket.MSG_WAITALL)
+    if length == 126:
+        length = int.from_bytes(sock.recv(2, socket.MSG_WAITALL), "big")
+    payload = sock.recv(length, socket.MSG_WAITALL)
+    return None if first == 0x88 else payload
+
+
+def say_event(sock, text):
+    data = text.encode()
+    sock.sendall(bytes([0x81, 0x80 | len(data), 0, 0, 0, 0]) + data)
+
+
+def ask(path):
+    sock = connect(ADMIN)
+    sock.sendall(f"GET {path} HTTP/1.1\r\nHost: e\r\n\r\n".encode())
+    data = b""
+    while piece := sock.recv(65536):
+        data += piece
+    return data.decode()
+
+
+def until_other_main(old):
+    """Waits until systemd runs another process than `old`, and that one said it is ready."""
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        pid, state = show("MainPID"), show("ActiveState")
+        if pid not in ("0", old) and state == "active":
+            return pid
+        assert time.monotonic() < end, (pid, state)
+
+
+def check_sockets():
+    for address in (GAME, "/run/roshambo/roshambo.sock"):
+        let_in(come(address)).close()
+    assert "\nroshambo_draining 0\n" in ask("/metrics")
+    status = show("StatusText")
+    assert status.startswith("serving "), status
+    say(f"status: {status}")
+
+
+def check_user():
+    """It is nobody in particular, and its state directory is its own."""
+    pid = show("MainPID")
+    assert os.stat(f"/proc/{pid}").st_uid not in (0, 65534)
+    state = os.stat("/var/lib/private/roshambo")
+    assert state.st_uid == os.stat(f"/proc/{pid}").st_uid and state.st_mode & 0o777 == 0o700
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        lines = dict(line.rstrip("\n").split(":\t") for line in file if ":\t" in line)
+    assert lines["CapBnd"] == "0" * 16 and lines["NoNewPrivs"] == "1" and lines["Seccomp"] == "2"
+    own = os.readlink(f"/proc/{pid}/ns/net")
+    assert own != os.readlink("/proc/1/ns/net"), "it has the host's network"
+    say(f"user {state.st_uid}, no capabilities, network namespace of its own")
+
+
+def check_kill():
+    old = show("MainPID")
+    let_in(come()).close()
+    killed = time.monotonic()
+    run("systemctl", "kill", "-s", "KILL", "--kill-who=main", "roshambo.service")
+    crowd = [come() for _ in range(100)]
+    let_in(crowd[0])
+    first = time.monotonic() - killed
+    for sock in crowd[1:]:
+        let_in(sock)
+    until_other_main(old)
+    say(f"SIGKILL to the next answered client: {first * 1000:.0f} ms; 100 came, none was refused")
+
+
+def check_watchdog():
+    """A loop that hangs is replaced, and those who wait are answered by the next process."""
+    old = show("MainPID")
+    stopped = time.monotonic()
+    run("systemctl", "kill", "-s", "STOP", "--kill-who=main", "roshambo.service")
+    crowd = [come() for _ in range(20)]
+    for sock in crowd:
+        let_in(sock)
+    until_other_main(old)
+    assert "watchdog" in run("journalctl", "-u", "roshambo", "--no-pager").lower()
+    say(f"a blocked loop was replaced after {time.monotonic() - stopped:.1f} s (WatchdogSec=2s)")
+
+
+def check_upgrade():
+    """A round is played to its end, scores are kept, and those who come meanwhile are answered."""
+    old = show("MainPID")
+    player = let_in(come())
+    say_event(player, '["hello",{"v":2,"user":{"uname":"Ann","uavatar":""}}]')
+    say_event(player, '["join"]')
+    while not (frame(player) or b"").startswith(b'["start",'):
+        pass
+    install = subprocess.Popen(
+        ["dpkg", "--install", "/next.deb"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    while "draining" not in show("StatusText"):
+        assert install.poll() is None or show("MainPID") == old, "it was over before we looked"
+    crowd = [come() for _ in range(100)]
+    told = []
+    while (payload := frame(player)) is not None:
+        told.append(payload.split(b",")[0])
+    assert b'["result"' in told and told[-1] == b'["bye"', told
+    output, _ = install.communicate()
+    assert install.returncode == 0, output
+    for sock in crowd:
+        let_in(sock)
+    until_other_main(old)
+    assert run("dpkg-query", "-W", "-f", "${Version}", "roshambo").endswith("+next")
+    assert ask("/metrics").count("\nroshambo_sessions 1\n") == 1, "the session was not kept"
+    say("upgrade: the round was played, its session kept, 100 came and none was refused")
+
+
+def check_purge():
+    """Removing the package stops the sockets too; purging leaves nothing."""
+    # Our own drop-in, as an administrator might have one; its directory goes with the package.
+    os.remove("/etc/systemd/system/roshambo.service.d/test.conf")
+    run("dpkg", "--purge", "roshambo")
+    for address in (GAME, ADMIN):
+        try:
+            connect(address).close()
+        except ConnectionRefusedError:
+            continue
+        raise AssertionError(f"somebody still listens on {address}")
+    left = run(
+        "find", "/etc", "/var/lib", "/run", "/usr", "-xdev",
+        "(", "-path", "/run/udev", "-o", "-path", "/var/lib/dpkg", ")", "-prune",
+        "-o", "-name", "*roshambo*", "-print",
+    )
+    assert left == "", left
+    say("purged: nothing is left")
+
+
+def main():
+    checks = [
+        check_sockets, check_user, check_kill, check_watchdog, check_upgrade, check_purge
+    ]
+    for check in checks:
+        try:
+            check()
+        except BaseException:
+            say(f"FAILED {check.__name__}\n{traceback.format_exc()}")
+            log = subprocess.run(
+                ["journalctl", "-b", "--no-pager", "-n", "80"], stdout=subprocess.PIPE, text=True
+            )
+            say(log.stdout)
+            break
+    else:
+        say("passed")
+    result.close()
+    os.sync()
+    subprocess.run(["systemctl", "poweroff", "--force", "--force"])
+
+
+main()
+sys.exit(0)
