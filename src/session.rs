@@ -20,6 +20,9 @@ const WRONG_CODES_MAX: u32 = 10;
 /// From the first wrong code on.
 const CODES_WINDOW_MS: u64 = 60_000;
 
+/// A moment that does not come.
+const NEVER: Millis = Millis(u64::MAX);
+
 /// The durations a session goes by, in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
@@ -255,21 +258,24 @@ impl Session {
         at
     }
 
+    /// A v2 client is pinged once and then waited for; others are pinged on.
     fn pings_at(&self, pace: &Pace) -> Millis {
         let last = match (self.dialect, self.pinged_at) {
             (Dialect::Eio4, pinged) => pinged.unwrap_or(self.opened_at),
+            (_, Some(_)) if self.v2 => return NEVER,
             (_, pinged) => self.seen_at.max(pinged.unwrap_or_default()),
         };
         last + pace.ping_interval_ms
     }
 
+    /// A v2 client is never given up before it was pinged, however long we ourselves stood still.
     fn dies_at(&self, pace: &Pace) -> Millis {
         match (self.dialect, self.v2) {
             (Dialect::Eio4, _) => self.seen_at + pace.ping_interval_ms + pace.ping_timeout_eio4_ms,
             (_, false) => self.seen_at + pace.ping_interval_ms + pace.ping_timeout_ms,
             (_, true) => match self.pinged_at {
                 Some(pinged) => pinged + pace.ping_timeout_v2_ms,
-                None => self.seen_at + pace.ping_interval_ms + pace.ping_timeout_v2_ms,
+                None => NEVER,
             },
         }
     }
@@ -341,6 +347,29 @@ mod tests {
             life(Plain, true, &[25_100]),
             [(25, PingFrame), (50, PingFrame), (60, Dead)]
         );
+    }
+
+    #[test]
+    fn a_v2_client_is_given_up_after_one_unanswered_ping_and_never_without_one() {
+        let pace = Pace {
+            ping_interval_ms: 500,
+            ping_timeout_v2_ms: 700,
+            ..PACE
+        };
+        let mut session = Session::new(Millis(0), Plain, &pace);
+        (session.spoke, session.v2) = (true, true);
+        assert_eq!(session.pulse(Millis(500), &pace), Pulse::PingFrame);
+        assert_eq!(
+            session.deadline(&pace),
+            Millis(1_200),
+            "no second ping puts it off"
+        );
+        assert_eq!(session.pulse(Millis(1_200), &pace), Pulse::Dead);
+        // The loop stood still for a minute: nobody could have answered what was not asked.
+        let mut session = Session::new(Millis(0), Plain, &pace);
+        (session.spoke, session.v2) = (true, true);
+        assert_eq!(session.pulse(Millis(60_000), &pace), Pulse::PingFrame);
+        assert_eq!(session.pulse(Millis(60_700), &pace), Pulse::Dead);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use serde_json::error::Category;
 
 use super::event;
 use crate::model::{Avatar, Name, Profile, SessionRecord, Token, Uid};
@@ -68,7 +69,7 @@ pub fn encode(records: &[SessionRecord]) -> String {
 ///
 /// A sentence that says what is wrong. A document is taken whole or not at all.
 pub fn decode(text: &str) -> Result<Vec<SessionRecord>, String> {
-    let document: Document<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let document: Document<'_> = serde_json::from_str(text).map_err(|error| what(&error))?;
     if document.roshambo != VERSION {
         return Err(format!(
             "version {} is not known here, only {VERSION}",
@@ -95,6 +96,16 @@ pub fn decode(text: &str) -> Result<Vec<SessionRecord>, String> {
         .enumerate()
         .map(record)
         .collect()
+}
+
+/// Where and how a document is damaged, without repeating any of it: it holds secrets.
+fn what(error: &serde_json::Error) -> String {
+    let how = match error.classify() {
+        Category::Io | Category::Eof => "it ends too early",
+        Category::Syntax => "no JSON",
+        Category::Data => "not what stands in a state file",
+    };
+    format!("line {}, column {}: {how}", error.line(), error.column())
 }
 
 #[cfg(test)]
@@ -143,5 +154,11 @@ mod tests {
             assert!(decode(&bad).is_err(), "{bad}");
         }
         assert!(decode("").is_err());
+        let secret = good.replace(
+            "\"uid\":\"p-1\"",
+            "\"uid\":{\"AAAAAAAAAAAAAAAAAAAAAAAA\":1}",
+        );
+        assert!(!decode(&secret).is_err_and(|error| error.contains("AAAA")));
+        assert!(decode(&secret).is_err());
     }
 }
