@@ -386,7 +386,7 @@ impl Hub {
 
     fn open(&mut self, now: Millis, conn: ConnId, dialect: Dialect) {
         let session = Session::new(now, dialect, &self.pace);
-        let at = session.deadline(&self.pace);
+        let at = session.deadline(now, &self.pace);
         let index = conn.index as usize;
         if self.sessions.len() <= index {
             self.sessions.resize_with(index + 1, || None);
@@ -653,7 +653,7 @@ impl Hub {
             Pulse::Mute => return self.end(now, conn, Ending::MUTE),
         }
         if let Some(session) = self.session(conn) {
-            let at = session.deadline(&pace);
+            let at = session.deadline(now, &pace);
             self.orders.push_back(Order::Arm {
                 at,
                 timer: Timer::Session(conn),

@@ -248,10 +248,16 @@ impl Session {
         }
     }
 
-    /// When the session's timer is wanted next: never later than the next [`Pulse`] but `Steady`.
+    /// When the session's timer is wanted next, after `now`: never later than the next [`Pulse`] but
+    /// `Steady`.
     #[must_use]
-    pub fn deadline(&self, pace: &Pace) -> Millis {
+    pub fn deadline(&self, now: Millis, pace: &Pace) -> Millis {
         let mut at = self.dies_at(pace).min(self.pings_at(pace));
+        if let Some(pinged) = self.pinged_at {
+            // Answered or not, the next ping may be due an interval after this one.
+            let intervals = now.since(pinged) / pace.ping_interval_ms.max(1) + 1;
+            at = at.min(pinged + intervals.saturating_mul(pace.ping_interval_ms.max(1)));
+        }
         if !self.spoke {
             at = at.min(self.opened_at + pace.hello_timeout_ms);
         }
@@ -307,8 +313,11 @@ mod tests {
         session.v2 = v2;
         let mut seen = seen.iter().copied().peekable();
         let mut pulses = Vec::new();
+        let mut now = Millis(0);
         loop {
-            let at = session.deadline(&PACE);
+            let at = session.deadline(now, &PACE);
+            assert!(now < at, "the timer would fire forever");
+            now = at;
             while let Some(moment) = seen.next_if(|&moment| moment <= at.0) {
                 session.seen(Millis(moment));
             }
@@ -359,12 +368,17 @@ mod tests {
         let mut session = Session::new(Millis(0), Plain, &pace);
         (session.spoke, session.v2) = (true, true);
         assert_eq!(session.pulse(Millis(500), &pace), Pulse::PingFrame);
-        assert_eq!(
-            session.deadline(&pace),
-            Millis(1_200),
-            "no second ping puts it off"
-        );
+        // It looks again when the next ping would be due, but no second ping puts the end off.
+        assert_eq!(session.deadline(Millis(500), &pace), Millis(1_000));
+        assert_eq!(session.pulse(Millis(1_000), &pace), Pulse::Steady);
+        assert_eq!(session.deadline(Millis(1_000), &pace), Millis(1_200));
         assert_eq!(session.pulse(Millis(1_200), &pace), Pulse::Dead);
+        // One that answers is pinged every interval, however long the patience.
+        let mut session = Session::new(Millis(0), Plain, &pace);
+        (session.spoke, session.v2) = (true, true);
+        assert_eq!(session.pulse(Millis(500), &pace), Pulse::PingFrame);
+        session.seen(Millis(510));
+        assert_eq!(session.deadline(Millis(1_000), &pace), Millis(1_010));
         // The loop stood still for a minute: nobody could have answered what was not asked.
         let mut session = Session::new(Millis(0), Plain, &pace);
         (session.spoke, session.v2) = (true, true);
@@ -376,10 +390,10 @@ mod tests {
     fn who_never_speaks_is_sent_away() {
         for dialect in [Plain, Eio3, Eio4] {
             let mut session = Session::new(Millis(0), dialect, &PACE);
-            assert!(session.deadline(&PACE) <= Millis(25_000));
+            assert!(session.deadline(Millis(0), &PACE) <= Millis(25_000));
             session.pulse(Millis(25_000), &PACE);
             session.seen(Millis(29_000));
-            assert_eq!(session.deadline(&PACE), Millis(30_000));
+            assert_eq!(session.deadline(Millis(0), &PACE), Millis(30_000));
             assert_eq!(session.pulse(Millis(30_000), &PACE), Pulse::Mute);
         }
     }
