@@ -248,8 +248,8 @@ impl Session {
         }
     }
 
-    /// When the session's timer is wanted next, after `now`: never later than the next [`Pulse`] but
-    /// `Steady`.
+    /// When the session's timer is wanted next, after `now`: never later than the next [`Pulse`]
+    /// but `Steady`.
     #[must_use]
     pub fn deadline(&self, now: Millis, pace: &Pace) -> Millis {
         let mut at = self.dies_at(pace).min(self.pings_at(pace));
