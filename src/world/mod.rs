@@ -61,7 +61,7 @@ use crate::model::{
 use crate::slots::{Handle, Slots};
 use crate::time::Millis;
 use lobby::Lobby;
-use room::{Phase, Room};
+use room::{Phase, Room, Round};
 use rules::Score;
 
 /// One room of the world.
@@ -696,20 +696,20 @@ impl World {
 
     /// Whether a player is one of the two sides of a running round.
     fn is_playing(&self, id: PlayerId) -> bool {
-        let room = self.players.get(id).and_then(|player| player.room);
-        let round = room
-            .and_then(|room| self.rooms.get(room))
-            .and_then(Room::round);
-        round.is_some_and(|round| round.side_of(id).is_some())
+        self.round_of(id).is_some()
+    }
+
+    /// The running round that a player is one of the two sides of.
+    fn round_of(&self, id: PlayerId) -> Option<&Round> {
+        let room = self.players.get(id)?.room?;
+        let round = self.rooms.get(room)?.round()?;
+        round.side_of(id).map(|_| round)
     }
 
     /// Whether a player is in mid-round against a robot.
     fn plays_robot(&self, id: PlayerId) -> bool {
-        let room = self.players.get(id).and_then(|player| player.room);
-        let round = room
-            .and_then(|room| self.rooms.get(room))
-            .and_then(Room::round);
-        round.is_some_and(|round| round.side_of(id).is_some() && round.robot().is_some())
+        self.round_of(id)
+            .is_some_and(|round| round.robot().is_some())
     }
 
     fn go_away(&mut self, now: Millis, id: PlayerId) -> Outcome {
