@@ -112,7 +112,8 @@ pub enum Output<'a> {
         /// How many rounds started on this connection, for the log.
         rounds: u32,
     },
-    /// Hand `timer` back in [`Input::Due`] at `at` or later, exactly once.
+    /// Hand `timer` back in [`Input::Due`] at `at` or later, exactly once; a connection's not at all
+    /// if that ends before.
     Arm {
         /// When.
         at: Millis,

@@ -38,6 +38,8 @@ pub(crate) enum Phase {
         number: u64,
         /// Its unfinished message.
         fragments: Fragments,
+        /// Its heartbeat's; it goes with the connection.
+        timer: Option<TimerKey>,
     },
     /// The last bytes for it are queued, and its own count no more.
     Lingering {

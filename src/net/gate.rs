@@ -18,6 +18,41 @@ pub(crate) struct Gate {
     handed: bool,
 }
 
+/// What came of accepting.
+#[derive(Debug)]
+pub(crate) enum Let {
+    /// Somebody came in.
+    In(Socket, Peer),
+    /// Nobody waits.
+    Nobody,
+    /// The one who waited is gone, or a signal came: the next one, please.
+    Next(io::Error),
+    /// It would fail again: not before a while.
+    Pause(io::Error),
+}
+
+/// What an error of accept(2) calls for. None of them ends the service.
+///
+/// Linux hands the network's errors about the one who waited to us. What is left are descriptors
+/// and memory that ran out, and what nobody thought of; neither passes at once.
+fn judge(error: io::Error) -> Let {
+    use io::ErrorKind as Kind;
+
+    match error.kind() {
+        Kind::WouldBlock => Let::Nobody,
+        Kind::Interrupted
+        | Kind::ConnectionAborted
+        | Kind::ConnectionReset
+        | Kind::HostUnreachable
+        | Kind::NetworkDown
+        | Kind::NetworkUnreachable
+        // A rule of the firewall forbids this one.
+        | Kind::PermissionDenied
+        | Kind::TimedOut => Let::Next(error),
+        _ => Let::Pause(error),
+    }
+}
+
 #[derive(Debug)]
 struct Door {
     listener: Listener,
@@ -72,27 +107,25 @@ impl Gate {
     }
 
     /// Takes the next connection that waits anywhere.
-    ///
-    /// # Errors
-    ///
-    /// Those of accept(2); `WouldBlock` when nobody waits.
-    pub(crate) fn accept(&mut self) -> io::Result<(Socket, Peer)> {
+    pub(crate) fn accept(&mut self) -> Let {
         while let Some(index) = self.doors.iter().position(|door| door.waits) {
             let Some(door) = self.doors.get_mut(index) else {
                 break;
             };
             match door.listener.accept() {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => door.waits = false,
-                Ok(accepted) => {
+                Ok((socket, peer)) => {
                     // The next look begins at another door, so that a crowd at one of them does
                     // not keep the other one shut.
                     self.doors.rotate_left(index + 1);
-                    return Ok(accepted);
+                    return Let::In(socket, peer);
                 }
-                Err(error) => return Err(error),
+                Err(error) => match judge(error) {
+                    Let::Nobody => door.waits = false,
+                    other => return other,
+                },
             }
         }
-        Err(io::ErrorKind::WouldBlock.into())
+        Let::Nobody
     }
 
     /// The first listener, unless the gate is shut.
@@ -111,5 +144,47 @@ impl fmt::Display for Gate {
             f.write_str(" (handed over)")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::{Let, judge};
+
+    #[test]
+    fn every_error_of_accept_is_judged_and_none_ends_the_service() {
+        // Linux's numbers; those of accept(2) and some that it should never give.
+        let rows = [
+            ("EAGAIN", 11, "nobody"),
+            ("EPERM", 1, "next"),
+            ("EINTR", 4, "next"),
+            ("ECONNABORTED", 103, "next"),
+            ("ECONNRESET", 104, "next"),
+            ("ENETDOWN", 100, "next"),
+            ("ENETUNREACH", 101, "next"),
+            ("EHOSTUNREACH", 113, "next"),
+            ("ETIMEDOUT", 110, "next"),
+            ("EMFILE", 24, "pause"),
+            ("ENFILE", 23, "pause"),
+            ("ENOBUFS", 105, "pause"),
+            ("ENOMEM", 12, "pause"),
+            ("EPROTO", 71, "pause"),
+            ("EOPNOTSUPP", 95, "pause"),
+            ("EINVAL", 22, "pause"),
+            ("EBADF", 9, "pause"),
+            ("ENOTSOCK", 88, "pause"),
+            ("EIO", 5, "pause"),
+        ];
+        for (name, number, want) in rows {
+            let judged = match judge(io::Error::from_raw_os_error(number)) {
+                Let::In(..) => "in",
+                Let::Nobody => "nobody",
+                Let::Next(_) => "next",
+                Let::Pause(_) => "pause",
+            };
+            assert_eq!(judged, want, "{name}");
+        }
     }
 }

@@ -3,7 +3,8 @@
 //! Bytes go in here and texts come out, towards the [hub](crate::hub), and the other way round.
 //! Absent: JSON, rules, rooms and the text of any dialect; threads and locks.
 //!
-//! - [`server`]: the loop, one turn after the other;
+//! - [`server`]: the loop, one turn after the other, from the start to the end of a drain;
+//! - `front`: connections from accept to close, whoever stands behind them;
 //! - `sockets`: all connections with their queues and timers;
 //! - `conn`: one connection's phases;
 //! - [`frames`]: bytes to WebSocket messages and back;
@@ -25,6 +26,7 @@ mod assets;
 pub mod bare;
 mod conn;
 pub mod frames;
+mod front;
 mod gate;
 pub mod handed;
 pub mod http;

@@ -139,6 +139,11 @@ impl Sockets {
         }
     }
 
+    /// The name of the connection at an index, in any phase.
+    pub(crate) fn id_at(&self, index: usize) -> Option<ConnId> {
+        Some(id_of(index, self.conns.get(index)?))
+    }
+
     /// The connection at an index, in any phase.
     pub(crate) fn at(&mut self, index: usize) -> Option<&mut Conn> {
         self.conns.get_mut(index)
@@ -263,6 +268,7 @@ impl Sockets {
             dialect,
             number: self.numbers,
             fragments: Fragments::default(),
+            timer: None,
         };
         let id = id_of(index, conn);
         self.put(id, |tail| tail.extend_from_slice(head));
@@ -317,9 +323,22 @@ impl Sockets {
                     self.close(now, conn, code, reason);
                 }
             }
-            Output::Arm { at, timer } => {
-                self.wheel.arm(at, Alarm::Hub(timer));
-            }
+            Output::Arm { at, timer } => self.arm(at, timer),
+        }
+    }
+
+    /// Arms one of the hub's timers; a connection's own is remembered, to be cancelled with it.
+    fn arm(&mut self, at: Millis, timer: Timer) {
+        let Timer::Session(id) = timer else {
+            self.wheel.arm(at, Alarm::Hub(timer));
+            return;
+        };
+        if !self.is_open(id) {
+            return;
+        }
+        let key = self.wheel.arm(at, Alarm::Hub(timer));
+        if let Some(Phase::Open { timer: place, .. }) = self.get(id).map(|conn| &mut conn.phase) {
+            *place = Some(key);
         }
     }
 
@@ -465,14 +484,17 @@ impl Sockets {
         let Some(conn) = self.get(id) else { return };
         let before = match conn.phase {
             Phase::Head { timer } => Some(timer),
-            Phase::Open { .. } => None,
+            Phase::Open { timer, .. } => timer,
             Phase::Lingering { .. } | Phase::Gone => return,
         };
+        let was_open = matches!(conn.phase, Phase::Open { .. });
         conn.rest = Vec::new();
         conn.backlog = false;
-        match before {
-            Some(timer) => drop(self.wheel.cancel(timer)),
-            None => self.leave(index),
+        if let Some(timer) = before {
+            self.wheel.cancel(timer);
+        }
+        if was_open {
+            self.leave(index);
         }
         let timer = self.wheel.arm(now + patience_ms, Alarm::Socket(id));
         if let Some(conn) = self.get(id) {
@@ -494,7 +516,12 @@ impl Sockets {
             Phase::Head { timer } | Phase::Lingering { timer, .. } => {
                 self.wheel.cancel(timer);
             }
-            Phase::Open { .. } => self.leave(index),
+            Phase::Open { timer, .. } => {
+                if let Some(timer) = timer {
+                    self.wheel.cancel(timer);
+                }
+                self.leave(index);
+            }
             Phase::Gone => return,
         }
         self.gone.push(index);

@@ -13,8 +13,8 @@ impl Server {
     /// Tells the service manager that the loop turns, and looks to it that it is told again.
     pub(super) fn watch(&mut self) {
         if let Some(interval_ms) = self.manager.ping() {
-            let at = self.now + interval_ms;
-            self.sockets.wheel.arm(at, Alarm::Watchdog);
+            let at = self.front.now + interval_ms;
+            self.front.sockets.wheel.arm(at, Alarm::Watchdog);
         }
     }
 
@@ -23,12 +23,16 @@ impl Server {
         if self.admin.is_none() && !self.manager.is_there() {
             return;
         }
-        self.sockets.wheel.arm(self.now + TICK_MS, Alarm::Tick);
+        self.front
+            .sockets
+            .wheel
+            .arm(self.front.now + TICK_MS, Alarm::Tick);
         self.manager.status(&self.status());
-        let tally = self.hub.tally();
+        let tally = self.front.behind.tally();
         let rounds = tally.human_rounds + tally.robot_rounds;
-        let turns = &self.sockets.traffic.turns;
-        self.history.add(self.sockets.open_count(), rounds, turns);
+        let turns = &self.front.sockets.traffic.turns;
+        self.history
+            .add(self.front.sockets.open_count(), rounds, turns);
     }
 
     /// One line for the person who asks the service manager.
@@ -37,13 +41,13 @@ impl Server {
             Life::Serving => "serving",
             _ => "draining",
         };
-        let tally = self.hub.tally();
+        let tally = self.front.behind.tally();
         format!(
             "{verb} {} of at most {} connections; {} rounds run, {} were played, {} of them \
              between humans",
-            self.sockets.open_count(),
-            self.config.max_connections,
-            self.hub.running_rounds(),
+            self.front.sockets.open_count(),
+            self.front.config.max_connections,
+            self.front.behind.running_rounds(),
             tally.human_rounds + tally.robot_rounds,
             tally.human_rounds,
         )
@@ -55,15 +59,15 @@ impl Server {
             return;
         };
         admin.serve(&Figures {
-            config: &self.config,
-            hub: &self.hub,
-            traffic: &self.sockets.traffic,
+            config: &self.front.config,
+            hub: &self.front.behind,
+            traffic: &self.front.sockets.traffic,
             history: &self.history,
-            now: self.now,
+            now: self.front.now,
             draining: self.life != Life::Serving,
-            open: self.sockets.open_count(),
-            sockets: self.sockets.len(),
-            timers: self.sockets.wheel.len(),
+            open: self.front.sockets.open_count(),
+            sockets: self.front.sockets.len(),
+            timers: self.front.sockets.wheel.len(),
         });
     }
 }

@@ -1,0 +1,312 @@
+//! The connections of one loop, from accept to close: they are accepted, read, written and ended
+//! here, a bounded amount of each in a turn, and what they say is told to whoever stands [behind].
+//!
+//! An edge-triggered poll does not say anything twice, so what a turn had no time for is
+//! remembered. Absent: the poll, the clock, the rules of the game, the text of any dialect.
+//!
+//! - `head`: the request head, answered or upgraded.
+//!
+//! [behind]: Behind
+
+mod head;
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use mio::Registry;
+
+use super::conn::{Phase, RECV_BYTES, Received};
+use super::frames::{Decoder, Step};
+use super::gate::{Gate, Let};
+use super::http::{self, HEAD_BYTES_MAX, Page};
+use super::sockets::{Alarm, Failure, Sockets};
+use crate::config::Config;
+use crate::hub::Dialect;
+use crate::metrics::Refusal;
+use crate::model::ConnId;
+use crate::time::Millis;
+
+/// Connections beyond `--max-connections`, so that somebody is there to answer 503 and `/readyz`.
+pub(crate) const RESERVE: usize = 64;
+/// Most connections accepted in a turn.
+const ACCEPTS_MAX: usize = 64;
+/// Most frames taken from one connection in a turn.
+pub(super) const FRAMES_MAX: usize = 64;
+/// How long not to accept after descriptors or memory ran out.
+const ACCEPT_PAUSE_MS: u64 = 500;
+
+/// What a connection that speaks WebSocket has to say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Word<'a> {
+    /// Its handshake is done.
+    Opened(Dialect),
+    /// A whole text message.
+    Text(&'a str),
+    /// A whole binary message.
+    Binary(&'a [u8]),
+    /// A frame that only shows that it is alive.
+    Seen,
+    /// It broke the protocol, or reads too slowly: the code to close with, and why.
+    Violation(u16, &'static str),
+    /// It is gone.
+    Closed,
+    /// It came while everybody is sent away.
+    TooLate,
+}
+
+/// Who is told what the connections say, and answers by way of the sockets.
+pub(crate) trait Behind {
+    /// Takes one word, and sends and closes all that follows from it.
+    fn hear(&mut self, now: Millis, conn: ConnId, word: Word<'_>, sockets: &mut Sockets);
+
+    /// How many rounds started on a connection, for its line in the log.
+    fn rounds_of(&self, conn: ConnId) -> u32;
+}
+
+/// All connections, and who stands behind them.
+#[derive(Debug)]
+pub(crate) struct Front<B> {
+    pub(crate) config: Config,
+    /// The time of this turn.
+    pub(crate) now: Millis,
+    pub(crate) gate: Gate,
+    pub(crate) sockets: Sockets,
+    pub(crate) behind: B,
+    /// The server is asked to stop.
+    pub(crate) draining: bool,
+    /// Everybody is sent away.
+    pub(crate) dismissing: bool,
+    page: Page,
+    decoder: Decoder,
+    /// What is received passes through here, whoever sends it.
+    buffer: Vec<u8>,
+    /// Those being read in this turn; kept for its memory.
+    batch: Vec<usize>,
+    /// Descriptors ran out; a timer ends the pause.
+    accept_paused: bool,
+    polling_logged: Option<Millis>,
+    crowd_logged: Option<Millis>,
+}
+
+impl<B: Behind> Front<B> {
+    /// No connections yet; they come through `gate`.
+    pub(crate) fn new(config: Config, registry: Registry, gate: Gate, behind: B) -> Self {
+        let decoder = Decoder::new(config.max_message);
+        // A part of a head or frame stands in front of what comes next. A flood is left over as a
+        // whole, and nothing is received while it is treated.
+        let buffer_bytes = HEAD_BYTES_MAX.max(decoder.frame_bytes_max()) + RECV_BYTES;
+        Self {
+            now: Millis::ZERO,
+            gate,
+            sockets: Sockets::new(registry, &config),
+            behind,
+            draining: false,
+            dismissing: false,
+            page: Page::new(&config.base_path, config.remote_avatars),
+            decoder,
+            buffer: vec![0; buffer_bytes],
+            batch: Vec::new(),
+            accept_paused: false,
+            polling_logged: None,
+            crowd_logged: None,
+            config,
+        }
+    }
+
+    /// How long to sleep: until the next timer, and not at all while work waits.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        if !self.sockets.ready.is_empty() || self.may_accept() {
+            return Some(Duration::ZERO);
+        }
+        let wakeup = self.sockets.wheel.next_wakeup()?;
+        Some(Duration::from_millis(wakeup.since(self.now)))
+    }
+
+    fn may_accept(&self) -> bool {
+        let room = self.config.max_connections.saturating_add(RESERVE);
+        self.gate.waits() && !self.accept_paused && self.sockets.len() < room
+    }
+
+    /// Accepts those who wait, a bounded number at a time. No error ends the service.
+    pub(crate) fn accept(&mut self) {
+        let mut tried = 0;
+        let mut taken = 0;
+        while tried < ACCEPTS_MAX && self.may_accept() {
+            tried += 1;
+            match self.gate.accept() {
+                Let::In(socket, peer) => {
+                    taken += 1;
+                    let inserted = self.sockets.insert(self.now, socket, peer, self.draining);
+                    if let Err(error) = inserted {
+                        return self.pause_accepting(&error);
+                    }
+                }
+                Let::Nobody => return,
+                // A queue of those who are gone is bounded. An error that only seems to pass is
+                // not, and must not spin.
+                Let::Next(error) if tried == ACCEPTS_MAX && taken == 0 => {
+                    return self.pause_accepting(&error);
+                }
+                Let::Next(_) => (),
+                Let::Pause(error) => return self.pause_accepting(&error),
+            }
+        }
+    }
+
+    fn pause_accepting(&mut self, error: &io::Error) {
+        self.sockets.traffic.accept_pauses += 1;
+        let count = self.sockets.len();
+        log::warn!("cannot accept: {error} ({count} connections); trying again in a moment");
+        self.accept_paused = true;
+        let again = self.now + ACCEPT_PAUSE_MS;
+        self.sockets.wheel.arm(again, Alarm::Accept);
+    }
+
+    /// The pause after running out of descriptors is over.
+    pub(crate) fn accept_again(&mut self) {
+        self.accept_paused = false;
+    }
+
+    /// Reads everybody who has something to be read, and returns how many those were. Those that
+    /// are not finished stand on the next turn's list by the end.
+    pub(crate) fn read_all(&mut self) -> usize {
+        let mut batch = std::mem::take(&mut self.batch);
+        std::mem::swap(&mut batch, &mut self.sockets.ready);
+        let count = batch.len();
+        for index in batch.drain(..) {
+            self.read(index);
+        }
+        self.batch = batch;
+        count
+    }
+
+    /// Treats a connection's input, and puts it on the next turn's list if there is more.
+    fn read(&mut self, index: usize) {
+        let Some(conn) = self.sockets.at(index) else {
+            return;
+        };
+        conn.listed = false;
+        let fresh_from = conn.rest.len();
+        let mut buffer = std::mem::take(&mut self.buffer);
+        match conn.phase {
+            Phase::Gone | Phase::Lingering { shut: false, .. } => (),
+            Phase::Lingering { .. } => self.sockets.discard(index, &mut buffer),
+            Phase::Head { .. } | Phase::Open { .. } => {
+                match self.sockets.receive(index, &mut buffer) {
+                    Received::Bytes(count) => {
+                        let bytes = buffer.get(..count).unwrap_or_default();
+                        match self.sockets.open_at(index) {
+                            Some(id) => self.read_frames(id, bytes),
+                            None => self.read_head(index, bytes, fresh_from),
+                        }
+                    }
+                    Received::End => self.give_up(index),
+                }
+            }
+        }
+        self.buffer = buffer;
+        self.sockets.list(index);
+    }
+
+    /// The other end is gone without a word.
+    fn give_up(&mut self, index: usize) {
+        if let Some(id) = self.sockets.id_at(index) {
+            self.lose(id, Failure::Lost);
+        }
+    }
+
+    /// Tells whole messages, of a bounded number of frames, and keeps what is left.
+    fn read_frames(&mut self, id: ConnId, input: &[u8]) {
+        let mut input = input;
+        let mut fragments = match self.sockets.get(id).map(|conn| &mut conn.phase) {
+            Some(Phase::Open { fragments, .. }) => std::mem::take(fragments),
+            _ => return,
+        };
+        for _ in 0..FRAMES_MAX {
+            let step = self.decoder.next(&mut input, &mut fragments);
+            if !self.decoder.replies.is_empty() {
+                let replies = &self.decoder.replies;
+                self.sockets.put(id, |tail| tail.extend_from_slice(replies));
+            }
+            match &step {
+                Step::Starved => break,
+                Step::Text(text) => self.tell(id, Word::Text(text.as_str())),
+                Step::Binary(bytes) => self.tell(id, Word::Binary(bytes)),
+                Step::Fragment | Step::Control => self.tell(id, Word::Seen),
+                Step::Close => {
+                    self.log_end(id, format_args!("left"));
+                    self.sockets.traffic.count_ending("left");
+                    self.sockets.end(self.now, id);
+                    return self.tell(id, Word::Closed);
+                }
+                Step::Violation(code, reason) => {
+                    return self.tell(id, Word::Violation(*code, reason));
+                }
+            }
+            if !self.sockets.is_open(id) {
+                return;
+            }
+        }
+        let backlog = self.decoder.has_frame(input);
+        if let Some(conn) = self.sockets.get(id) {
+            conn.rest = input.to_vec();
+            conn.backlog = backlog;
+            if let Phase::Open {
+                fragments: place, ..
+            } = &mut conn.phase
+            {
+                *place = fragments;
+            }
+        }
+    }
+
+    fn tell(&mut self, id: ConnId, word: Word<'_>) {
+        self.behind.hear(self.now, id, word, &mut self.sockets);
+    }
+
+    /// A connection's timer is due: its head took too long, or it lingered long enough.
+    pub(crate) fn on_timer(&mut self, id: ConnId) {
+        if let Some(index) = self.sockets.on_timer(id) {
+            let traffic = &mut self.sockets.traffic;
+            traffic.count_refusal(Refusal::HeadTimeout);
+            self.sockets.answer(self.now, index, &http::timed_out());
+        }
+    }
+
+    /// Writes to everybody who is owed something. Those that fail are told about, which may owe
+    /// others something because of that; each connection fails once at most.
+    pub(crate) fn write(&mut self) {
+        self.sockets.flush(self.now);
+        while let Some((id, failure)) = self.sockets.failed.pop() {
+            self.lose(id, failure);
+            self.sockets.flush(self.now);
+        }
+    }
+
+    /// Ends a connection that nothing can be sent to any more, or too slowly.
+    fn lose(&mut self, id: ConnId, failure: Failure) {
+        if !self.sockets.is_open(id) {
+            return self.sockets.drop_conn(id);
+        }
+        match failure {
+            Failure::Lost => {
+                self.log_end(id, format_args!("lost"));
+                self.sockets.traffic.count_ending("lost");
+                self.sockets.drop_conn(id);
+                self.tell(id, Word::Closed);
+            }
+            Failure::Slow => {
+                self.sockets.traffic.slow_readers += 1;
+                // Not the RFC's fault, but the same end: `bye`, `41` and the close frame are queued
+                // behind what it has not read yet, for the case that it begins to.
+                self.tell(id, Word::Violation(1008, "slow reader"));
+            }
+        }
+    }
+
+    fn log_end(&mut self, id: ConnId, reason: fmt::Arguments<'_>) {
+        let rounds = self.behind.rounds_of(id);
+        self.sockets.log_end(self.now, id, rounds, reason);
+    }
+}

@@ -1,0 +1,131 @@
+//! Everything before the first turn: the listeners, the hub, the sessions of an earlier process.
+//!
+//! Absent: the loop, and signals.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use mio::{Poll, Waker};
+
+use super::{LISTENER, Life, STOP, Server, carry_out_orders};
+use crate::config::Config;
+use crate::hub::Hub;
+use crate::model::Entropy;
+use crate::net::admin::{Admin, History};
+use crate::net::front::Front;
+use crate::net::gate::Gate;
+use crate::net::handed::Handed;
+use crate::net::listen::{BindError, Listener};
+use crate::net::manager::Manager;
+use crate::net::stall::Watch;
+use crate::net::state;
+use crate::time::Millis;
+
+/// Why a server could not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The listener.
+    Bind(BindError),
+    /// Something else that the system refused.
+    System(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bind(error) => error.fmt(f),
+            Self::System(error) => write!(f, "cannot start: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<BindError> for StartError {
+    fn from(error: BindError) -> Self {
+        Self::Bind(error)
+    }
+}
+
+impl From<io::Error> for StartError {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
+}
+
+impl Server {
+    /// Opens the listener and reads the sessions of an earlier process.
+    ///
+    /// `seed` decides robots and spreads; `entropy` is the source of what nobody may guess.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] is one sentence for the person who started the server.
+    pub fn bind(config: Config, seed: u64, entropy: Box<Entropy>) -> Result<Self, StartError> {
+        Self::start(config, seed, entropy, Handed::default())
+    }
+
+    /// Like [`bind`](Self::bind), with listeners that a service manager may have handed over: they
+    /// are taken instead of `--listen` and `--admin`.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] is one sentence for the person who started the server.
+    pub fn start(
+        config: Config,
+        seed: u64,
+        entropy: Box<Entropy>,
+        handed: Handed,
+    ) -> Result<Self, StartError> {
+        let poll = Poll::new()?;
+        for (flag, unused) in [
+            ("--listen", !handed.game.is_empty()),
+            ("--admin", handed.admin.is_some()),
+        ] {
+            if unused && config.origins.contains_key(flag) {
+                log::warn!("{flag} is not used: a service manager handed a listener over");
+            }
+        }
+        let mut gate = match handed.game.is_empty() {
+            true => Gate::new(vec![Listener::bind(&config.listen)?], false),
+            false => Gate::new(handed.game, true),
+        };
+        gate.register(poll.registry(), LISTENER)?;
+        let admin = match (handed.admin, &config.admin) {
+            (Some(listener), _) => Some(listener),
+            (None, Some(listen)) => {
+                let bound = Listener::bind(listen);
+                Some(bound.map_err(|error| BindError(error.0.replace("--listen", "--admin")))?)
+            }
+            (None, None) => None,
+        };
+        let admin = match admin {
+            Some(listener) => Some(Admin::new(listener, poll.registry().try_clone()?)?),
+            None => None,
+        };
+        let waker = Arc::new(Waker::new(poll.registry(), STOP)?);
+        let hub = Hub::new(&config, seed, entropy);
+        let registry = poll.registry().try_clone()?;
+        let mut server = Self {
+            front: Front::new(config, registry, gate, hub),
+            poll,
+            admin,
+            history: History::default(),
+            manager: Manager::from_env(),
+            signals: None,
+            waker,
+            started: Instant::now(),
+            watch: Watch::new(Instant::now()),
+            life: Life::Serving,
+            stopped_at: Millis::ZERO,
+        };
+        let front = &mut server.front;
+        if let Some(path) = &front.config.state {
+            state::read(path, &mut front.behind, front.now);
+            carry_out_orders(&mut front.behind, front.now, &mut front.sockets);
+        }
+        Ok(server)
+    }
+}
