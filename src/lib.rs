@@ -4,7 +4,7 @@
 //! whole way:
 //!
 //! ```text
-//! kernel ─recv─▶ the loop's read buffer ─▶ Conn: request head | WebSocket frames      net/
+//! kernel ─recv─▶ the loop's read buffer ─▶ Front: request head | WebSocket frames     net/
 //!                                            │ one complete text message
 //!                                            ▼
 //!                        Hub::handle(now, Input::Text { conn, text }) ─┐              hub.rs

@@ -255,6 +255,12 @@ fn every_rule_can_fail() {
         ("extra.rs", "", "is not in the table"),
         // Packages.
         ("hub.rs", "use mio::Poll;", "may not use mio"),
+        ("hub/orders.rs", "use mio::Poll;", "may not use mio"),
+        (
+            "hub/endings.rs",
+            "use std::time::SystemTime;",
+            "SystemTime, a clock",
+        ),
         (
             "hub.rs",
             "fn f() -> tungstenite::Message { todo!() }",

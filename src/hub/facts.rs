@@ -1,0 +1,111 @@
+//! What the hub is told and what it orders.
+//!
+//! Absent: what follows from what.
+
+use crate::model::ConnId;
+use crate::time::Millis;
+use crate::wire::Dialect;
+use crate::world;
+
+/// A fact, told to [`Hub::handle`](super::Hub::handle).
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// A WebSocket handshake is done; nothing was sent after its answer yet.
+    Opened {
+        /// The connection's name from now on.
+        conn: ConnId,
+        /// What its address asked for.
+        dialect: Dialect,
+    },
+    /// A whole text message.
+    Text {
+        /// Who sent it.
+        conn: ConnId,
+        /// Valid UTF-8, at most `--max-message` bytes.
+        text: &'a str,
+    },
+    /// A whole binary message; its bytes do not matter.
+    Binary {
+        /// Who sent it.
+        conn: ConnId,
+    },
+    /// A ping or pong frame: a sign of life.
+    Seen {
+        /// Who sent it.
+        conn: ConnId,
+    },
+    /// The peer broke RFC 6455; the loop will read nothing more from it.
+    Violation {
+        /// Who did.
+        conn: ConnId,
+        /// The close code that the RFC prescribes: 1002, 1007 or 1009; 1008 for one that reads too
+        /// slowly.
+        code: u16,
+        /// Short ASCII text.
+        reason: &'static str,
+    },
+    /// The socket is gone, or the peer closed: nothing can be sent any more.
+    Closed {
+        /// Whose.
+        conn: ConnId,
+    },
+    /// A timer that [`Output::Arm`] asked for is due.
+    Due {
+        /// Which.
+        timer: Timer,
+    },
+    /// The server is asked to stop: no new rounds and robots from now on.
+    Drain,
+    /// While draining, once no round runs: this connection is to be sent away with `bye` and 1012.
+    Dismiss {
+        /// Which.
+        conn: ConnId,
+    },
+}
+
+/// A timer of the hub's. One that is no longer wanted does nothing when it is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timer {
+    /// A connection's heartbeat.
+    Session(ConnId),
+    /// One of the game's.
+    World(world::Timer),
+}
+
+/// An order, taken from [`Hub::pop_output`](super::Hub::pop_output).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output<'a> {
+    /// Send a text message.
+    Send {
+        /// To whom.
+        conn: ConnId,
+        /// The whole message.
+        text: &'a str,
+    },
+    /// Send a WebSocket ping frame without payload.
+    Ping {
+        /// To whom.
+        conn: ConnId,
+    },
+    /// Send a close frame after all that was sent before, then end the connection.
+    ///
+    /// The hub has forgotten the connection already: no [`Input::Closed`] is owed.
+    Close {
+        /// Which connection.
+        conn: ConnId,
+        /// The close code.
+        code: u16,
+        /// At most 123 bytes of ASCII.
+        reason: &'static str,
+        /// How many rounds started on this connection, for the log.
+        rounds: u32,
+    },
+    /// Hand `timer` back in [`Input::Due`] at `at` or later, exactly once; a connection's not at
+    /// all if that ends before.
+    Arm {
+        /// When.
+        at: Millis,
+        /// What.
+        timer: Timer,
+    },
+}

@@ -1,0 +1,107 @@
+//! What the world caused and the hub answers becomes orders: texts in the dialect of whoever gets
+//! them.
+//!
+//! Absent: why something is told.
+
+use super::endings::Ending;
+use super::{Hub, Timer};
+use crate::model::{ConnId, Event};
+use crate::time::Millis;
+use crate::wire::event;
+use crate::world::Effect;
+
+/// An [`Output`] whose text is a piece of `Hub::texts`.
+#[derive(Clone, Copy)]
+pub(super) enum Order {
+    Send {
+        conn: ConnId,
+        start: usize,
+        end: usize,
+    },
+    Ping {
+        conn: ConnId,
+    },
+    Close {
+        conn: ConnId,
+        code: u16,
+        reason: &'static str,
+        rounds: u32,
+    },
+    Arm {
+        at: Millis,
+        timer: Timer,
+    },
+}
+
+impl Hub {
+    pub(super) fn carry_effects(&mut self, now: Millis) {
+        while let Some(effect) = self.world.pop_effect() {
+            match effect {
+                Effect::Tell { conn, event } => self.tell(conn, &event),
+                Effect::Supersede { conn } => {
+                    self.counters.takeovers += 1;
+                    // It speaks for nobody from now on: its end is not taken for the player's.
+                    if let Some(session) = self.session_mut(conn) {
+                        session.player = None;
+                    }
+                    self.end(now, conn, Ending::TAKEN_OVER);
+                }
+                Effect::Arm { at, timer } => {
+                    self.orders.push_back(Order::Arm {
+                        at,
+                        timer: Timer::World(timer),
+                    });
+                }
+            }
+        }
+    }
+
+    pub(super) fn tell(&mut self, conn: ConnId, event: &Event) {
+        let Some(session) = self.session_mut(conn) else {
+            return;
+        };
+        if matches!(event, Event::Start { resumed: false, .. }) {
+            session.rounds += 1;
+        }
+        let (prefix, v2) = (session.dialect.event_prefix(), session.v2);
+        let start = self.texts.len();
+        self.texts.push_str(prefix);
+        self.counters.events_out[place_of(event)] += 1;
+        let audience = event::Audience {
+            v2,
+            public_url: self.public_url.as_deref(),
+        };
+        event::encode(event, audience, &mut self.texts);
+        self.push_send(conn, start);
+    }
+
+    pub(super) fn send(&mut self, conn: ConnId, write: impl FnOnce(&mut String)) {
+        let start = self.texts.len();
+        write(&mut self.texts);
+        self.push_send(conn, start);
+    }
+
+    fn push_send(&mut self, conn: ConnId, start: usize) {
+        self.counters.texts_out += 1;
+        self.orders.push_back(Order::Send {
+            conn,
+            start,
+            end: self.texts.len(),
+        });
+    }
+}
+
+/// The place of an event's name in [`metrics::EVENTS_OUT`](crate::metrics::EVENTS_OUT).
+fn place_of(event: &Event) -> usize {
+    match event {
+        Event::Hi { .. } => 0,
+        Event::Start { .. } => 1,
+        Event::Movement { .. } => 2,
+        Event::Leave { .. } => 3,
+        Event::Result(_) => 4,
+        Event::Room(_) => 5,
+        Event::Problem { .. } => 6,
+        Event::Pong => 7,
+        Event::Bye { .. } => 8,
+    }
+}
