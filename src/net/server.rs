@@ -146,7 +146,10 @@ impl Server {
             self.watch.slow(),
         );
         let (players, rooms, sessions) = self.front.behind.population();
-        log::info!("left behind: {players} players, {rooms} rooms, {sessions} sessions");
+        let timers = self.front.sockets.hub_timers();
+        log::info!(
+            "left behind: {players} players, {rooms} rooms, {sessions} sessions, {timers} timers"
+        );
         match self.front.sockets.open_count() {
             0 => (),
             count => log::warn!("{count} connections were cut"),

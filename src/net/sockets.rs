@@ -342,6 +342,13 @@ impl Sockets {
         }
     }
 
+    /// How many timers of the hub's are armed: for the last line of the log, for it takes all out.
+    pub(crate) fn hub_timers(&mut self) -> usize {
+        let due = || self.wheel.pop_due(Millis(u64::MAX));
+        let hubs = |(_, alarm): &(Millis, Alarm)| matches!(alarm, Alarm::Hub(_));
+        std::iter::from_fn(due).filter(hubs).count()
+    }
+
     /// One line for one connection that ended.
     pub(crate) fn log_end(
         &mut self,

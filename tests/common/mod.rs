@@ -101,7 +101,22 @@ impl Bench {
     /// Tells the hub a fact, now, and carries out its orders.
     pub(crate) fn tell(&mut self, input: Input<'_>) {
         self.hub.handle(Millis(self.now - self.born), input);
+        if let Input::Closed { conn } = input {
+            self.forget(conn);
+        }
         self.carry_out();
+    }
+
+    /// A connection's own timer goes with it, as in the loop.
+    fn forget(&mut self, conn: ConnId) {
+        self.timers
+            .retain(|_, timer| *timer != Timer::Session(conn));
+    }
+
+    /// How many timers are armed.
+    #[allow(dead_code, reason = "not every test asks")]
+    pub(crate) fn timers(&self) -> usize {
+        self.timers.len()
     }
 
     /// What the hub did since this was last asked.
@@ -133,7 +148,11 @@ impl Bench {
             let (conn, act) = match output {
                 Output::Send { conn, text } => (conn, Act::Text(text.to_owned())),
                 Output::Ping { conn } => (conn, Act::Ping),
-                Output::Close { conn, code, .. } => (conn, Act::Close(code)),
+                Output::Close { conn, code, .. } => {
+                    let ended = Timer::Session(conn);
+                    self.timers.retain(|_, timer| *timer != ended);
+                    (conn, Act::Close(code))
+                }
                 Output::Arm { at, timer } => {
                     let due = at.0.saturating_add(self.born).max(self.now);
                     self.timers.insert((due, self.armed), timer);

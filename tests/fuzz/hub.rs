@@ -185,6 +185,7 @@ fn run(bytes: &[u8], _: &mut Rng) -> u64 {
     let left = play.bench.hub().population();
     assert_eq!(left, (0, 0, 0), "players, rooms and sessions are left");
     assert_eq!(play.bench.hub().running_rounds(), 0);
+    assert_eq!(play.bench.timers(), 0, "timers are left");
     play.signature
 }
 

@@ -14,6 +14,7 @@ mod frames;
 mod head;
 mod hub;
 mod mutate;
+mod values;
 
 use std::collections::HashSet;
 use std::fs;

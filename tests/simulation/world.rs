@@ -129,6 +129,9 @@ impl World {
         {
             place.1 = false;
         }
+        // Its own timer goes with it, as in the loop.
+        let ended = Timer::Session(conn);
+        self.timers.retain(|_, timer| *timer != ended);
     }
 
     /// Hands the hub one fact and carries out its orders.

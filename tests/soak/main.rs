@@ -129,7 +129,7 @@ fn thousands_of_sockets_and_nothing_left_behind() {
         "{crossed}: {stopped}\n{tally:?}"
     );
     let left = line("left behind");
-    for word in ["players", "rooms", "sessions"] {
+    for word in ["players", "rooms", "sessions", "timers"] {
         assert_eq!(before(&left, word), 0, "{left}");
     }
     assert!(
