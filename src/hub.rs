@@ -148,11 +148,13 @@ impl Hub {
                 code,
                 reason,
                 rounds,
+                told_to_stay,
             } => Output::Close {
                 conn,
                 code,
                 reason,
                 rounds,
+                told_to_stay,
             },
             Order::Arm { at, timer } => Output::Arm { at, timer },
         })
@@ -270,6 +272,7 @@ impl Hub {
                         code,
                         reason,
                         rounds,
+                        told_to_stay: false,
                     });
                     self.part(now, &session);
                 }

@@ -72,6 +72,7 @@ impl Stage {
     fn tell(&mut self, input: Input<'_>) {
         self.hub.handle(self.now, input);
         while let Some(output) = self.hub.pop_output() {
+            let mut told = false;
             let (conn, line) = match output {
                 Output::Arm { at, timer } => {
                     self.count += 1;
@@ -81,8 +82,15 @@ impl Stage {
                 Output::Send { conn, text } => (conn, format!("< {text}")),
                 Output::Ping { conn } => (conn, "< (ping)".to_owned()),
                 Output::Close {
-                    conn, code, reason, ..
-                } => (conn, format!("! {code} {reason}")),
+                    conn,
+                    code,
+                    reason,
+                    told_to_stay,
+                    ..
+                } => {
+                    told = told_to_stay;
+                    (conn, format!("! {code} {reason}"))
+                }
             };
             let found = self
                 .consoles
@@ -90,6 +98,8 @@ impl Stage {
                 .find(|console| console.conn == Some(conn));
             let console = found.expect("only open connections are told anything");
             if line.starts_with('!') {
+                let last = console.unread.last().map(String::as_str);
+                assert_eq!(told, last == Some("< 41"), "the pause behind 41: {line}");
                 console.conn = None;
             }
             console.unread.push(line);

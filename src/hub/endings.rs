@@ -97,7 +97,8 @@ impl Hub {
                 },
             );
         }
-        if dialect.is_socket_io() && retry_ms.is_none() {
+        let told_to_stay = dialect.is_socket_io() && retry_ms.is_none();
+        if told_to_stay {
             self.send(conn, |out| out.push_str(socket_io::DISCONNECT));
         }
         if let Some(session) = self.remove_session(conn) {
@@ -107,6 +108,7 @@ impl Hub {
                 code,
                 reason,
                 rounds,
+                told_to_stay,
             });
             self.part(now, &session);
         }

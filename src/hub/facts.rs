@@ -99,6 +99,8 @@ pub enum Output<'a> {
         reason: &'static str,
         /// How many rounds started on this connection, for the log.
         rounds: u32,
+        /// Socket.IO's `41` was sent right before: leave the client time to act on it.
+        told_to_stay: bool,
     },
     /// Hand `timer` back in [`Input::Due`] at `at` or later, exactly once; a connection's not at
     /// all if that ends before.

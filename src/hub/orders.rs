@@ -26,6 +26,7 @@ pub(super) enum Order {
         code: u16,
         reason: &'static str,
         rounds: u32,
+        told_to_stay: bool,
     },
     Arm {
         at: Millis,

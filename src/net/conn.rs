@@ -49,7 +49,9 @@ pub(crate) enum Phase {
         shut: bool,
         /// How many bytes were thrown away since.
         discarded: usize,
-        /// Ends the wait for the kernel to take it all, then `--linger`.
+        /// A close frame, its code and reason, that is sent when the timer fires.
+        held: Option<(u16, &'static str)>,
+        /// Ends the wait before `held`, for the kernel to take it all, then `--linger`.
         timer: TimerKey,
     },
     /// It is to be removed at the end of the turn.
@@ -283,6 +285,7 @@ mod tests {
             body,
             shut: false,
             discarded: 0,
+            held: None,
             timer,
         };
         let (mut arrived, mut stops) = (Vec::new(), 0);

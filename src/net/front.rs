@@ -265,9 +265,9 @@ impl<B: Behind> Front<B> {
         self.behind.hear(self.now, id, word, &mut self.sockets);
     }
 
-    /// A connection's timer is due: its head took too long, or it lingered long enough.
+    /// A connection's timer is due: its head took too long, a close frame waited, or it lingered.
     pub(crate) fn on_timer(&mut self, id: ConnId) {
-        if let Some(index) = self.sockets.on_timer(id) {
+        if let Some(index) = self.sockets.on_timer(self.now, id) {
             let traffic = &mut self.sockets.traffic;
             traffic.count_refusal(Refusal::HeadTimeout);
             self.sockets.answer(self.now, index, &http::timed_out());

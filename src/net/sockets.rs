@@ -22,6 +22,12 @@ use crate::model::ConnId;
 use crate::time::Millis;
 use crate::wheel::Wheel;
 
+/// How long a close frame waits behind Socket.IO's `41`.
+///
+/// A library that handles every packet in a thread of its own, as python-socketio does, would
+/// otherwise notice the end before it has handled the `41`, and come back.
+pub(crate) const HELD_MS: u64 = 250;
+
 /// What a timer of the loop's wheel is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Alarm {
@@ -294,6 +300,16 @@ impl Sockets {
         self.end(now, id);
     }
 
+    /// Ends the connection like [`close`](Self::close), with a pause before the close frame.
+    fn close_later(&mut self, now: Millis, id: ConnId, code: u16, reason: &'static str) {
+        self.linger(now, id, &[], HELD_MS);
+        if let Some(conn) = self.get(id)
+            && let Phase::Lingering { held, .. } = &mut conn.phase
+        {
+            *held = Some((code, reason));
+        }
+    }
+
     /// Ends the connection once everything queued is sent.
     pub(crate) fn end(&mut self, now: Millis, id: ConnId) {
         self.linger(now, id, &[], self.head_timeout_ms);
@@ -316,11 +332,15 @@ impl Sockets {
                 code,
                 reason,
                 rounds,
+                told_to_stay,
             } => {
                 if self.is_open(conn) {
                     self.log_end(now, conn, rounds, format_args!("closed {code} {reason}"));
                     self.traffic.count_close(code);
-                    self.close(now, conn, code, reason);
+                    match told_to_stay {
+                        true => self.close_later(now, conn, code, reason),
+                        false => self.close(now, conn, code, reason),
+                    }
                 }
             }
             Output::Arm { at, timer } => self.arm(at, timer),
@@ -386,18 +406,33 @@ impl Sockets {
         }
     }
 
-    /// A socket's timer is due: its head took too long, or it lingered long enough.
+    /// A socket's timer is due: its head took too long, a close frame waited long enough, or it
+    /// lingered long enough.
     ///
     /// Returns the index of a connection that is to be told that its head took too long.
-    pub(crate) fn on_timer(&mut self, id: ConnId) -> Option<usize> {
-        match self.get(id)?.phase {
-            Phase::Head { .. } => Some(id.index as usize),
-            Phase::Lingering { .. } => {
-                self.drop_conn(id);
-                None
-            }
-            Phase::Open { .. } | Phase::Gone => None,
+    pub(crate) fn on_timer(&mut self, now: Millis, id: ConnId) -> Option<usize> {
+        let index = id.index as usize;
+        match &mut self.get(id)?.phase {
+            Phase::Head { .. } => return Some(index),
+            Phase::Lingering { held, .. } => match held.take() {
+                Some((code, reason)) => self.send_held(now, index, code, reason),
+                None => self.drop_at(index),
+            },
+            Phase::Open { .. } | Phase::Gone => (),
         }
+        None
+    }
+
+    fn send_held(&mut self, now: Millis, index: usize, code: u16, reason: &str) {
+        let Some(conn) = self.conns.get_mut(index) else {
+            return;
+        };
+        put_close(conn.queue.tail(&mut self.pool), code, reason);
+        let alarm = Alarm::Socket(id_of(index, conn));
+        if let Phase::Lingering { timer, .. } = &mut conn.phase {
+            *timer = self.wheel.arm(now + self.head_timeout_ms, alarm);
+        }
+        self.mark_dirty(index);
     }
 
     /// Sends to everybody on the list, once each.
@@ -442,7 +477,11 @@ impl Sockets {
             Phase::Open { .. } if self.queue_bytes_max < conn.queue.len() => {
                 self.failed.push((id, Failure::Slow));
             }
-            Phase::Lingering { shut: false, .. } if !waits => self.shut(now, index),
+            Phase::Lingering {
+                shut: false,
+                held: None,
+                ..
+            } if !waits => self.shut(now, index),
             _ => (),
         }
     }
@@ -509,6 +548,7 @@ impl Sockets {
                 body,
                 shut: false,
                 discarded: 0,
+                held: None,
                 timer,
             };
         }

@@ -21,13 +21,29 @@ const PUBLIC_URL: &str = "https://e.example";
 
 /// Characters that JSON, a log or a page could stumble over.
 const LETTERS: [char; 16] = [
-    'a', 'Z', '0', ' ', '"', '\\', '/', '<', '&', '\'', 'é', '剪', '\u{1f431}', '\u{feff}', '\u{202e}',
+    'a',
+    'Z',
+    '0',
+    ' ',
+    '"',
+    '\\',
+    '/',
+    '<',
+    '&',
+    '\'',
+    'é',
+    '剪',
+    '\u{1f431}',
+    '\u{feff}',
+    '\u{202e}',
     '\u{fffd}',
 ];
 
 fn word(rng: &mut Rng, letters_max: usize) -> String {
     let count = rng.usize(..=letters_max);
-    (0..count).map(|_| rng.choice(LETTERS).expect("letters")).collect()
+    (0..count)
+        .map(|_| rng.choice(LETTERS).expect("letters"))
+        .collect()
 }
 
 fn number(rng: &mut Rng) -> u32 {
@@ -131,7 +147,10 @@ fn draw_event(rng: &mut Rng, kind: u32, v2: bool) -> (Event, Value) {
                 users: Box::new(users),
                 resumed: rng.bool(),
             };
-            (event, json!(["start", {"gameTime": game_time_s, "roomUsers": rows}]))
+            (
+                event,
+                json!(["start", {"gameTime": game_time_s, "roomUsers": rows}]),
+            )
         }
         2 => {
             let (uid, face) = (uid(rng), number(rng));
@@ -168,7 +187,10 @@ fn draw_event(rng: &mut Rng, kind: u32, v2: bool) -> (Event, Value) {
                     "choice": number_of(row.choice),
                 })
             });
-            (Event::Result(rows.into()), json!(["result", {"result": want}]))
+            (
+                Event::Result(rows.into()),
+                json!(["result", {"result": want}]),
+            )
         }
         5 => draw_room(rng, v2),
         6 => {
@@ -383,11 +405,14 @@ fn acknowledgements_and_greetings_are_read_as_they_were_meant() {
         let refusal = rng.choice(CODES).filter(|_| rng.bool());
         let mut packet = String::new();
         socket_io::encode_ack(&id, refusal, &mut packet);
-        let answer = packet.strip_prefix("43").and_then(|rest| rest.strip_prefix(&*id));
+        let answer = packet
+            .strip_prefix("43")
+            .and_then(|rest| rest.strip_prefix(&*id));
         let answer: Value = serde_json::from_str(answer.expect("our id")).expect("JSON");
-        let want = refusal.map_or(json!([{"ok": true}]), |code| {
-            json!([{"ok": false, "code": code.as_str(), "message": code.message()}])
-        });
+        let want = refusal.map_or(
+            json!([{"ok": true}]),
+            |code| json!([{"ok": false, "code": code.as_str(), "message": code.message()}]),
+        );
         assert_eq!(answer, want);
         let opening = engine_io::Opening {
             sid: &format!("s{id}"),

@@ -90,16 +90,29 @@ fn start(flags: &[&str]) -> (Server, Bystanders) {
 /// Sends `bytes` in everybody's name; the connection has to end with this code.
 #[track_caller]
 fn check(server: &Server, bystanders: &mut Bystanders, what: &str, bytes: &[u8], code: u16) {
-    for who in Who::all() {
-        let mut raw = who.connect(server);
-        raw.send(bytes);
+    let everybody = Who::all().map(|who| (who, bytes.to_vec())).collect();
+    for (who, farewell) in farewells(server, everybody) {
         let want = Farewell {
             texts: who.last_words(code),
             code: Some(code),
         };
-        assert_eq!(raw.farewell(), want, "{what}, {who:?}");
+        assert_eq!(farewell, want, "{what}, {who:?}");
         bystanders.check();
     }
+}
+
+/// Lets everybody send these bytes, and only then reads how each connection ends: there is a pause
+/// behind `41`, which they share.
+#[track_caller]
+fn farewells(server: &Server, senders: Vec<(Who, Vec<u8>)>) -> Vec<(Who, Farewell)> {
+    let open = |(who, bytes): (Who, Vec<u8>)| {
+        let mut raw = who.connect(server);
+        raw.send(&bytes);
+        (who, raw)
+    };
+    let raws: Vec<_> = senders.into_iter().map(open).collect();
+    let farewell = |(who, mut raw): (Who, Raw)| (who, raw.farewell());
+    raws.into_iter().map(farewell).collect()
 }
 
 fn unmasked(first: u8, payload: &[u8]) -> Vec<u8> {
@@ -258,10 +271,10 @@ fn a_goodbye_that_breaks_rfc_6455_is_returned_as_a_protocol_error() {
         payloads.push([&code.to_be_bytes(), b"why".as_slice()].concat());
     }
     for payload in payloads {
-        for who in Who::all() {
-            let mut raw = who.connect(&server);
-            raw.send(&frame(0x88, &payload));
-            assert_eq!(raw.farewell().code, Some(1002), "{who:?} {payload:?}");
+        let goodbye = frame(0x88, &payload);
+        let everybody = Who::all().map(|who| (who, goodbye.clone())).collect();
+        for (who, farewell) in farewells(&server, everybody) {
+            assert_eq!(farewell.code, Some(1002), "{who:?} {payload:?}");
             bystanders.check();
         }
     }
@@ -340,14 +353,14 @@ fn a_fault_of_the_dialect_is_closed_with_1008() {
         if who.dialect() == Dialect::Eio4 {
             texts.push("40garbage".into());
         }
-        for text in texts {
-            let mut raw = who.connect(&server);
-            raw.say(&text);
+        let senders = texts.iter().map(|text| (who, frame(0x81, text.as_bytes())));
+        let farewells = farewells(&server, senders.collect());
+        for (text, (_, farewell)) in texts.iter().zip(farewells) {
             let want = Farewell {
                 texts: who.last_words(1008),
                 code: Some(1008),
             };
-            assert_eq!(raw.farewell(), want, "{who:?} {text:?}");
+            assert_eq!(farewell, want, "{who:?} {text:?}");
             bystanders.check();
         }
     }

@@ -7,8 +7,9 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::super::sockets::HELD_MS;
 use super::{Server, Stopper};
 use crate::config::{Config, Listen};
 
@@ -265,6 +266,41 @@ fn a_drain_says_goodbye_to_everybody_and_ends() {
     }
     server.join();
     assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn whoever_is_told_to_stay_away_has_time_to_obey_before_the_end() {
+    let server = Running::start(|_| ());
+    let upgrade = UPGRADE.replacen(
+        "websocket ",
+        "websocket/socket.io/?EIO=3&transport=websocket ",
+        1,
+    );
+    let fault = || {
+        let mut peer = server.connect();
+        peer.send(upgrade.as_bytes());
+        peer.expect_upgrade();
+        let mut header = [0; 2];
+        peer.0.read_exact(&mut header).expect("the opening");
+        let mut opening = vec![0; header[1].into()];
+        peer.0.read_exact(&mut opening).expect("the opening");
+        peer.expect(b"\x81\x0240");
+        let sent = Instant::now();
+        peer.send(b"\x81\x81\0\0\0\0x");
+        peer.expect(b"\x81\x0241");
+        (peer, sent)
+    };
+    // One that stays for the end, one that goes meanwhile, one that goes on talking.
+    let ((stays, sent), (goes, _), (mut talks, _)) = (fault(), fault(), fault());
+    drop(goes);
+    talks.send(PING);
+    for peer in [stays, talks] {
+        let end = peer.everything();
+        assert!(end.ends_with("unknown packet type"), "{end:?}");
+        // The loop counts whole milliseconds.
+        assert!(Duration::from_millis(HELD_MS - 1) <= sent.elapsed());
+    }
+    server.stop();
 }
 
 #[test]
