@@ -2,7 +2,7 @@
 
 Usage: driver.py socketio | websockets
 
-Commands: connect, send, ask, namespace, disconnect. It ends with its standard input.
+Commands: connect, send, ask, namespace, binary, disconnect. It ends with its standard input.
 """
 
 import contextlib
@@ -57,6 +57,9 @@ class SocketIo:
         self.client.on("connect_error", lambda data: tell(refused=data["message"]), namespace=name)
         self.client._send_packet(packet.Packet(packet.CONNECT, namespace=name))
 
+    def binary(self, _command):
+        self.client.emit("face", b"\1\2\3")
+
     def disconnect(self, _command):
         self.client.disconnect()
 
@@ -90,6 +93,9 @@ class WebSockets:
         payload = command.get("payload")
         items = [command["name"]] if payload is None else [command["name"], payload]
         self.client.send(json.dumps(items, ensure_ascii=False))
+
+    def binary(self, _command):
+        self.client.send(b"\1\2\3")
 
     def disconnect(self, _command):
         self.client.close()

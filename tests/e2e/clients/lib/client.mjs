@@ -13,6 +13,8 @@ export class Client {
   notes = [];
   /** Whether it names itself a client of the second generation. */
   v2 = false;
+  /** Whether it shows its opponent faces. */
+  faces = true;
 
   constructor(name) {
     this.name = name;
@@ -31,6 +33,12 @@ export class Client {
     this.send("hello", { user: this.user });
   }
 
+  /** Names itself a client of the second generation, whatever it is, and shows a token if it has one. */
+  helloV2(session) {
+    this.v2 = true;
+    this.send("hello", { user: this.user, v: 2, session });
+  }
+
   /** Asks for a round, or for another one. */
   join() {
     this.send("join");
@@ -39,5 +47,9 @@ export class Client {
   /** To be called at every start. */
   choose(choice) {
     this.send("choice", { choice });
+  }
+
+  face(face) {
+    this.send("face", { face });
   }
 }

@@ -10,9 +10,9 @@ import { MiniProgram, Plain, PlainV2 } from "./raw.mjs";
  * - `returns`: it comes back by itself after a connection is lost;
  * - `packets`: its library knows acknowledgements and namespaces;
  * - `polls`: it begins with long-polling unless told otherwise;
- * - `threads`: its library handles each packet in a thread of its own, which the end of the
- *   connection may overtake. No server can help that, and a packet that was overtaken shows nothing,
- *   so where it matters the end comes a little later here.
+ * - `codes`: it tells the code of a close frame;
+ * - `v2`: it names itself a v2 client;
+ * - `page`: what it says is what a finished program says, nothing else.
  */
 const official = (major) => ({
   make: (name) => new Official(name, major),
@@ -33,10 +33,15 @@ export const KINDS = {
     returns: true,
     packets: true,
     polls: true,
-    threads: true,
   },
-  mini: { make: (name) => new MiniProgram(name), dialect: "eio3" },
-  ws: { make: (name) => new Plain(name), dialect: "plain" },
-  "py-ws": { make: (name) => new Python(name, "websockets"), dialect: "plain" },
-  v2: { make: (name) => new PlainV2(name), dialect: "plain", returns: true },
+  mini: { make: (name) => new MiniProgram(name), dialect: "eio3", page: true, codes: true },
+  ws: { make: (name) => new Plain(name), dialect: "plain", codes: true },
+  "py-ws": { make: (name) => new Python(name, "websockets"), dialect: "plain", codes: true },
+  v2: {
+    make: (name) => new PlainV2(name),
+    dialect: "plain",
+    returns: true,
+    codes: true,
+    v2: true,
+  },
 };

@@ -116,7 +116,7 @@ export class Nginx {
       "-days", "2", "-subj", "/CN=roshambo test", "-addext", "subjectAltName=IP:127.0.0.1",
       "-keyout", file("key.pem"), "-out", file("cert.pem"),
     ], { stdio: ["ignore", "ignore", "pipe"] });
-    this.tls = { ca: readFileSync(file("cert.pem"), "utf8") };
+    this.tls = { ca: readFileSync(file("cert.pem"), "utf8"), file: file("cert.pem") };
   }
 
   async close() {

@@ -19,6 +19,11 @@ export class Official extends Client {
     this.major = major;
   }
 
+  /** Opens it; nothing says that it will ever be connected. */
+  tryToConnect(wire) {
+    this.begin(wire, { transports: ["websocket"] });
+  }
+
   /** Opens it; resolves at its `connect`. `options` replace those of the README. */
   async connect(wire, options = { transports: ["websocket"] }) {
     this.begin(wire, options);
@@ -62,6 +67,11 @@ export class Official extends Client {
   send(name, payload) {
     if (payload === undefined) this.socket.emit(name);
     else this.socket.emit(name, payload);
+  }
+
+  /** Its library makes Socket.IO's binary event of it. */
+  sendBinary() {
+    this.socket.emit("face", Buffer.of(1, 2, 3));
   }
 
   ask(name, payload) {

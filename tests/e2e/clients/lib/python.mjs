@@ -23,8 +23,11 @@ export class Python extends Client {
     this.library = library;
   }
 
-  #start() {
-    this.child = spawn(PYTHON, [DRIVER, this.library], { stdio: ["pipe", "pipe", "inherit"] });
+  #start(wire) {
+    // Behind TLS: the certificate to trust, told in OpenSSL's own way.
+    const trust = wire.tls ? { SSL_CERT_FILE: wire.tls.file } : {};
+    const env = { ...process.env, ...trust };
+    this.child = spawn(PYTHON, [DRIVER, this.library], { stdio: ["pipe", "pipe", "inherit"], env });
     running.add(this.child);
     this.child.once("close", () => running.delete(this.child));
     // A driver that is gone already has nothing to be told.
@@ -52,15 +55,20 @@ export class Python extends Client {
   }
 
   async connect(wire, options = {}) {
-    this.#start();
+    this.#start(wire);
     const connected = new Promise((resolve, reject) => {
       this.onConnected = resolve;
       this.onFailed = (failure) => reject(new Error(failure.failed));
     });
-    const scheme = this.library === "websockets" ? "ws" : "http";
+    const scheme = (this.library === "websockets" ? "ws" : "http") + (wire.tls ? "s" : "");
     const path = this.library === "websockets" ? BASE : "";
     this.#tell({ do: "connect", url: `${scheme}://127.0.0.1:${wire.port}${path}`, ...options });
     await within(connected, "connect");
+  }
+
+  /** Opens it; nothing says that it will ever be connected. */
+  tryToConnect(wire) {
+    this.connect(wire).catch((error) => this.note(`error: ${error.message}`));
   }
 
   /** What it says about a connection that cannot be made, and how often it tried. */
@@ -88,6 +96,10 @@ export class Python extends Client {
     const refused = new Promise((resolve) => (this.onRefused = resolve));
     this.#tell({ do: "namespace", namespace });
     return within(refused, "the namespace is refused");
+  }
+
+  sendBinary() {
+    this.#tell({ do: "binary" });
   }
 
   disconnect() {

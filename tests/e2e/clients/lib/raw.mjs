@@ -42,11 +42,20 @@ class RawClient extends Client {
     this.connects++;
   }
 
+  /** Opens it; nothing says that it will ever be connected. */
+  tryToConnect(wire) {
+    this.connect(wire).catch((error) => this.note(`error: ${error.message}`));
+  }
+
   url(wire) {
     return `${wire.tls ? "wss" : "ws"}://127.0.0.1:${wire.port}${this.path}`;
   }
 
   closed() {}
+
+  sendBinary() {
+    this.socket.send(Buffer.of(1, 2, 3));
+  }
 
   disconnect() {
     this.socket.close(1000);
@@ -75,7 +84,7 @@ export class PlainV2 extends Plain {
   v2 = true;
 
   hello() {
-    this.send("hello", { user: this.user, v: 2, session: this.session });
+    this.helloV2(this.session);
   }
 
   receive(name, payload) {
@@ -107,18 +116,39 @@ export class PlainV2 extends Plain {
 
 /**
  * Behaves as the original mini program does: Socket.IO's packets written by hand, two slashes in
- * its address, never a ping, handlers only for hi, start, movement and result, the current choice
- * sent at every start, and a button that is dead from a loss until the next start, because its
- * result handler throws. It does not come back by itself.
+ * its address, never a ping, never a face, handlers for four events and no others, the current
+ * choice sent at every start. Its result handler throws whenever it lost, before the line that gives
+ * its button back: from then on it reacts to nothing until the next start. It does not come back by
+ * itself.
  */
 export class MiniProgram extends RawClient {
   path = `${BASE}/socket.io//?EIO=3&transport=websocket`;
+  faces = false;
   /** What it sends at a start; its page's state. */
   choice = 1;
   playing = false;
-  frozen = false;
   /** Everything it ever sent. */
   said = [];
+  /** What its handlers threw. */
+  thrown = [];
+
+  #handlers = {
+    hi: () => {},
+    start: ({ roomUsers }) => {
+      this.opponent = roomUsers.find(({ uid }) => uid !== this.user.uid);
+      this.playing = true;
+      this.send("choice", { choice: this.choice });
+    },
+    movement: ({ uid }) => {
+      if (uid === this.opponent.uid) this.opponent.moved = true;
+    },
+    result: ({ result }) => {
+      const mine = result.find(({ uid }) => uid === this.user.uid);
+      const other = result.find(({ uid }) => uid !== this.user.uid);
+      if (mine.roundScore < other.roundScore) throw new TypeError("lost");
+      this.playing = false;
+    },
+  };
 
   /** It is connected when Socket.IO says so, not before. */
   async connect(wire) {
@@ -131,18 +161,12 @@ export class MiniProgram extends RawClient {
     if (text === "40") return this.onGreeted();
     if (!text.startsWith("42")) return;
     const [name, payload] = JSON.parse(text.slice(2));
-    if (name === "start") {
-      this.playing = true;
-      this.frozen = false;
-      this.send("choice", { choice: this.choice });
+    try {
+      this.#handlers[name]?.(payload);
+    } catch (error) {
+      this.thrown.push(error.message);
     }
-    if (name === "result") {
-      const mine = payload.result.find((row) => row.uid === this.user.uid);
-      const other = payload.result.find((row) => row.uid !== this.user.uid);
-      this.playing = false;
-      // The original's handler throws here, and its button stays as it was during the round.
-      this.frozen = mine.roundScore === 0 && 0 < other.roundScore;
-    }
+    // For whoever watches it: the program itself knows nothing of what it has no handler for.
     this.receive(name, payload);
   }
 
@@ -152,14 +176,15 @@ export class MiniProgram extends RawClient {
     this.socket.send(text);
   }
 
-  /** A tap on its button; nothing happens while it plays or is frozen. */
+  /** A tap on its button, which does nothing during a round and after a loss. */
   join() {
-    if (this.playing || this.frozen) return;
-    super.join();
+    if (!this.playing) super.join();
   }
 
   /** It chose at the start, by itself. */
   choose() {}
+
+  face() {}
 }
 
 /** Never answers a ping of any kind: what the limits are for. */

@@ -3,10 +3,10 @@
 import net from "node:net";
 import { once } from "node:events";
 
-import { sleep } from "./util.mjs";
+import { check } from "./util.mjs";
 
-/** How much of what came is kept: heads, answers, and all of a short conversation. */
-const KEPT_BYTES = 8_192;
+/** How much of what came is kept: heads, answers, and all of a conversation. */
+const KEPT_BYTES = 256 * 1024;
 
 const open = new Set();
 
@@ -15,8 +15,8 @@ export class Wire {
   connections = 0;
   /** Of each connection: the bytes that came from the server, as Latin-1. */
   received = [];
-  /** Bytes from the server after which the rest comes half a second later, as on a slow network. */
-  pauseAfter = undefined;
+  /** Nothing but the request of a new connection reaches the server. */
+  mute = false;
   #pairs = new Set();
 
   /** Opens a relay to `target`: a port on the loopback, which may be changed later. */
@@ -42,34 +42,57 @@ export class Wire {
         this.received[number] += bytes.toString("latin1");
       }
     });
-    client.pipe(server);
-    // Runs what is to be done for the client, after everything that was put off.
-    let later = (what) => what();
-    if (this.pauseAfter) later = this.#relaySlowly(server, client);
-    else server.pipe(client);
+    server.pipe(client);
+    if (this.mute) this.#relayHead(client, server);
+    else client.pipe(server);
     for (const [from, to] of [[client, server], [server, client]]) {
       from.setNoDelay(true);
-      from.on("error", () => later(() => to.destroy()));
+      from.on("error", () => to.destroy());
       from.on("close", () => {
-        later(() => to.destroySoon());
+        to.destroySoon();
         this.#pairs.delete(pair);
       });
     }
   }
 
-  #relaySlowly(server, client) {
-    let earlier = Promise.resolve();
-    const later = (what) => (earlier = earlier.then(what));
-    server.on("data", (bytes) => later(async () => {
-      const start = bytes.indexOf(this.pauseAfter, "latin1");
-      const end = start < 0 ? bytes.length : start + this.pauseAfter.length;
-      client.write(bytes.subarray(0, end));
-      if (start < 0) return;
-      await sleep(500);
-      client.write(bytes.subarray(end));
-    }));
-    server.on("end", () => later(() => client.end()));
-    return later;
+  #relayHead(client, server) {
+    let head = "";
+    client.on("data", (bytes) => {
+      if (head.includes("\r\n\r\n")) return;
+      head += bytes.toString("latin1");
+      const end = head.indexOf("\r\n\r\n");
+      if (0 <= end) server.write(head.slice(0, end + 4), "latin1");
+    });
+  }
+
+  /** From now on the server hears nothing of those who are connected; they still hear it. */
+  hush() {
+    for (const { client, server } of this.#pairs) {
+      client.unpipe(server);
+      client.resume();
+    }
+  }
+
+  /** What the server said on a connection: its texts, and the code of its close frame if it came. */
+  said(number) {
+    const bytes = Buffer.from(this.received[number], "latin1");
+    check(bytes.length < KEPT_BYTES, "a conversation that is too long to be kept");
+    const said = { texts: [], code: undefined };
+    let at = bytes.indexOf("\r\n\r\n") + 4;
+    if (!bytes.toString("latin1", 0, at).startsWith("HTTP/1.1 101 ")) return said;
+    // A server's frames are not masked, and ours are never in fragments nor longer than 64 KiB.
+    while (at + 2 <= bytes.length) {
+      const first = bytes[at];
+      const short = bytes[at + 1];
+      check(short <= 126 && [0x81, 0x88, 0x89, 0x8a].includes(first), `a frame ${first} ${short}`);
+      const start = at + (short === 126 ? 4 : 2);
+      const end = start + (short === 126 && start <= bytes.length ? bytes.readUInt16BE(at + 2) : short);
+      if (bytes.length < end) break;
+      if (first === 0x81) said.texts.push(bytes.toString("utf8", start, end));
+      if (first === 0x88) said.code = bytes.readUInt16BE(start);
+      at = end;
+    }
+    return said;
   }
 
   /** Tears all connections in both directions without a word, as a tunnel does to a train. */
