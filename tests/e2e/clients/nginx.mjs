@@ -13,6 +13,7 @@ import { play } from "./lib/games.mjs";
 import { Nginx } from "./lib/nginx.mjs";
 import { MiniProgram, Plain, PlainV2 } from "./lib/raw.mjs";
 import { Official } from "./lib/official.mjs";
+import { Python } from "./lib/python.mjs";
 import { Server } from "./lib/server.mjs";
 import { check, pool, same, sleep, until } from "./lib/util.mjs";
 import { Wire } from "./lib/wire.mjs";
@@ -78,6 +79,15 @@ function get(lib, options) {
 
 const tcp = (server) => `127.0.0.1:${server.port}`;
 
+/** Where servers listen one after the other, and nginx asks: both ways there are. */
+const OVER = {
+  tcp: async () => ({ flags: (last) => (last ? ["--listen", tcp(last)] : []), upstream: tcp }),
+  "unix socket": async (scene) => {
+    const path = `unix:${join(scene.directory(), "roshambo.sock")}`;
+    return { flags: () => ["--listen", path], upstream: () => path };
+  },
+};
+
 /** Whole games over `wss://`, as they are played without nginx. */
 const game = (first, second) => async () => {
   const openFront = (server) => Nginx.start(tcp(server));
@@ -86,15 +96,12 @@ const game = (first, second) => async () => {
 };
 
 /** The same over a unix socket. */
-async function unixSocket(scene) {
-  const path = join(scene.directory(), "roshambo.sock");
-  const options = {
-    flags: ["--listen", `unix:${path}`],
-    openFront: () => Nginx.start(`unix:${path}`),
-  };
-  const { failure } = await play("sio-4.8", "mini", options);
+const gameOverUnix = (first, second) => async (scene) => {
+  const { flags, upstream } = await OVER["unix socket"](scene);
+  const options = { flags: flags(), openFront: (server) => Nginx.start(upstream(server)) };
+  const { failure } = await play(first, second, options);
   if (failure) throw failure;
-}
+};
 
 /** The page and the health checks; the plain port leads to the other one. */
 async function pages(scene) {
@@ -113,9 +120,11 @@ async function pages(scene) {
 }
 
 /** The address that nginx tells is believed, and what the client claims is not. */
-async function addresses(scene) {
-  const server = await scene.serve("--trusted-proxy", "127.0.0.1", "--max-per-address", "2");
-  const nginx = await scene.front(tcp(server));
+const addresses = (over) => async (scene) => {
+  const { flags, upstream } = await OVER[over](scene);
+  const limits = ["--trusted-proxy", "127.0.0.1", "--max-per-address", "2"];
+  const server = await scene.serve(...limits, ...flags());
+  const nginx = await scene.front(upstream(server));
   const open = async (localAddress, claim) => {
     const client = scene.keep(new Plain("ann"), (client) => client.destroy());
     client.options = { localAddress, headers: { "X-Forwarded-For": claim } };
@@ -133,17 +142,21 @@ async function addresses(scene) {
   same(server.count(/203\.0\.113/), 0, "claimed addresses in the log");
   same(server.count(/127\.0\.0\.5 has 2 connections/), 1, "an operator is told");
   await server.stop();
-}
+};
 
 /** Idle for much longer than proxy_read_timeout: the server's pings keep all dialects open. */
-async function idle(scene) {
-  const server = await scene.serve("--ping-interval", "1s", "--ping-timeout", "20s");
-  const nginx = await scene.front(tcp(server), { readTimeout: "3s" });
-  const clients = [new MiniProgram("mini"), new Plain("ws"), new PlainV2("v2"), new Official("sio-4", 4)];
+const idle = (over) => async (scene) => {
+  const [near, far] = [await OVER[over](scene), await OVER[over](scene)];
+  const server = await scene.serve("--ping-interval", "1s", "--ping-timeout", "20s", ...near.flags());
+  const nginx = await scene.front(near.upstream(server), { readTimeout: "3s" });
+  const clients = [
+    new MiniProgram("mini"), new Plain("ws"), new PlainV2("v2"), new Official("sio-2", 2),
+    new Official("sio-4", 4), new Python("py-sio", "socketio"), new Python("py-ws", "websockets"),
+  ];
   for (const client of clients) await scene.greeted(client, nginx);
   // The time-out is real: without pings nginx hangs up.
-  const quiet = await scene.serve("--ping-interval", "60s", "--ping-timeout", "60s");
-  const hasty = await scene.front(tcp(quiet), { readTimeout: "3s" });
+  const quiet = await scene.serve("--ping-interval", "60s", "--ping-timeout", "60s", ...far.flags());
+  const hasty = await scene.front(far.upstream(quiet), { readTimeout: "3s" });
   await scene.greeted(new Plain("quiet"), hasty);
   await quiet.line(/rounds: lost$/);
   await sleep(7_000);
@@ -152,42 +165,50 @@ async function idle(scene) {
     await scene.greet(client);
   }
   await server.stop();
-}
+};
 
 /** The server is stopped and started again behind nginx: clients come back, scores survive. */
-async function restart(scene) {
+const restart = (over) => async (scene) => {
+  const { flags: listen, upstream } = await OVER[over](scene);
   const state = join(scene.directory(), "state.json");
   const flags = ["--state", state, "--drain-spread", "200ms"];
-  const server = await scene.serve(...flags);
-  const nginx = await scene.front(tcp(server));
+  const server = await scene.serve(...flags, ...listen());
+  const nginx = await scene.front(upstream(server));
   const ready = () => get(https, { port: nginx.port, path: "/readyz", ...nginx.tls });
-  const [v2, sio1, sio4] = [new PlainV2("v2"), new Official("sio-1", 1), new Official("sio-4", 4)];
-  for (const client of [v2, sio1, sio4]) await scene.greeted(client, nginx);
+  const v2 = new PlainV2("v2");
+  const others = [1, 2, 3, 4].map((major) => new Official(`sio-${major}`, major));
+  others.push(new Python("py-sio", "socketio"));
+  for (const client of [v2, ...others]) await scene.greeted(client, nginx);
   same((await ready()).status, 200, "before");
   await server.stop();
-  same(server.count(/closed 1012/), 3, "everybody is told");
+  same(server.count(/closed 1012/), 6, "everybody is told");
   same((await ready()).status, 502, "while there is no server");
-  const next = await scene.serve(...flags, "--listen", tcp(server));
-  for (const client of [v2, sio1, sio4]) {
+  const next = await scene.serve(...flags, ...listen(server));
+  for (const client of [v2, ...others]) {
     await until(() => 2 <= client.connects, `${client.name} is back`);
   }
   const hi = (await v2.inbox.next("bye"), await v2.inbox.next("hi")).payload;
   same(hi.resumed, true, "the session came through the restart");
-  for (const client of [sio1, sio4]) await scene.greet(client);
+  for (const client of others) await scene.greet(client);
   same((await ready()).status, 200, "after");
   await next.stop();
-}
+};
 
 const CHECKS = {
   "game: sio-4.8 and mini, wss": game("sio-4.8", "mini"),
   "game: sio-1.7 and v2, wss": game("sio-1.7", "v2"),
   "game: sio-2.5 and ws, wss": game("sio-2.5", "ws"),
   "game: sio-3.1 and sio-4.8, wss": game("sio-3.1", "sio-4.8"),
-  "game: sio-4.8 and mini, wss, unix socket": unixSocket,
+  "game: py-sio and py-ws, wss": game("py-sio", "py-ws"),
+  "game: sio-4.8 and mini, wss, unix socket": gameOverUnix("sio-4.8", "mini"),
+  "game: sio-1.7 and py-sio, wss, unix socket": gameOverUnix("sio-1.7", "py-sio"),
   "page, health, hint, redirect": pages,
-  "real addresses, forged ones, the limit": addresses,
-  "idle beyond proxy_read_timeout": idle,
-  "restart behind nginx": restart,
+  "real addresses, forged ones, the limit, tcp": addresses("tcp"),
+  "the same, unix socket": addresses("unix socket"),
+  "idle beyond proxy_read_timeout, tcp": idle("tcp"),
+  "idle beyond proxy_read_timeout, unix socket": idle("unix socket"),
+  "restart behind nginx, tcp": restart("tcp"),
+  "restart behind nginx, unix socket": restart("unix socket"),
 };
 
 if (!process.env.ROSHAMBO_BIN) throw new Error("ROSHAMBO_BIN has to name the server's binary");
@@ -205,6 +226,6 @@ await pool(4, Object.entries(CHECKS).map(([name, run]) => async () => {
   }
 }));
 console.log("\nThrough nginx with systemd/nginx/roshambo.conf\n");
-for (const name of Object.keys(CHECKS)) console.log(`${name.padEnd(42)}  ${results.get(name)}`);
+for (const name of Object.keys(CHECKS)) console.log(`${name.padEnd(44)}  ${results.get(name)}`);
 Wire.closeAll();
 process.exit();
