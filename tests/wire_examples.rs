@@ -7,11 +7,12 @@
 //! |---|---|
 //! | `A + EIO3` | A connects, in this dialect |
 //! | `A > text`, `A < text` | A sends, A receives |
-//! | `A < (ping)`, `A > (pong)` | frames of WebSocket's own |
+//! | `A < (ping)`, `A > (pong)`, `A > (binary)` | frames of WebSocket's own |
 //! | `A ! 1008 reason` | the server closes A's connection |
 //! | `A - lost` | A's connection is lost |
 //! | `-- 3 s` | so much time passes; everything before was received by then |
 //! | `-- SIGTERM` | the server is asked to stop |
+//! | `-- restart` | the next one has started, and has read the file of `--state` |
 //!
 //! `<name>` in a text is whatever stands there first, and the same from then on. A block below
 //! `<!-- asked -->` is a plain request and the whole answer to it.
@@ -37,6 +38,7 @@ struct Console {
 }
 
 struct Stage {
+    config: Config,
     hub: Hub,
     now: Millis,
     timers: BTreeMap<(Millis, usize), Timer>,
@@ -46,6 +48,12 @@ struct Stage {
     draining: bool,
 }
 
+fn hub(config: &Config, seed: u64) -> Hub {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let entropy = move |bytes: &mut [u8]| rng.fill(bytes);
+    Hub::new(config, seed, Box::new(entropy))
+}
+
 impl Stage {
     fn new(flags: &str) -> Self {
         let args = flags.split_whitespace().map(Into::into);
@@ -53,13 +61,9 @@ impl Stage {
             Ok(Command::Run(config)) => *config,
             other => panic!("the example's flags do not run: {other:?}"),
         };
-        let mut rng = fastrand::Rng::with_seed(1);
         Self {
-            hub: Hub::new(
-                &config,
-                1,
-                Box::new(move |bytes: &mut [u8]| rng.fill(bytes)),
-            ),
+            hub: hub(&config, 1),
+            config,
             now: Millis(0),
             timers: BTreeMap::new(),
             count: 0,
@@ -71,6 +75,10 @@ impl Stage {
 
     fn tell(&mut self, input: Input<'_>) {
         self.hub.handle(self.now, input);
+        self.carry_out();
+    }
+
+    fn carry_out(&mut self) {
         while let Some(output) = self.hub.pop_output() {
             let mut told = false;
             let (conn, line) = match output {
@@ -116,11 +124,14 @@ impl Stage {
     fn play(&mut self, line: &str) {
         if let Some(what) = line.strip_prefix("-- ") {
             self.expect_silence(line);
-            if what == "SIGTERM" {
-                self.draining = true;
-                return self.tell(Input::Drain);
-            }
-            return self.pass(duration_ms(what));
+            return match what {
+                "SIGTERM" => {
+                    self.draining = true;
+                    self.tell(Input::Drain);
+                }
+                "restart" => self.restart(),
+                _ => self.pass(duration_ms(what)),
+            };
         }
         let (name, rest) = line.split_at_checked(2).expect("a console's name");
         let name = name.chars().next().expect("a console's name");
@@ -133,6 +144,7 @@ impl Stage {
                 self.tell(Input::Closed { conn: open() });
             }
             Some(("> ", "(pong)")) => self.tell(Input::Seen { conn: open() }),
+            Some(("> ", "(binary)")) => self.tell(Input::Binary { conn: open() }),
             Some(("> ", text)) => {
                 let text = self.filled(text);
                 self.tell(Input::Text {
@@ -143,6 +155,22 @@ impl Stage {
             Some(("< " | "! ", _)) => self.expect(name, rest),
             _ => panic!("not a line of a transcript: {line}"),
         }
+    }
+
+    /// The old process wrote its sessions, the new one reads them; nothing else is left.
+    fn restart(&mut self) {
+        assert!(
+            self.config.state.is_some(),
+            "without --state nothing is kept"
+        );
+        let connected = self.consoles.values().any(|console| console.conn.is_some());
+        assert!(!connected, "a server stops when it has sent everybody away");
+        let sessions = self.hub.export_sessions(self.now);
+        self.hub = hub(&self.config, 2);
+        self.timers.clear();
+        let taken = self.hub.import_sessions(self.now, &sessions);
+        assert!(0 < taken.expect("our own file"), "no session was kept");
+        self.carry_out();
     }
 
     fn open(&mut self, name: char, dialect: &str) {
