@@ -13,6 +13,9 @@ use support::process::{Server, command};
 use support::raw::upgrade_request;
 use support::{BASE, Directory, PATIENCE};
 
+/// In place of what `--trusted-proxy` says: the flag is not given.
+const DEFAULT: &str = "";
+
 /// An upgrade with further fields.
 fn upgrade(fields: &str) -> Vec<u8> {
     let request = String::from_utf8(upgrade_request(BASE)).expect("heads are ASCII");
@@ -80,9 +83,19 @@ fn the_log_names_the_client_behind_a_trusted_proxy_only() {
         ("127.0.0.1", "127.0.0.1", "nonsense", None),
         ("127.0.0.1", "127.0.0.2", "203.0.113.7", None),
         ("none", "127.0.0.1", "203.0.113.7", None),
+        // By default everybody on this machine is trusted.
+        (DEFAULT, "127.0.0.1", "203.0.113.7", Some("203.0.113.7")),
+        (DEFAULT, "127.9.9.9", "203.0.113.7", Some("203.0.113.7")),
+        (
+            DEFAULT,
+            "127.0.0.1",
+            "203.0.113.7, 198.51.100.9",
+            Some("198.51.100.9"),
+        ),
     ];
     for (trusted, from, claim, want) in rows {
-        let server = Server::start(&["--trusted-proxy", trusted]);
+        let flags = ["--trusted-proxy", trusted];
+        let server = Server::start(if trusted == DEFAULT { &[] } else { &flags });
         let stream = open(&server, from, &forwarded(claim)).expect("there is room");
         let want = match want {
             Some(address) => address.to_owned(),
@@ -143,6 +156,43 @@ fn an_address_has_its_share_and_gets_it_back() {
     let log = server.wait().stderr;
     let told = log.matches("203.0.113.7 has 2 connections").count();
     assert_eq!(told, 1, "an operator is told, once in a while: {log}");
+}
+
+#[test]
+fn by_default_an_address_has_256_and_every_dialect_counts() {
+    let server = Server::start(&[]);
+    let fields = forwarded("203.0.113.7");
+    let targets = [
+        BASE.to_owned(),
+        format!("{BASE}/socket.io//?EIO=3&transport=websocket"),
+        format!("{BASE}/socket.io/?EIO=4&transport=websocket"),
+    ];
+    let open = |target: &str| {
+        let mut stream = connect("127.0.0.1", server.address());
+        let request = String::from_utf8(upgrade(&fields)).expect("heads are ASCII");
+        let request = request.replacen(BASE, target, 1);
+        let answer = exchange(&mut stream, request.as_bytes());
+        (answer, stream)
+    };
+    let players: Vec<_> = (0..256).map(|number| open(&targets[number % 3])).collect();
+    let refused = players
+        .iter()
+        .find(|(answer, _)| !answer.starts_with("HTTP/1.1 101 "));
+    assert!(refused.is_none(), "{refused:?}");
+    for target in &targets {
+        let (answer, _) = open(target);
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{target}: {answer}");
+    }
+    // Who may play no more may still look, and is told what is wrong.
+    let polling = format!("{BASE}/socket.io/?EIO=4&transport=polling");
+    for (target, status) in [("/", 200), ("/healthz", 200), (&polling, 400)] {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: e\r\n{fields}\r\n");
+        let mut stream = connect("127.0.0.1", server.address());
+        stream.write_all(request.as_bytes()).expect("it takes it");
+        let mut answer = vec![0; 12];
+        stream.read_exact(&mut answer).expect("an answer");
+        assert_eq!(answer, format!("HTTP/1.1 {status}").as_bytes(), "{target}");
+    }
 }
 
 #[test]

@@ -8,8 +8,8 @@
 # directory, reads nothing from its standard input, and stops at the first part that fails.
 set -euo pipefail
 
-PARTS=(fmt clippy test soak doc allocations session browser miniprogram clients nginx service
-    package)
+PARTS=(fmt clippy test soak doc allocations session browser miniprogram clients nginx mutants
+    service package)
 
 # --- parts ---
 
@@ -43,24 +43,35 @@ part_miniprogram() {
 }
 
 # Official and other clients against each other, and each alone.
-part_clients() { run_clients run.mjs; }
+part_clients() {
+    install_clients
+    with_server node tests/e2e/clients/run.mjs
+}
 
 # The same through a real nginx with the site file that is shipped.
-part_nginx() { run_clients nginx.mjs; }
+part_nginx() {
+    install_clients
+    with_server node tests/e2e/clients/nginx.mjs
+}
 
-# run_clients SCRIPT: what the two parts above have in common.
-run_clients() {
+# Whether those clients see a mistake: one for each dialect. `node tests/e2e/clients/mutants.mjs`
+# plants many more.
+part_mutants() {
+    install_clients
+    node tests/e2e/clients/mutants.mjs --quick
+}
+
+# The packages of all these clients.
+install_clients() {
     npm_ci tests/e2e/clients
     (
         cd tests/e2e/clients
-        cmp -s requirements.txt .venv/installed || {
-            rm -rf .venv
-            python3 -m venv .venv
-            .venv/bin/pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
-            cp requirements.txt .venv/installed
-        }
+        cmp -s requirements.txt .venv/installed && return
+        rm -rf .venv
+        python3 -m venv .venv
+        .venv/bin/pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
+        cp requirements.txt .venv/installed
     )
-    with_server node "tests/e2e/clients/$1"
 }
 
 # with_server COMMAND…: runs it with the path of the server that was built; only the first of these
@@ -201,7 +212,7 @@ check_tools() {
         fmt | clippy) need_cargo "$part" ;;
         session | miniprogram) need_node ;;
         browser) need_browser ;;
-        clients) need_clients ;;
+        clients | mutants) need_clients ;;
         nginx)
             need_clients
             need openssl openssl
