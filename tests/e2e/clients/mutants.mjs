@@ -65,7 +65,7 @@ const MISTAKES = [
   {
     dialect: "all",
     what: "an old client is sent bye",
-    file: "src/hub.rs",
+    file: "src/hub/endings.rs",
     old: "if v2 {\n            self.tell(",
     new: "if v2 || conn.generation != 0 {\n            self.tell(",
     red: ["ws · drain", "mini · flood", "sio-4.8 · too long"],
@@ -89,7 +89,7 @@ const MISTAKES = [
   {
     dialect: "all",
     what: "one who is told that its session is taken over may come back",
-    file: "src/hub.rs",
+    file: "src/hub/endings.rs",
     old: 'word: "taken-over",\n        retry_ms: None,',
     new: 'word: "taken-over",\n        retry_ms: Some(1),',
     red: ["v2 · taken over", "sio-1.7 · taken over", "sio-4.8 · taken over", "py-sio · taken over"],
@@ -97,7 +97,7 @@ const MISTAKES = [
   {
     dialect: "all",
     what: "one who was silent is told to stay away",
-    file: "src/hub.rs",
+    file: "src/hub/endings.rs",
     old: 'word: "timeout",\n        retry_ms: Some(1_000),',
     new: 'word: "timeout",\n        retry_ms: None,',
     red: ["v2 · silence", "sio-2.5 · silence", "sio-3.1 · silence", "py-sio · silence"],
@@ -105,7 +105,7 @@ const MISTAKES = [
   {
     dialect: "EIO3, EIO4",
     what: "one who said nothing may come back",
-    file: "src/hub.rs",
+    file: "src/hub/endings.rs",
     old: 'word: "no-hello",\n        retry_ms: None,',
     new: 'word: "no-hello",\n        retry_ms: Some(1),',
     red: ["sio-1.7 · said nothing", "sio-2.5 · said nothing", "sio-4.8 · said nothing"],
@@ -195,7 +195,7 @@ const MISTAKES = [
   {
     dialect: "EIO3, EIO4",
     what: "41 is never sent",
-    file: "src/hub.rs",
+    file: "src/hub/endings.rs",
     old: "let told_to_stay = dialect.is_socket_io() && retry_ms.is_none();",
     new: "let told_to_stay = dialect == Dialect::Plain && retry_ms == Some(u64::MAX);",
     red: [
@@ -206,7 +206,7 @@ const MISTAKES = [
   {
     dialect: "EIO3, EIO4",
     what: "41 before 1012 and 4002, too",
-    file: "src/hub.rs",
+    file: "src/hub/endings.rs",
     old: "let told_to_stay = dialect.is_socket_io() && retry_ms.is_none();",
     new: "let told_to_stay = dialect.is_socket_io();",
     red: [
@@ -217,7 +217,7 @@ const MISTAKES = [
   {
     dialect: "EIO3, EIO4",
     what: "the acknowledgement comes after what the event causes",
-    file: "src/hub.rs",
+    file: "src/hub/requests.rs",
     old: "        if let Some(ack) = ack {\n            self.send(conn, |out| socket_io::encode_ack(ack, refusal, out));",
     new: "        self.carry_effects(now);\n        if let Some(ack) = ack {\n            self.send(conn, |out| socket_io::encode_ack(ack, refusal, out));",
     red: ["sio-1.7 · acks", "sio-4.8 · acks", "py-sio · acks"],
@@ -233,7 +233,7 @@ const MISTAKES = [
   {
     dialect: "EIO3, EIO4",
     what: "a line in the log for every attempt at long-polling",
-    file: "src/net/server.rs",
+    file: "src/net/front/head.rs",
     old: "if answer.polling && seldom(&mut self.polling_logged, self.now) {",
     new: "if answer.polling {",
     red: ["sio-2.5 · polling", "sio-3.1 · polling"],
@@ -293,6 +293,7 @@ const absent = new Set([".git", ".venv", "node_modules", "target", "screenshots"
 cpSync(TREE, folder, { recursive: true, filter: (path) => !absent.has(basename(path)) });
 // All of the table, so that the quick form tells as well when it has gone stale.
 for (const mistake of MISTAKES) plant(mistake)();
+if (!mistakes.length) throw new Error(`no mistake has ${words.join(" or ")} in its description`);
 
 build();
 const all = [...new Set(mistakes.flatMap(({ red }) => red))];
