@@ -23,7 +23,7 @@ export const STEPS = {
   n: "nothing else was said",
 };
 
-const FLAGS = ["--game-time", "1s", "--robot-after", "60s", "--rematch-wait", "60s", "--linger", "500ms"];
+const FLAGS = ["--game-time", "2s", "--robot-after", "60s", "--rematch-wait", "60s", "--linger", "500ms"];
 
 /** One seat of a game: the client, what was seen, and where it stands. */
 class Seat {
@@ -32,19 +32,27 @@ class Seat {
   score = { totalScore: 0, winStreak: 0 };
   /** Rooms of a second-generation client that were not looked at yet. */
   rooms = [];
+  /** What it was told, rooms left out, in the order in which that was due. */
+  told = [];
 
   constructor(kind, name) {
     this.client = kind.make(name);
-    this.dialect = kind.dialect;
+    this.kind = kind;
     this.uid = this.client.user.uid;
   }
 
-  /** The next event but `room`, which only v2 clients may get. */
-  async next(what) {
+  /** The next event but `room`, which only v2 clients may get; it has to have this name. */
+  async next(name, what = name, isWanted = () => true) {
+    const { client } = this;
     for (;;) {
-      const event = await this.client.inbox.next(`${this.client.name}: ${what}`);
-      if (event.name !== "room") return event;
-      check(this.client.v2, `${this.client.name} is no v2 client and got a room`);
+      const event = this.kind.threads
+        ? await client.inbox.pick((event) => event.name === name && isWanted(event), what)
+        : await client.inbox.next(`${client.name}: ${what}`);
+      if (event.name !== "room") {
+        this.told.push(event);
+        return event;
+      }
+      check(client.v2, `${client.name} is no v2 client and got a room`);
       this.rooms.push(event.payload);
     }
   }
@@ -54,7 +62,8 @@ class Seat {
   }
 
   async expect(name, payload, what = name) {
-    const event = await this.next(what);
+    const wanted = JSON.stringify(payload);
+    const event = await this.next(name, what, (event) => JSON.stringify(event.payload) === wanted);
     same([event.name, event.payload], [name, payload], `${this.client.name}, ${what}`);
   }
 
@@ -70,6 +79,15 @@ class Seat {
     }
     same([event.name, event.payload], ["hi", want], this.client.name);
     this.see("h");
+  }
+
+  /** What travelled is what was due, in this order, and old bytes for an old client. */
+  checkTexts(texts) {
+    const events = texts.filter((text) => /^(42)?\[/.test(text)).map((text) => text.replace(/^42/, ""));
+    const told = events.filter((text) => !text.startsWith('["room"'));
+    const due = this.told.map(({ name, payload }) => JSON.stringify([name, payload]));
+    same(told, due, `${this.client.name}, on the wire`);
+    if (!this.client.v2) checkOldBytes(this.kind.dialect, texts);
   }
 
   user() {
@@ -93,7 +111,7 @@ async function round(seats, winner, letters, order) {
     const event = await seat.next("start");
     // Who asked first is the network's secret; from then on the order stays.
     order ??= event.payload?.roomUsers?.[0]?.uid === a.uid ? [a, b] : [b, a];
-    const want = { gameTime: 1, roomUsers: order.map((other) => other.user()) };
+    const want = { gameTime: 2, roomUsers: order.map((other) => other.user()) };
     same([event.name, event.payload], ["start", want], `${seat.client.name}, start`);
     if (seat.client.v2) {
       check(seat.rooms.at(-1)?.full === true, `${seat.client.name}: room comes before start`);
@@ -181,7 +199,7 @@ export async function play(first, second, { flags = [], openFront } = {}) {
       // Behind TLS only the client itself sees its texts.
       const wire = wires[seats.indexOf(seat)];
       const texts = wire.tls ? seat.client.texts : wire.said(0).texts;
-      if (!seat.client.v2 && texts) checkOldBytes(seat.dialect, texts);
+      if (texts) seat.checkTexts(texts);
       seat.see("o", seat.client.v2 ? "·" : "o");
       seat.see("n");
     }

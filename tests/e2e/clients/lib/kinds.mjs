@@ -10,6 +10,8 @@ import { MiniProgram, Plain, PlainV2 } from "./raw.mjs";
  * - `returns`: it comes back by itself after a connection is lost;
  * - `packets`: its library knows acknowledgements and namespaces;
  * - `polls`: it begins with long-polling unless told otherwise;
+ * - `threads`: its library handles each packet in a thread of its own, so events that come at once
+ *   may be told in any order; the order on the wire is looked at apart;
  * - `codes`: it tells the code of a close frame;
  * - `v2`: it names itself a v2 client;
  * - `page`: what it says is what a finished program says, nothing else.
@@ -33,6 +35,7 @@ export const KINDS = {
     returns: true,
     packets: true,
     polls: true,
+    threads: true,
   },
   mini: { make: (name) => new MiniProgram(name), dialect: "eio3", page: true, codes: true },
   ws: { make: (name) => new Plain(name), dialect: "plain", codes: true },

@@ -76,10 +76,7 @@ export class Official extends Client {
 
   ask(name, payload) {
     const answer = new Promise((resolve) => {
-      this.socket.emit(name, ...(payload === undefined ? [] : [payload]), (answer) => {
-        this.inbox.push({ name: "(ack)", payload: answer });
-        resolve(answer);
-      });
+      this.socket.emit(name, ...(payload === undefined ? [] : [payload]), resolve);
     });
     return within(answer, `an answer to ${name}`);
   }

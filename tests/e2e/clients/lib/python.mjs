@@ -37,10 +37,7 @@ export class Python extends Client {
 
   #read(message) {
     if ("event" in message) return this.receive(message.event, message.payload ?? undefined);
-    if ("ack" in message) {
-      this.inbox.push({ name: "(ack)", payload: message.payload });
-      return this.#answers.get(message.ack)(message.payload);
-    }
+    if ("ack" in message) return this.#answers.get(message.ack)(message.payload);
     if ("refused" in message) return this.onRefused?.(message.refused);
     if ("connected" in message) {
       this.connects++;

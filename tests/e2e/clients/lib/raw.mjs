@@ -135,7 +135,7 @@ export class MiniProgram extends RawClient {
   #handlers = {
     hi: () => {},
     start: ({ roomUsers }) => {
-      this.opponent = roomUsers.find(({ uid }) => uid !== this.user.uid);
+      this.opponent = { ...roomUsers.find(({ uid }) => uid !== this.user.uid) };
       this.playing = true;
       this.send("choice", { choice: this.choice });
     },

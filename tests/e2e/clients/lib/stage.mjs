@@ -24,7 +24,7 @@ export class Stage {
   }
 
   async serve(...flags) {
-    const server = await Server.start("--game-time", "1s", "--linger", "500ms", ...flags);
+    const server = await Server.start("--game-time", "2s", "--linger", "500ms", ...flags);
     this.#closers.push(() => server.kill());
     return server;
   }

@@ -49,6 +49,15 @@ export class Inbox {
     }
     return this.items.shift();
   }
+
+  /** The first one that is wanted, wherever it stands. */
+  async pick(isWanted, what) {
+    const found = () => this.items.findIndex(isWanted);
+    await until(() => 0 <= found(), what).catch((error) => {
+      throw new Error(`${error.message}; there is ${JSON.stringify(this.items)}`);
+    });
+    return this.items.splice(found(), 1)[0];
+  }
 }
 
 /** Runs tasks, at most `limit` at a time. */
