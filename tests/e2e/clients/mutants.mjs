@@ -10,7 +10,7 @@
 // the table cannot go stale. It prints which mistake turned which cells red, and ends with code 1
 // if one was not seen.
 
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
@@ -197,7 +197,7 @@ const MISTAKES = [
     what: "41 is never sent",
     file: "src/hub/endings.rs",
     old: "let told_to_stay = dialect.is_socket_io() && retry_ms.is_none();",
-    new: "let told_to_stay = dialect == Dialect::Plain && retry_ms == Some(u64::MAX);",
+    new: "let told_to_stay = !dialect.is_socket_io() && retry_ms == Some(u64::MAX);",
     red: [
       "sio-1.7 · flood", "sio-2.5 · binary", "sio-3.1 · too long", "sio-4.8 · taken over",
       "py-sio · flood", "sio-1.7 · said nothing", "mini · too long",
@@ -247,14 +247,15 @@ for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.e
 const target = join(resolve(TREE, process.env.CARGO_TARGET_DIR ?? "target"), "mutants");
 
 /** Builds what lies in the folder; how quickly it runs does not matter. */
-function build() {
+function build(what) {
   const quickly = { CARGO_PROFILE_DEV_OPT_LEVEL: "0", CARGO_PROFILE_DEV_DEBUG: "0" };
-  execFileSync("cargo", ["build", "--locked", "--quiet", "--bin", "roshambo"], {
+  const { status, stderr } = spawnSync("cargo", ["build", "--locked", "--quiet", "--bin", "roshambo"], {
     cwd: folder,
     env: { ...process.env, ...quickly, CARGO_TARGET_DIR: target },
-    // A mistake may leave something unused; that is shown only where it does not build at all.
-    stdio: ["ignore", "ignore", "pipe"],
+    encoding: "utf8",
   });
+  // A mistake may leave something unused; that is shown only where it does not build at all.
+  if (status !== 0) throw new Error(`${what}: it does not build: ${stderr}`);
 }
 
 /** Runs these cells; returns those that are red, and what was printed. */
@@ -295,7 +296,7 @@ cpSync(TREE, folder, { recursive: true, filter: (path) => !absent.has(basename(p
 for (const mistake of MISTAKES) plant(mistake)();
 if (!mistakes.length) throw new Error(`no mistake has ${words.join(" or ")} in its description`);
 
-build();
+build("no mistake");
 const all = [...new Set(mistakes.flatMap(({ red }) => red))];
 const before = run(all);
 if (before.red.length) {
@@ -305,7 +306,7 @@ if (before.red.length) {
 console.log(`\nWithout a mistake all ${all.length} cells are green. Planted mistakes, and the red cells:\n`);
 for (const mistake of mistakes) {
   const remove = plant(mistake);
-  build();
+  build(mistake.what);
   const { red } = run(mistake.red);
   remove();
   const green = mistake.red.filter((cell) => !red.includes(cell));
