@@ -206,6 +206,8 @@ impl Peer {
                 return self.say_text("3", tally);
             }
             "40" => return self.greet(tally),
+            // As official clients do; the server's close frame comes a moment later.
+            "41" if self.stage != Stage::Closing => return self.close(),
             "41" => return,
             _ if text.starts_with("40{") => return self.greet(tally),
             _ if text.starts_with("0{") => {
