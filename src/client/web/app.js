@@ -6,6 +6,7 @@ import { createSession } from './session.js';
 import { outcomeText, speaker, spoken, statusText } from './words.js';
 
 const $ = (selector, root = document) => root.querySelector(selector);
+const copied = (template) => $(template).content.firstElementChild.cloneNode(true);
 const AVATARS = 16;
 const lang = spoken(navigator.language);
 const t = speaker(lang);
@@ -70,10 +71,8 @@ function connect(handlers) {
 
 const game = createSession({
   connect,
-  // Its 503 says in a word why.
   probe: (said) => fetch(`${base()}/readyz`, { cache: 'no-store' })
-    .then((answer) => (answer.status === 503 ? answer.text() : 'ready'))
-    .then((why) => said(['full', 'restart'].find((word) => why.startsWith(word))), () => said('')),
+    .then((answer) => (answer.status === 503 ? answer.text() : '')).then(said, () => said('')),
   now: () => performance.now(),
   setTimer: (run, ms) => setTimeout(run, ms),
   clearTimer: (id) => clearTimeout(id),
@@ -155,12 +154,8 @@ function show(_, event = {}) {
   main.toggleAttribute('data-choosing', playing && link === 'online' && !other.left);
 
   const [big, how] = outcomeText(t, state);
-  if (outcome.dataset.text !== big + how) {
-    outcome.dataset.text = big + how;
-    const strong = document.createElement('strong');
-    strong.textContent = big;
-    outcome.replaceChildren(strong, ' ', how);
-  }
+  say(outcome.firstChild, big);
+  say(outcome.lastChild, how);
   say(status, statusText(t, state));
 
   room(event);
@@ -233,7 +228,7 @@ function drawn(kind, numbers) {
   const group = $(`#${kind}s`);
   group.setAttribute('aria-label', t(`${kind}s`));
   return numbers.map((n) => {
-    const button = $('#drawn').content.firstElementChild.cloneNode(true);
+    const button = copied('#drawn');
     button.value = n;
     $('use', button).setAttribute('href', `#${kind}${n}`);
     if (kind === 'face') button.setAttribute('aria-label', t(kind + n));
@@ -284,8 +279,8 @@ document.addEventListener('visibilitychange', () => {
   else if (state.phase === 'waiting' && state.code) game.away();
 });
 document.addEventListener('freeze', () => game.away());
-window.addEventListener('online', () => game.wake());
-window.addEventListener('pageshow', (event) => event.persisted && game.wake());
+addEventListener('online', () => game.wake());
+addEventListener('pageshow', (event) => event.persisted && game.wake());
 
 // ---- Name and picture ----
 
@@ -297,16 +292,13 @@ function showProfile() {
   $('#profile bdi').textContent = profile.uname;
 }
 
-for (let n = 0; n < AVATARS; n += 1) {
-  const label = document.createElement('label');
-  const radio = document.createElement('input');
-  const image = document.createElement('img');
-  Object.assign(radio, { type: 'radio', name: 'uavatar', value: `builtin:${n}` });
-  const picture = { loading: 'lazy', alt: t('animals')[n], width: 56, height: 56 };
-  Object.assign(image, picture, { src: `avatars/${n}.svg` });
-  label.append(radio, image);
+t('animals').forEach((alt, n) => {
+  const label = copied('#pick');
+  const [radio, image] = label.children;
+  radio.value = `builtin:${n}`;
+  Object.assign(image, { alt, src: picture(radio.value) });
   $('#avatars').append(label);
-}
+});
 
 $('#profile').onclick = () => {
   uname.value = profile.uname;

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { serve, stopAll } from '../server.mjs';
 import {
-  DESKTOP, LOST, PHONE, device, launch, link, meet, online, phase, says, shot, text, unusable,
+  DESKTOP, LOST, PHONE, device, launch, link, meet, online, phase, says, shot, text, twin, unusable,
 } from './lib.mjs';
 
 let browser;
@@ -17,12 +17,23 @@ after(async () => {
   await browser.close();
 });
 
-/** A picture, no fault of accessibility, and nothing that sticks out sideways. */
-async function look(page, name) {
+/** Short windows, which show the whole game all the same: nobody scrolls in three seconds. */
+const SHORT = [[320, 568], [360, 640], [375, 553], [1366, 600]]
+  .map(([width, height]) => ({ width, height }));
+
+/** A picture, no fault of accessibility, and nothing that sticks out, whatever the window. */
+async function look(page, name, sizes) {
   await shot(page, name);
   assert.deepEqual(await unusable(page), [], name);
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  assert.ok(wide <= 0, `${name} is ${wide} pixels too wide`);
+  for (const size of sizes) {
+    await page.setViewportSize(size);
+    const over = await page.evaluate(() => {
+      const { scrollWidth, scrollHeight } = document.documentElement;
+      return [scrollWidth - innerWidth, scrollHeight - innerHeight];
+    });
+    assert.ok(over.every((pixels) => pixels <= 0), `${name} at ${size.width} is over by ${over}`);
+  }
+  await page.setViewportSize(sizes[0]);
 }
 
 async function walk(size, kind, scheme) {
@@ -31,11 +42,18 @@ async function walk(size, kind, scheme) {
     '--drain-spread', '0'];
   let server = await serve(flags);
   const { port } = server;
-  const look2 = (page, name) => look(page, `${kind}-${name}`);
+  const look2 = (page, name) => look(page, `${kind}-${name}`, [size, ...SHORT]);
   const ada = await device(browser, server, { name: 'Ada', size, colorScheme: scheme });
   const min = await device(browser, server, {
     name: '敏敏', avatar: 6, size, locale: 'zh-CN', colorScheme: scheme,
   });
+  const early = await ada.context.newPage();
+  // A socket that never opens.
+  await early.routeWebSocket(/websocket/, () => new Promise(() => {}));
+  await early.goto(server.url);
+  await says(early, '#status', /Connecting/);
+  await look2(early, '00-connecting');
+  await early.close();
   const [a, b] = [await ada.open(), await min.open()];
   await Promise.all([online(a), online(b)]);
   await look2(a, '01-free');
@@ -98,13 +116,10 @@ async function walk(size, kind, scheme) {
   await says(c, '#status', /不在/);
   await look2(c, '14-unknown-zh');
 
-  const token = await a.evaluate(() => sessionStorage.getItem('roshambo.session'));
-  const twin = await ada.context.newPage();
-  await twin.addInitScript((kept) => sessionStorage.setItem('roshambo.session', kept), token);
-  await twin.goto(server.url);
+  const copy = await twin(a, server);
   await link(a, 'stopped');
   await look2(a, '15-taken-over');
-  await twin.close();
+  await copy.close();
   await a.click('#play');
   await online(a);
 
@@ -119,6 +134,11 @@ async function walk(size, kind, scheme) {
   await server.stop('SIGKILL');
   await Promise.all([says(a, '#status', /lost/), says(c, '#status', /断开/)]);
   await look2(a, '18-lost');
+  server = await serve([...flags, '--max-per-address', '1', '--trusted-proxy', 'none'], port);
+  await Promise.race([online(a), online(c)]);
+  const late = (await a.getAttribute('main', 'data-link')) === 'online' ? c : a;
+  await says(late, '#status', /Too many connections from your address|连接太多/);
+  await look2(late, '21-crowded');
   await ada.close(LOST);
   await min.close(LOST);
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { serve, stopAll } from '../server.mjs';
 import {
-  DESKTOP, LOST, device, launch, link, meet, online, phase, says, shot, text,
+  DESKTOP, LOST, device, launch, link, meet, online, phase, says, shot, text, twin,
 } from './lib.mjs';
 
 /** People meet people, and a busy machine has time for what a test does within a round. */
@@ -79,21 +79,105 @@ test('two pages play each other, again, and part', async () => {
   await bob.close();
 });
 
+test('a new opponent is another one', async () => {
+  const devices = [];
+  for (const name of ['Ada', 'Bob', 'Cy']) devices.push(await device(browser, people, { name }));
+  const [a, b, c] = await Promise.all(devices.map((each) => each.open()));
+  await meet(a, b);
+  await both(a, b)((page) => phase(page, 'between'));
+  await online(c);
+  await c.click('#play');
+  await phase(c, 'waiting');
+  await a.click('#new');
+  await both(a, c)((page) => phase(page, 'playing'));
+  assert.equal(await text(a, '#other .name bdi'), 'Cy');
+  assert.equal(await text(c, '#other .name bdi'), 'Ada');
+  await says(b, '#status', /Ada has left/);
+  for (const each of devices) await each.close();
+});
+
+test('name and picture are chosen, seen by the other one, and remembered', async () => {
+  const server = await serve(SLOWLY);
+  const [ada, bob] = [
+    await device(browser, server), await device(browser, server, { name: 'Bob' }),
+  ];
+  const [a, b] = [await ada.open(), await bob.open()];
+  await online(a);
+  const mine = async () => [await text(a, '#me .name bdi'), await a.getAttribute('#me img', 'src'),
+    await text(a, '#profile bdi'), await a.getAttribute('#profile img', 'src')];
+  const owned = (name, number) => [name, `avatars/${number}.svg`, name, `avatars/${number}.svg`];
+  // A device that knows nothing yet makes something up, and keeps that.
+  const made = await mine();
+  assert.match(made.join(), /^Guest \d\d,avatars\/\d+\.svg,Guest \d\d,avatars\/\d+\.svg$/);
+  await a.reload();
+  await online(a);
+  assert.deepEqual(await mine(), made);
+  const pick = (number) => a.click(`#avatars label:has([value="builtin:${number}"])`);
+  await a.click('#profile');
+  await a.fill('#uname', 'Nobody');
+  await pick(3);
+  await a.keyboard.press('Escape');
+  assert.deepEqual(await mine(), made, 'that was not meant');
+  await a.click('#profile');
+  assert.equal(await a.inputValue('#uname'), made[0]);
+  await a.fill('#uname', 'Grace');
+  await pick(6);
+  await a.click('#card .primary');
+  await says(a, '#me .name bdi', /Grace/);
+  assert.deepEqual(await mine(), owned('Grace', 6));
+  await meet(a, b);
+  assert.equal(await text(b, '#other .name bdi'), 'Grace');
+  assert.equal(await b.getAttribute('#other img', 'src'), 'avatars/6.svg');
+  await a.reload();
+  await phase(a, 'playing');
+  assert.deepEqual(await mine(), owned('Grace', 6), 'remembered');
+  // By keyboard: the arrows walk through the pictures.
+  await a.focus('#profile');
+  await a.keyboard.press('Enter');
+  await a.keyboard.press('Tab');
+  await a.keyboard.press('ArrowRight');
+  await a.keyboard.press('Enter');
+  await a.waitForSelector('#profile img[src="avatars/7.svg"]');
+  assert.deepEqual(await mine(), owned('Grace', 7));
+  const another = await ada.open();
+  await online(another);
+  assert.equal(await text(another, '#profile bdi'), 'Grace', 'on the device, not in the tab');
+  assert.equal(await another.getAttribute('#profile img', 'src'), 'avatars/7.svg');
+  await ada.close();
+  await bob.close();
+  await server.stop('SIGKILL');
+});
+
 test('a robot, by keyboard alone', async () => {
   const ada = await device(browser, robots, { name: 'Ada' });
   const a = await ada.open();
   await online(a);
-  const focused = () => a.evaluate(() => document.activeElement.id);
-  const order = [];
-  for (let presses = 0; presses < 7; presses += 1) {
-    await a.keyboard.press('Tab');
-    order.push(await focused());
-  }
-  assert.deepEqual(order.filter((id) => ['profile', 'play', 'invite'].includes(id)),
-    ['profile', 'play', 'invite'], String(order));
+  const focused = () => a.evaluate(() => {
+    const { id, value, localName, parentElement } = document.activeElement;
+    return id || (parentElement.id && `${parentElement.id} ${value || localName}`);
+  });
+  /** What the tabulator reaches from the first to the last, and then once more. */
+  const walk = async () => {
+    const order = [];
+    await a.focus('#profile');
+    for (;;) {
+      order.push(await focused());
+      await a.keyboard.press('Tab');
+      if (!order.includes(await focused())) continue;
+      return order;
+    }
+  };
+  const table = ['hands 1', 'hands 2', 'hands 3'];
+  const mood = ['faces 1', 'faces 2', 'faces 3', 'faces 4'];
+  // The order of the eye. At its end the browser's own part comes, which has no name here.
+  const named = async () => (await walk()).filter((name) => name);
+  assert.deepEqual(await named(), ['profile', ...table, 'play', 'invite',
+    'enter input', 'enter button']);
   await a.focus('#play');
   await a.keyboard.press('Enter');
   await phase(a, 'playing');
+  assert.deepEqual(await named(), ['profile', ...table, ...mood, 'leave']);
+  await a.focus('#hands button');
   assert.match(await text(a, '#other .name'), /robot-\d+.*robot/);
   for (const key of ['1', '2', '3']) {
     await a.keyboard.press(key);
@@ -132,8 +216,11 @@ test('a reload in mid-round resumes it, with score and choice', async () => {
   await both(a, b)((page) => phase(page, 'playing'));
   await a.keyboard.press('3');
   await says(b, '#status', /Ada has a hand/);
-  await a.reload();
+  await a.goto('about:blank');
+  await says(b, '#status', /Ada lost the connection/);
+  await a.goto(server.url);
   await phase(a, 'playing');
+  await says(b, '#status', /Ada has a hand/);
   assert.equal(await score(a), '1');
   assert.equal(await a.getAttribute('#hands button[value="3"]', 'aria-pressed'), 'true');
   assert.equal(await text(a, '#other .name bdi'), 'Bob');
@@ -155,12 +242,19 @@ test('the server stops and starts: both come back by themselves, with their scor
   const [ada, bob] = [
     await device(browser, first, { name: 'Ada' }), await device(browser, first, { name: 'Bob' }),
   ];
-  const [a, b] = [await ada.open(), await bob.open()];
+  const [a, b, c] = [await ada.open(), await bob.open(), await bob.open()];
+  await online(c);
+  await twin(c, first);
+  await link(c, 'stopped');
   await meet(a, b);
   await a.keyboard.press('2');
   await b.keyboard.press('1');
   await says(a, '#status', /Bob has a hand/);
   const stopped = first.stop();
+  // Whoever wants in while the round still runs is refused, and hears why.
+  await c.click('#play');
+  await says(c, '#status', /restarting/);
+  await c.close();
   await both(a, b)((page) => phase(page, 'between'));
   assert.match(await text(a, '#outcome'), /You win/, 'the running round ends');
   await says(a, '#status', /restarting/);
@@ -179,6 +273,40 @@ test('the server stops and starts: both come back by themselves, with their scor
   await ada.close(LOST);
   await bob.close(LOST);
   await third.stop();
+});
+
+test('who cancels without a connection is not waiting when it is back', async () => {
+  const server = await serve(SLOWLY);
+  const [ada, bob] = [
+    await device(browser, server, { name: 'Ada' }), await device(browser, server, { name: 'Bob' }),
+  ];
+  const [broken, b] = [await ada.context.newPage(), await bob.open()];
+  const sockets = [];
+  let reachable = true;
+  await broken.routeWebSocket(/websocket/, (socket) => {
+    if (!reachable) return socket.close();
+    sockets.push(socket.connectToServer());
+    return sockets.push(socket);
+  });
+  await broken.goto(server.url);
+  await online(broken);
+  await broken.click('#play');
+  await phase(broken, 'waiting');
+  reachable = false;
+  for (const socket of sockets.splice(0)) await socket.close();
+  await says(broken, '#status', /Reconnecting/);
+  await broken.click('#leave');
+  reachable = true;
+  await online(broken);
+  await phase(broken, 'free');
+  await online(b);
+  await b.click('#play');
+  await phase(b, 'waiting');
+  await broken.click('#play');
+  await both(broken, b)((page) => phase(page, 'playing'));
+  await ada.close(LOST);
+  await bob.close();
+  await server.stop('SIGKILL');
 });
 
 test('a friend comes by link; the round waits until both look', async () => {
@@ -202,8 +330,12 @@ test('a friend comes by link; the round waits until both look', async () => {
     document.dispatchEvent(new Event('visibilitychange'));
   }, hidden);
   await look(true);
+  // The system may even stop its script altogether.
+  const debug = await ada.context.newCDPSession(a);
+  await debug.send('Page.setWebLifecycleState', { state: 'frozen' });
   const b = await bob.open(new URL(address).search);
   await says(b, '#status', /Ada is here, but looks elsewhere/);
+  await debug.send('Page.setWebLifecycleState', { state: 'active' });
   await shot(b, 'desktop-19-asleep');
   assert.equal(await a.title(), '● Bob is here!');
   await look(false);
@@ -283,10 +415,7 @@ test('a second tab is a second player, a duplicated one takes over', async () =>
   const [a, b] = [await ada.open(), await ada.open()];
   await meet(a, b);
   await phase(a, 'between');
-  const token = await a.evaluate(() => sessionStorage.getItem('roshambo.session'));
-  const copy = await ada.context.newPage();
-  await copy.addInitScript((kept) => sessionStorage.setItem('roshambo.session', kept), token);
-  await copy.goto(people.url);
+  const copy = await twin(a, people);
   await link(a, 'stopped');
   await says(a, '#status', /another tab or window/);
   await a.click('#play');

@@ -88,6 +88,15 @@ export async function meet(one, other) {
   await Promise.all([phase(one, 'playing'), phase(other, 'playing')]);
 }
 
+/** A duplicate of a page's tab: it knows the same session. */
+export async function twin(page, server) {
+  const token = await page.evaluate(() => sessionStorage.getItem('roshambo.session'));
+  const copy = await page.context().newPage();
+  await copy.addInitScript((kept) => sessionStorage.setItem('roshambo.session', kept), token);
+  await copy.goto(server.url);
+  return copy;
+}
+
 export async function shot(page, name) {
   await page.mouse.move(0, 0);
   await page.screenshot({ path: `${SHOTS}${name}.png` });

@@ -162,7 +162,12 @@ test('away is said, and kept quiet about, until somebody looks', () => {
 });
 
 test('a refused connection asks why', () => {
-  const rows = [['full', 'full'], ['restart', 'restart'], ['', 'lost'], [undefined, 'lost']];
+  const rows = [
+    ['full, come back in a moment\n', 'full'],
+    ['restarting, come back in a moment\n', 'restart'],
+    ['too many connections from your address\n', 'too many'],
+    ['Bad gateway', 'lost'], ['', 'lost'],
+  ];
   for (const [why, reason] of rows) {
     const bench = new Bench({ probe: (told) => told(why), random: () => 0.9 });
     bench.game.open();
@@ -237,7 +242,8 @@ test('faces are for those who can see them', () => {
 
 /**
  * Plays steps: ['play', wish] and other methods are what the player does, ['<name', payload] what
- * the server says, { … } what the state has to be, ['>', …] what has to have been sent.
+ * the server says, { … } what the state has to be, ['>', …] what has to have been sent; 'breaks',
+ * 'online' and 'returns' are the connection's.
  */
 function play(title, steps) {
   test(title, () => {
@@ -245,13 +251,13 @@ function play(title, steps) {
     steps.forEach((step, index) => {
       const where = `step ${index}: ${JSON.stringify(step)}`;
       if (!Array.isArray(step)) {
-        assert.deepEqual(view({ ...bench.state, there: bench.state.other?.present }, step), step, where);
+        assert.deepEqual(view({
+          ...bench.state, there: bench.state.other?.present, streak: bench.state.me.winStreak,
+        }, step), step, where);
       } else if (step[0] === '>') {
         assert.deepEqual(bench.sent(), step.slice(1), where);
-      } else if (step[0] === 'returns') {
-        bench.returns(...step.slice(1));
-      } else if (step[0] === 'breaks') {
-        bench.breaks();
+      } else if (['online', 'returns', 'breaks'].includes(step[0])) {
+        bench[step[0]](...step.slice(1));
       } else if (step[0].startsWith('<')) {
         bench.says(step[0].slice(1), step[1]);
       } else {
@@ -278,7 +284,7 @@ play('a game of two rounds', [
   ['<room', two({}, { ready: false })], { again: true },
   ['<room', two()], { again: true },
   ['<start', start()], { phase: 'playing', outcome: '', again: false },
-  ['leave'], ['>', ['leave']], { phase: 'free', other: null },
+  ['leave'], ['>', ['leave'], ['ping']], { phase: 'free', other: null },
 ]);
 play('the words of a result', [
   ...met, ['<result', result({}, { roundScore: 2, choice: 3 })], { outcome: 'lose' },
@@ -319,7 +325,7 @@ play('a friend comes while I am away: it waits', [
 play('a room that is not there, or full, or ends', [
   ['play', { room: 'AAAAAA' }], ['<problem', { code: 'room-unknown', event: 'join' }],
   { phase: 'free', note: 'room-unknown', friend: false },
-  ['>', ['join', { room: 'AAAAAA' }], ['leave']],
+  ['>', ['join', { room: 'AAAAAA' }], ['leave'], ['ping']],
   ['play', { room: 'AAAAAA' }], ['<problem', { code: 'room-full', event: 'join' }],
   { phase: 'free', note: 'room-full' },
   ['play', { room: 'new' }], { note: '' }, ['<room', room([user(ME)], 'K7M2QX')],
@@ -372,9 +378,58 @@ play('asked while there was no connection', [
   ['breaks'], ['play'], { phase: 'waiting', link: 'retrying' },
   ['returns'], ['>', ['join']], { phase: 'waiting' },
 ]);
-play('cancelled while there was no connection', [
-  ['play'], ['breaks'], ['leave'], ['returns', {}, ['room', room([user(ME)])]],
-  ['>'], { phase: 'waiting' },
+// Leaving is done when the pong behind it has come: what was on its way before does not count.
+const left = [['>', ['leave'], ['ping']], { phase: 'free', other: null, code: '' }];
+play('cancelled in the moment of meeting', [
+  ['play'], ['<room', room([user(ME)])], ['>', ['join']], ['leave'], ...left,
+  ['<room', two()], ['<start', start()], { phase: 'free', other: null },
+  ['<pong'], ['<room', two()], ['<start', start()], { phase: 'playing' },
+]);
+play('who gives up loses the streak, who leaves afterwards keeps it', [
+  ...met, ['<result', result({ roundScore: 2, totalScore: 3, winStreak: 2 })], { streak: 2 },
+  ['leave'], ['<pong'], { streak: 2 }, ['play'], ['<start', start('cy', { winStreak: 2 })],
+  ['leave'], { streak: 0 },
+]);
+play('left and started again at once: only the second round counts', [
+  ...met, ['>', ['join']], ['leave'], ['play'], ['>', ['leave'], ['ping'], ['join']],
+  ['<result', result({ roundScore: 1 })], { phase: 'waiting', outcome: '' },
+  ['<pong'], ['<room', two()], ['<start', start()], { phase: 'playing' },
+]);
+play('left while an earlier ping is unanswered: its pong is another one', [
+  ['play'], ['wake'], ['>', ['join'], ['ping']], ['leave'], ...left,
+  ['<pong'], ['<start', start()], { phase: 'free' },
+  ['<pong'], ['<start', start()], { phase: 'playing' },
+]);
+const offline = [
+  ['the lobby', [['play'], ['<room', room([user(ME)])]], [['room', room([user(ME)])]]],
+  ['a round', met, [['room', two()], ['start', start()]]],
+  ['a finished round', [...met, ['<result', result()]],
+    [['room', two({ ready: false }, { ready: false })], ['result', result()]]],
+  ['a private room', [['play', { room: 'new' }], ['<room', room([user(ME)], 'K7M2QX')]],
+    [['room', room([user(ME)], 'K7M2QX')]]],
+];
+for (const [where, before, resumed] of offline) {
+  play(`left ${where} while there was no connection: it is said once there is one`, [
+    ...before, ['breaks'], ['leave'], { phase: 'free', link: 'retrying' },
+    ['returns', {}, ...resumed], ...left, ['<pong'], { phase: 'free', link: 'online' },
+    ['returns'], ['>'], { phase: 'free' },
+  ]);
+  play(`left ${where} and asked for another round, both without a connection`, [
+    ...before, ['breaks'], ['leave'], ['play'], { phase: 'waiting' },
+    ['returns', {}, ...resumed], ['>', ['leave'], ['ping']], { phase: 'waiting', other: null },
+    ['<pong'], ['>', ['join']], ['<room', room([user(ME)])], { phase: 'waiting', code: '' },
+  ]);
+  play(`left ${where}, and the connection broke before the server can have known`, [
+    ...before, ['leave'], ['breaks'], ['returns', {}, ...resumed], ...left,
+    ['<pong'], { phase: 'free' },
+  ]);
+}
+play('left, but the server had forgotten me anyway', [
+  ...met, ['breaks'], ['leave'], ['returns', { resumed: false }], ['>'], { phase: 'free', note: '' },
+]);
+play('left after the session was taken over: the seat is the other one\'s', [
+  ...met, ['<bye', { code: 4001, reason: 'taken-over' }], ['leave'], ['comeBack'],
+  ['online', { resumed: true }, ['room', two()], ['start', start()]], ['>'], { phase: 'playing' },
 ]);
 play('forgotten in mid-round', [
   ...met, ['returns', { resumed: false }], { phase: 'free', note: 'forgotten', other: null }, ['>'],

@@ -6,8 +6,8 @@
 //
 // env.connect(handlers)  opens a socket and returns { send(text), close() }; it calls
 //                        handlers.opened(), .received(text) and .closed() later, never at once
-// env.probe(told)        optional: asks `readyz` after a refused connection and calls
-//                        told('full' or 'restart'), or told('') when there is nothing to say
+// env.probe(told)        optional: asks `readyz` after a refused connection and calls told with
+//                        the words of its 503, or with '' when there is nothing to say
 // env.now() env.setTimer(run, ms) env.clearTimer(id) env.random()
 // env.profile()          { uname, uavatar }
 // env.token              the token of an earlier page, or nothing; env.keepToken(token) keeps one
@@ -24,13 +24,15 @@ const STEADY_MS = 5000;
 const RETRY_MAX_MS = 600000;
 /** Quick taps become one message; the server allows ten a second. */
 const GAP_MS = { choice: 120, face: 300 };
+/** How `readyz` begins to say why it refuses. */
+const REFUSALS = ['full', 'restart', 'too many'];
 /** So close to the end nothing is held back. */
 const URGENT_MS = 500;
 
 export function createSession(env) {
   const state = {
     // connecting, online, retrying, stopped; `reason` says why it is not online:
-    // '' (the first time), lost, full, or the word of a `bye`, such as restart.
+    // '' (the first time), lost, full, too many, or the word of a `bye`, such as restart.
     link: 'connecting',
     reason: '',
     // free, waiting, playing, between (after a result, or together in a room)
@@ -53,6 +55,9 @@ export function createSession(env) {
   let attempts = 0;
   let onlineSince = null;
   let settling = false; // between `hi` and the `pong` behind it
+  let owed = 0; // pongs to come
+  let deaf = 0; // so many of them come before the server knows that I left
+  let gone = false; // I left, and the server may not know it
   let roomSeen = false;
   let wanted = false; // a `join` to send once settled,
   let wish; // with this payload,
@@ -103,9 +108,10 @@ export function createSession(env) {
         if (reached || !env.probe) return;
         env.probe((why) => {
           if (current !== null || state.link !== 'retrying') return;
+          const known = REFUSALS.find((words) => why.startsWith(words));
           // A restart takes a few attempts.
           const restarts = state.reason === 'restart' && attempts < 8;
-          state.reason = why || (restarts ? 'restart' : 'lost');
+          state.reason = known || (restarts ? 'restart' : 'lost');
           changed('link');
         });
       },
@@ -129,6 +135,7 @@ export function createSession(env) {
     if (onlineSince !== null && STEADY_MS <= env.now() - onlineSince) attempts = 0;
     onlineSince = null;
     settling = false;
+    owed = deaf = 0;
     if (old) old.close();
   }
 
@@ -157,8 +164,16 @@ export function createSession(env) {
 
   function ping(patienceMs) {
     post('ping');
+    owed += 1;
     arm('patience', patienceMs || PATIENCE_MS, () => lost('lost'));
     arm('ping', PING_MS, ping);
+  }
+
+  /** What was on its way to me when I left comes before the pong to this, and does not count. */
+  function sayLeave() {
+    post('leave');
+    ping();
+    deaf = owed;
   }
 
   /** Says that nobody looks; any event but a pong would take it back, so there are no pings. */
@@ -182,6 +197,7 @@ export function createSession(env) {
     disarm('patience');
     const name = event[0];
     if (!Object.prototype.hasOwnProperty.call(on, name)) return;
+    if (deaf && !['hi', 'pong', 'bye', 'problem'].includes(name)) return;
     const payload = event[1];
     const more = on[name](payload && typeof payload === 'object' ? payload : {});
     // A resumption is told when it is complete, a `bye` has been told already.
@@ -224,9 +240,17 @@ export function createSession(env) {
       onlineSince = env.now();
       settling = true;
       roomSeen = false;
+      gone = gone && hi.resumed;
+      if (gone) sayLeave();
     },
 
     pong() {
+      if (owed) owed -= 1;
+      if (deaf) {
+        deaf -= 1;
+        if (deaf) return;
+        gone = false;
+      }
       if (!settling) return;
       settling = false;
       if (!roomSeen) {
@@ -320,9 +344,7 @@ export function createSession(env) {
       state.again = false;
       if (code === 'room-unknown' || code === 'room-full') {
         // Wherever the server still has me: the player believes to have gone from there.
-        send('leave');
-        free();
-        wanted = false;
+        leave();
       } else if (state.phase === 'waiting') {
         free();
       }
@@ -358,6 +380,16 @@ export function createSession(env) {
     });
   }
 
+  function leave() {
+    // After a take-over the seat is somebody else's to leave.
+    gone = state.link !== 'stopped';
+    if (state.link === 'online') sayLeave();
+    // Who gives up loses the streak.
+    if (state.phase === 'playing') state.me.winStreak = 0;
+    free();
+    wanted = false;
+  }
+
   function between() {
     if (state.phase !== 'between') state.outcome = '';
     state.phase = 'between';
@@ -390,9 +422,7 @@ export function createSession(env) {
     /** `play()` or, with a `join`'s payload, `play({ new: true })`, `play({ room: 'new' })`. */
     play: act(play),
     leave: act(() => {
-      send('leave');
-      free();
-      wanted = false;
+      leave();
       state.note = '';
     }),
     choose: act((choice) => {

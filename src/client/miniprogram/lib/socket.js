@@ -84,16 +84,13 @@ export function connect(handlers) {
   };
 }
 
-/** Asks the server why it refuses: `full`, `restart`, or nothing. */
+/** Asks the server why it refuses. */
 export function probe(told) {
   wx.request({
     url: `http${scheme}://${domain}${basePath}/readyz`,
     timeout: HANDSHAKE_MS,
     dataType: 'text',
-    success({ statusCode, data }) {
-      const why = ['full', 'restart'].find((word) => String(data).indexOf(word) === 0);
-      told(statusCode === 503 && why ? why : '');
-    },
+    success: ({ statusCode, data }) => told(statusCode === 503 ? String(data) : ''),
     fail: () => told(''),
   });
 }
