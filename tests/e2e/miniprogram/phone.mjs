@@ -15,12 +15,21 @@ import { everything, parse, render, textOf } from './wxml.mjs';
 export const ROOT = fileURLToPath(new URL('../../../src/client/miniprogram/', import.meta.url));
 const DOMAIN = 'example.com';
 const SOCKETS_MAX = 5;
+/** How long a hidden program goes on running. */
+const BACKGROUND_MS = 5000;
 const STACK_MAX = 10;
 const SET_DATA_BYTES_MAX = 1024 * 1024;
 const PATIENCE_MS = 30000;
 
 const read = (path) => readFileSync(ROOT + path, 'utf8');
 const plain = (value) => JSON.parse(JSON.stringify(value));
+
+const phones = new Set();
+
+/** Ends what a failed test left behind, which would keep the test process alive. */
+export function endAll() {
+  phones.forEach((phone) => phone.stop());
+}
 
 export class Phone {
   constructor(server, { language = 'en', storage = {} } = {}) {
@@ -42,6 +51,7 @@ export class Phone {
     this.faults = [];
     this.definitions = new Map();
     this.modules = new Map();
+    phones.add(this);
   }
 
   /** Cold start at a page, as from the list of programs or a shared card. */
@@ -125,27 +135,34 @@ export class Phone {
 
   // ---- Coming and going -------------------------------------------------------------------
 
-  /** The player looks at something else. */
+  /** The player looks at something else; after a while the system stops what is hidden. */
   hide() {
+    assert.ok(!this.hidden);
     this.call(this.page, 'onHide');
     this.call(this.app, 'onHide');
     this.hidden = true;
+    this.cut = setTimeout(() => {
+      this.asleep = true;
+      for (const socket of this.sockets) socket.terminate();
+      this.watchers.forEach((watcher) => watcher());
+    }, BACKGROUND_MS);
   }
 
-  /** Five seconds later. */
-  sleep() {
-    assert.ok(this.hidden, 'only what is hidden is put to sleep');
-    this.asleep = true;
-    for (const socket of this.sockets) socket.terminate();
+  /** Hidden for so long that nothing runs any more. */
+  async sleep() {
+    this.hide();
+    await this.until(() => this.asleep, 'the cut in the background');
   }
 
-  /** The player is back, perhaps through a card, which restarts the pages. */
+  /** The player is back, perhaps through a card: then its page takes the place of all others. */
   show(path) {
+    assert.ok(this.hidden);
+    clearTimeout(this.cut);
     this.asleep = false;
     this.hidden = false;
     this.call(this.app, 'onShow', {});
     if (path) {
-      for (const page of this.pages.splice(0).reverse()) this.call(page, 'onUnload');
+      this.pages.splice(0).reverse().forEach((page) => this.unload(page));
       this.navigate(path);
     } else {
       this.call(this.page, 'onShow');
@@ -153,13 +170,29 @@ export class Phone {
     this.waiting.splice(0).forEach((run) => this.later(run));
   }
 
-  end() {
+  /** The system's own way back from a page. */
+  back() {
+    assert.ok(this.pages.length > 1, 'there is no page to go back to');
+    this.unload(this.pages.pop());
+    this.call(this.page, 'onShow');
+  }
+
+  /** The system ends the program. */
+  stop() {
+    clearTimeout(this.cut);
     this.timers.forEach((timer) => clearTimeout(timer));
     this.timers.clear();
     this.hidden = true;
     this.asleep = true;
     this.sockets.forEach((socket) => socket.terminate());
+    phones.delete(this);
+  }
+
+  /** The same, and nothing was wrong until then. */
+  end() {
+    this.stop();
     assert.deepEqual(this.faults, []);
+    assert.ok(this.sent.every((event) => Array.isArray(event)), 'events as text, nothing else');
   }
 
   // ---- Pages ------------------------------------------------------------------------------
@@ -178,6 +211,7 @@ export class Phone {
     page.data = plain(definition.data);
     page.markup = parse(read(`${path}.wxml`));
     page.setData = (change) => {
+      assert.ok(this.pages.includes(page), `${path} is gone, and still changed`);
       // What JSON cannot say does not arrive at the page.
       const text = JSON.stringify(change, (key, value) => {
         assert.notEqual(typeof value, 'undefined', `setData: ${key} is undefined`);
@@ -192,6 +226,12 @@ export class Phone {
     this.pages.push(page);
     this.call(page, 'onLoad', Object.fromEntries(new URLSearchParams(query)));
     this.call(page, 'onShow');
+  }
+
+  unload(page) {
+    this.call(page, 'onUnload');
+    // From here on a change of it is a fault.
+    this.pages = this.pages.filter((other) => other !== page);
   }
 
   call(target, name, ...args) {
@@ -297,11 +337,20 @@ export class Phone {
           savedFilePath: options.tempFilePath.replace('tmp', 'usr'), errMsg: 'saveFile:ok',
         }),
       }),
-      navigateTo: ({ url }) => this.navigate(url),
-      navigateBack: () => {
-        this.call(this.pages.pop(), 'onUnload');
-        this.call(this.page, 'onShow');
-      },
+      navigateTo: (options) => this.later(() => {
+        if (STACK_MAX <= this.pages.length) {
+          return answer(options, 'fail', { errMsg: 'navigateTo:fail webview count limit exceed' });
+        }
+        this.navigate(options.url);
+        return answer(options, 'success', { errMsg: 'navigateTo:ok' });
+      }),
+      navigateBack: (options = {}) => this.later(() => {
+        if (this.pages.length < 2) {
+          return answer(options, 'fail', { errMsg: 'navigateBack:fail cannot navigate back' });
+        }
+        this.back();
+        return answer(options, 'success', { errMsg: 'navigateBack:ok' });
+      }),
       request: (options) => {
         const url = this.address(options.url, 'https', 'http');
         fetch(url).then(async (response) => {
@@ -354,12 +403,15 @@ export class Phone {
       onError: (run) => listeners.error.push(run),
       onClose: (run) => listeners.close.push(run),
       send: (message) => {
-        assert.equal(typeof message.data, 'string', 'text frames only');
-        if (!socket || socket.readyState !== WebSocket.OPEN) {
+        const { data } = message;
+        const text = typeof data === 'string';
+        // The program's own ArrayBuffer is another one than the test's.
+        const sendable = text || Object.prototype.toString.call(data) === '[object ArrayBuffer]';
+        if (!sendable || !socket || socket.readyState !== WebSocket.OPEN) {
           return answer(message, 'fail', { errMsg: 'sendSocketMessage:fail' });
         }
-        this.sent.push(JSON.parse(message.data));
-        socket.send(message.data);
+        this.sent.push(text ? JSON.parse(data) : data);
+        socket.send(data);
         return answer(message, 'success', { errMsg: 'sendSocketMessage:ok' });
       },
       close: (how = {}) => {

@@ -2,6 +2,10 @@
 //
 // Absent: styles and layout, and everything that a page does not use. An unknown tag, attribute,
 // name or handler is an error, which is the point: WeChat's tools would show nothing, silently.
+//
+// Not by miniprogram-simulate (1.6.2, with j-component): it renders custom components, no pages,
+// leaves out what stands in a <template> (both sides of the table), and a binding or a handler that
+// does not exist is as silent there; all that with 95 packages, 51 MB and closed binaries.
 
 import { parseDocument } from 'htmlparser2';
 

@@ -1,5 +1,6 @@
 // The game of this mini program: the shared session on this platform, and the pages that watch it.
 
+import { t } from './language.js';
 import { createSession } from './session.js';
 import { connect, probe } from './socket.js';
 import { keepToken, own, profile } from './player.js';
@@ -31,6 +32,16 @@ export const game = Object.assign({}, session, {
     session.open();
   },
 });
+
+/** Sitting in a private room without a partner: a friend may come, today or in five minutes. */
+export const alone = ({ code, phase, other }) => Boolean(code) && (phase === 'waiting'
+  || (phase === 'between' && !(other && other.present)));
+
+/** The card that is sent to a friend; it leads into the private room, if there is one. */
+export function card() {
+  const { code } = session.state;
+  return { title: t('invitation'), path: `/pages/index/index${code ? `?room=${code}` : ''}` };
+}
 
 /** Calls `watcher` now and after every change; returns how to stop that. */
 export function watch(watcher) {

@@ -1,4 +1,4 @@
-// Which of our two languages this phone speaks.
+// Which of our two languages this phone speaks, and what only a mini program says in them.
 
 import { speaker } from './words.js';
 
@@ -8,7 +8,15 @@ function language() {
   return info.language || 'zh_CN';
 }
 
-export const t = speaker(language());
+/** Here are no tabs and no links: English, Chinese. */
+const own = {
+  'stopped:taken-over': ['This game goes on on another device.', '游戏已在另一台设备上继续。'],
+  friend: ['Send the room to a friend, or tell this code.', '把房间发给朋友，或告诉朋友房间号。'],
+  share: ['Send to a friend', '发给朋友'],
+  resume: ['Back to the room', '回到房间'],
+};
+
+export const t = speaker(language(), own);
 
 /** The words of these keys, for a page's data. */
 export const words = (keys) => keys.reduce(

@@ -1,6 +1,6 @@
 // The game: two sides, a countdown, three hands, four faces.
 
-import { game, watch } from '../../lib/game.js';
+import { alone, card, game, watch } from '../../lib/game.js';
 import { t, words } from '../../lib/language.js';
 import { own, picture } from '../../lib/player.js';
 import { outcomeText, statusText } from '../../lib/words.js';
@@ -31,13 +31,12 @@ function side(player, portrait, { choice, hidden, verdict }) {
 
 /** Everything that the page shows, from the state of the session. */
 function view(state) {
-  const { link, phase, me, other, code } = state;
+  const { link, phase, me, other } = state;
   const playing = phase === 'playing';
   const between = phase === 'between';
   const online = link === 'online';
   const stopped = link === 'stopped';
   const there = Boolean(other && other.present);
-  const alone = Boolean(code) && (phase === 'waiting' || (between && !there));
   const [mine, theirs] = VERDICTS[between ? state.outcome : ''] || [];
   const [big, how] = outcomeText(t, state);
   const { uname, uavatar, photo } = own();
@@ -55,10 +54,10 @@ function view(state) {
     outcome: between ? state.outcome : '',
     status: statusText(t, state),
     warning: !online,
-    code: alone && online ? code : '',
+    code: alone(state) && online ? state.code : '',
     canChoose: playing && online,
     canFace: online && there && (playing || between),
-    canPlay: stopped || !(playing || phase === 'waiting' || alone),
+    canPlay: stopped || !(playing || phase === 'waiting' || alone(state)),
     waitsForAgain: !stopped && state.again,
     canChange: !stopped && between && there && !other.robot,
     canLeave: !stopped && phase !== 'free',
@@ -70,7 +69,7 @@ function view(state) {
 
 Page({
   data: Object.assign({
-    words: words(['score', 'streak', 'robotTag', 'new', 'copy', 'invite']),
+    words: words(['score', 'streak', 'robotTag', 'new', 'share']),
     hands: drawings('hand', [1, 2, 3]),
     faces: drawings('face', [1, 2, 3, 4]),
     count: '',
@@ -93,10 +92,10 @@ Page({
     clearTimeout(this.ticking);
   },
 
-  /** Going back from this page is going away from the table. */
   onUnload() {
     this.onHide();
-    if (game.state.phase !== 'free') game.leave();
+    clearTimeout(this.myFaceTimer);
+    clearTimeout(this.theirFaceTimer);
   },
 
   /** Counts the round down in whole seconds. */
@@ -143,9 +142,5 @@ Page({
     wx.setClipboardData({ data: game.state.code, fail: () => {} });
   },
 
-  onShareAppMessage() {
-    const { code } = game.state;
-    const room = code ? `?room=${code}` : '';
-    return { title: t('invitation'), path: `/pages/index/index${room}` };
-  },
+  onShareAppMessage: card,
 });

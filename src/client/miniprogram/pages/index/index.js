@@ -1,35 +1,47 @@
 // The first page: who I am, and with whom to play.
 
-import { game, watch } from '../../lib/game.js';
+import { alone, card, game, watch } from '../../lib/game.js';
 import { t, words } from '../../lib/language.js';
 import { avatars, own, picture, rename, wear, wearPhoto } from '../../lib/player.js';
 import { statusText } from '../../lib/words.js';
 
 Page({
   data: {
-    words: words(['name', 'picture', 'play', 'invite', 'join', 'code']),
+    words: words(['name', 'picture', 'play', 'invite', 'join', 'code', 'leave', 'resume']),
     avatars: avatars(),
     uname: '',
     uavatar: '',
     portrait: '',
     status: '',
+    seated: false,
     code: '',
   },
 
   onLoad({ room }) {
     this.showPlayer();
     game.begin();
-    // A shared card leads here with the code of its room.
-    if (room) this.go({ room });
+    // A shared card leads here with the code of its room, perhaps my own one's, and in mid-round.
+    if (room && room.toUpperCase() !== game.state.code) this.go({ room });
+    else if (game.state.phase !== 'free') this.go();
   },
 
   onShow() {
-    this.stop = watch((state) => this.setData({ status: statusText(t, state) }));
+    // Going back from the table is going away from it; but a friend may be on the way to a room.
+    if (this.atTable && game.state.phase !== 'free' && !alone(game.state)) game.leave();
+    this.atTable = false;
+    this.stop = watch((state) => {
+      const seated = state.phase !== 'free' && !this.going;
+      this.setData({ status: statusText(t, state), seated });
+      // The friend has come.
+      if (state.phase === 'playing') this.go();
+    });
   },
 
   onHide() {
     if (this.stop) this.stop();
     this.stop = null;
+    this.atTable = this.going;
+    this.going = false;
   },
 
   onUnload() {
@@ -41,10 +53,19 @@ Page({
     this.setData({ uname, uavatar, portrait: photo || picture(uavatar) });
   },
 
+  /** To the table: with a wish to another one, without to mine, or to any. */
   go(wish) {
-    const { phase } = game.state;
-    if (wish || phase === 'free') game.play(wish);
-    wx.navigateTo({ url: '/pages/game/game' });
+    if (this.going) return;
+    this.going = true;
+    // One has to get up before sitting down elsewhere.
+    if (wish && game.state.phase === 'playing') game.leave();
+    if (wish || game.state.phase === 'free') game.play(wish);
+    wx.navigateTo({
+      url: '/pages/game/game',
+      fail: () => {
+        this.going = false;
+      },
+    });
   },
 
   onName({ detail }) {
@@ -81,7 +102,9 @@ Page({
     if (room) this.go({ room });
   },
 
-  onShareAppMessage() {
-    return { title: t('invitation'), path: '/pages/index/index' };
+  onLeave() {
+    game.leave();
   },
+
+  onShareAppMessage: card,
 });
