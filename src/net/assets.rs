@@ -208,6 +208,18 @@ mod tests {
         assert!(total < 60_000, "{total} bytes");
     }
 
+    /// The game as README.md shows it: somebody reads that on a phone, too.
+    #[test]
+    fn the_picture_in_the_readme_is_a_small_png() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let readme = std::fs::read_to_string(root.join("README.md")).expect("README.md");
+        assert!(readme.contains("](src/client/picture.png)"));
+        let picture = std::fs::read(root.join("src/client/picture.png")).expect("the picture");
+        assert!(picture.starts_with(b"\x89PNG\r\n\x1a\n"));
+        let size = picture.len();
+        assert!((10_000..100_000).contains(&size), "{size} bytes");
+    }
+
     #[test]
     fn the_hash_is_fnv() {
         assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);

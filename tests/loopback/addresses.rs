@@ -1,6 +1,8 @@
 //! Every plain HTTP answer: status, fields and body, as they arrive.
 
+use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use crate::support::client::{Client, Dialect};
 use crate::support::http::{Answer, ask, exchange, get, read};
@@ -102,6 +104,81 @@ fn head_is_answered_like_get_without_the_body() {
         let of_head = ask(address, "HEAD", target, "");
         assert_eq!(of_head.status, of_get.status, "{target}");
         assert_eq!(of_head.fields, of_get.fields, "{target}");
+    }
+}
+
+/// Every file of the web client: what lies in the sources is served, as what it is, and kept or
+/// asked about as its kind is.
+#[test]
+fn every_file_of_the_page_has_its_type_its_caching_and_its_tag() {
+    let server = Server::start(&[]);
+    let address = server.address();
+    let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/client/web");
+    let mut files = Vec::new();
+    for folder in ["", "avatars/"] {
+        for entry in fs::read_dir(web.join(folder)).expect("the web client's files") {
+            let entry = entry.expect("a file");
+            if entry.path().is_file() {
+                files.push(format!("{folder}{}", entry.file_name().display()));
+            }
+        }
+    }
+    files.sort();
+    for named in [
+        "app.js",
+        "session.js",
+        "words.js",
+        "style.css",
+        "avatars/15.svg",
+    ] {
+        assert!(files.iter().any(|file| file == named), "{named}: {files:?}");
+    }
+    for file in files {
+        let (_, kind) = file.rsplit_once('.').expect("a name with its kind");
+        let (content_type, caching) = match kind {
+            "html" => ("text/html; charset=utf-8", "no-cache"),
+            "js" => ("text/javascript; charset=utf-8", "no-cache"),
+            "css" => ("text/css; charset=utf-8", "no-cache"),
+            "svg" => ("image/svg+xml", "public, max-age=86400"),
+            other => panic!("what is a {other} served as?"),
+        };
+        let source = fs::read(web.join(&file)).expect("its bytes");
+        let mut tags = Vec::new();
+        for place in ["/", "/applet/websocket/"] {
+            let target = format!("{place}{file}");
+            let check = |answer: &Answer, status: u16| {
+                let what = format!("{target}: {answer:?}");
+                assert_eq!(answer.status, status, "{what}");
+                assert_eq!(answer.field("content-type"), Some(content_type), "{what}");
+                assert_eq!(answer.field("cache-control"), Some(caching), "{what}");
+                assert_eq!(
+                    answer.field("x-content-type-options"),
+                    Some("nosniff"),
+                    "{what}"
+                );
+                let policy = answer.field("content-security-policy").unwrap_or_default();
+                assert!(policy.contains("script-src 'self';"), "{what}");
+                let tag = answer.field("etag").unwrap_or_default();
+                assert!(
+                    tag.len() > 2 && tag.starts_with('"') && tag.ends_with('"'),
+                    "{what}"
+                );
+                tag.to_owned()
+            };
+            let whole = get(address, &target);
+            let tag = check(&whole, 200);
+            // The page itself is told the base path.
+            assert!(kind == "html" || whole.body == source, "{target}");
+            let known = format!("If-None-Match: {tag}\r\n");
+            assert_eq!(check(&ask(address, "GET", &target, &known), 304), tag);
+            assert_eq!(check(&ask(address, "HEAD", &target, &known), 304), tag);
+            let old = "If-None-Match: \"0123456789abcdef\"\r\n";
+            let answer = ask(address, "GET", &target, old);
+            assert_eq!(check(&answer, 200), tag);
+            assert_eq!(answer.body, whole.body, "{target}");
+            tags.push(tag);
+        }
+        assert_eq!(tags.first(), tags.last(), "{file}");
     }
 }
 
