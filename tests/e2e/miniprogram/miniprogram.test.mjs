@@ -215,6 +215,7 @@ test('a room whose card was sent stays open, however its owner walks about', asy
       one.back();
       await one.says(/Back to the room/);
       assert.doesNotMatch(one.text(), /Start|A friend/, 'one room is enough');
+      assert.match(one.text(), new RegExp(`tell this code. ${one.card.path.slice(-6)}`));
       assert.equal(one.page.onShareAppMessage().path, one.card.path);
       one.tap('Back to the room');
       await at(one, 'game');

@@ -31,7 +31,8 @@ Page({
     this.atTable = false;
     this.stop = watch((state) => {
       const seated = state.phase !== 'free' && !this.going;
-      this.setData({ status: statusText(t, state), seated });
+      const text = statusText(t, state);
+      this.setData({ status: seated ? `${text} ${state.code}`.trim() : text, seated });
       // The friend has come.
       if (state.phase === 'playing') this.go();
     });
