@@ -43,7 +43,7 @@ const TABLE: &[Row] = &[
                       "signal_hook", "signal_hook_mio", "socket2", "listenfd", "sd_notify"] },
     Row { module: "tools",   modules: &["time"],
           packages: &["mio", "tungstenite", "httparse", "slab", "fastrand", "serde", "serde_json",
-                      "lexopt", "hdrhistogram", "rlimit"] },
+                      "lexopt", "hdrhistogram", "rlimit", "rustls", "rustls_native_certs", "webpki"] },
     Row { module: "logging", modules: &[], packages: &["log", "rustix", "simple_logger"] },
     Row { module: "main",    modules: &["config", "net", "logging", "tools"],
           packages: &["log", "rlimit", "getrandom"] },
@@ -63,6 +63,8 @@ const PACKAGES: &[&str] = &[
     "mio",
     "rlimit",
     "rustix",
+    "rustls",
+    "rustls_native_certs",
     "sd_notify",
     "serde",
     "serde_json",
@@ -72,6 +74,7 @@ const PACKAGES: &[&str] = &[
     "slab",
     "socket2",
     "tungstenite",
+    "webpki",
 ];
 
 /// Where the outside world begins.

@@ -2,8 +2,14 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
+
+/// Through nginx by `wss://`, which needs more than cargo: tests/run.sh probe.
+#[cfg(feature = "tls")]
+#[path = "probe/nginx.rs"]
+mod nginx;
 
 /// A server that ends with the test.
 struct Server {
@@ -13,9 +19,20 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
+        Self::start_with(&["--ping-interval", "200ms"])
+    }
+
+    fn start_with(flags: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_roshambo"))
-            .args(["--listen", "127.0.0.1:0", "--game-time", "1s"])
-            .args(["--robot-after", "0", "--ping-interval", "200ms"])
+            .args([
+                "--listen",
+                "127.0.0.1:0",
+                "--game-time",
+                "1s",
+                "--robot-after",
+                "0",
+            ])
+            .args(flags)
             .stderr(Stdio::piped())
             .spawn()
             .expect("it starts");
@@ -37,17 +54,23 @@ impl Drop for Server {
     }
 }
 
-fn probe(args: &[&str]) -> Output {
+fn probe(variables: &[(&str, &PathBuf)], args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_roshambo"))
         .arg("probe")
         .args(args)
+        .envs(variables.iter().copied())
         .output()
         .expect("it runs")
 }
 
 #[track_caller]
 fn check(args: &[&str], code: i32, wants: &[&str]) {
-    let output = probe(args);
+    check_with(&[], args, code, wants);
+}
+
+#[track_caller]
+fn check_with(variables: &[(&str, &PathBuf)], args: &[&str], code: i32, wants: &[&str]) {
+    let output = probe(variables, args);
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
     assert_eq!(output.status.code(), Some(code), "{args:?}\n{text}");
@@ -120,7 +143,7 @@ fn a_wrong_proxy_is_named_with_the_line_to_change() {
         ),
         (
             "HTTP/1.1 301 Moved\r\nLocation: https://e/\r\nContent-Length: 0\r\n\r\n",
-            "wss://",
+            "ask with wss://",
         ),
         (
             "HTTP/1.1 418 Teapot\r\nContent-Length: 0\r\n\r\n",
@@ -183,6 +206,7 @@ fn nobody_there_and_wrong_questions() {
         &["cannot connect", "systemctl status"],
     );
     check(&[], 3, &["which server?"]);
+    #[cfg(not(feature = "tls"))]
     check(&["wss://example.org"], 3, &["ws:// only"]);
     check(&["ws://e", "--idle", "7"], 3, &["is no duration"]);
     check(&["--help"], 0, &["Usage: roshambo probe"]);

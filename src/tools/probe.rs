@@ -3,10 +3,13 @@
 //! It does what players do: asks for a socket in each dialect, plays a round, idles longer than
 //! proxies like, and for each failure says what it means and what to change. It ends with a code
 //! that monitoring understands: 0 fine, 1 slow, 2 broken, 3 asked wrongly.
-//! Absent: TLS. `wss://` is refused with a word on what to do instead.
+//! Absent: the server's own types; and TLS, unless it was built with the feature `tls`.
 
 mod advice;
 mod player;
+mod stream;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -18,8 +21,11 @@ use self::player::{Failure, Player};
 
 const USAGE: &str = "roshambo probe: whether players get through to a server.
 
-Usage: roshambo probe ws://HOST[:PORT][/BASE] [--idle DURATION] [--slow DURATION]
+Usage: roshambo probe URL [--idle DURATION] [--slow DURATION]
 
+  URL               ws://HOST[:PORT][/BASE] or wss://HOST[:PORT][/BASE]; the latter needs a build
+                    with the feature tls, as the Debian package is, and believes the system's
+                    certificate authorities, or those in the file that SSL_CERT_FILE names
   BASE              where sockets are opened [/applet/websocket]
   --idle DURATION   how long to say nothing; longer than the proxies' time-outs [70s; 0 is off]
   --slow DURATION   a longer round trip is a warning [500ms]
@@ -39,8 +45,13 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const ROUND_TRIPS: usize = 5;
 
 /// What is to be probed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 struct Target {
+    /// Whether it is `wss://`.
+    secure: bool,
+    /// For `wss://`.
+    #[cfg(feature = "tls")]
+    tls: Option<tls::Settings>,
     /// `host:port`, as it is connected to.
     authority: String,
     /// As in `Host:`.
@@ -226,14 +237,10 @@ impl Target {
     }
 
     fn from_url(url: &str, idle: Duration, slow: Duration) -> Result<Self, String> {
-        let Some(rest) = url.strip_prefix("ws://") else {
-            return Err(match url.starts_with("wss://") {
-                true => "this build speaks ws:// only: probe roshambo itself, \
-                         ws://127.0.0.1:9595, and the certificate with \
-                         `openssl s_client -connect HOST:443 -verify_return_error`"
-                    .into(),
-                false => format!("{url:?} does not begin with ws://"),
-            });
+        let (secure, rest) = match (url.strip_prefix("wss://"), url.strip_prefix("ws://")) {
+            (Some(rest), _) => (true, rest),
+            (_, Some(rest)) => (false, rest),
+            _ => return Err(format!("{url:?} does not begin with ws:// or wss://")),
         };
         let (host, path) = match rest.find('/') {
             Some(slash) => rest.split_at(slash),
@@ -241,25 +248,48 @@ impl Target {
         };
         let is_url = |c: char| c.is_ascii_graphic() && !matches!(c, '?' | '#' | '@' | '"' | '\\');
         if host.is_empty() || !rest.chars().all(is_url) {
-            return Err(format!("{url:?} is not ws://HOST[:PORT][/BASE]"));
+            return Err(format!("{url:?} is not ws://HOST[:PORT][/BASE], or wss://"));
         }
         let names_port = host.rsplit(']').next().is_some_and(|end| end.contains(':'));
         let authority = match names_port {
             true => host.to_owned(),
-            false => format!("{host}:80"),
+            false => format!("{host}:{}", if secure { 443 } else { 80 }),
         };
         let base = match path.trim_end_matches('/') {
             "" => "/applet/websocket",
             base => base,
         };
         let (host, base) = (host.to_owned(), base.to_owned());
+        #[cfg(feature = "tls")]
+        let tls = match secure {
+            true => Some(tls::settings()?),
+            false => None,
+        };
+        #[cfg(not(feature = "tls"))]
+        if secure {
+            return Err("this build speaks ws:// only: probe roshambo itself, \
+                        ws://127.0.0.1:9595, and the certificate with \
+                        `openssl s_client -connect HOST:443 -verify_return_error`"
+                .into());
+        }
         Ok(Self {
+            secure,
+            #[cfg(feature = "tls")]
+            tls,
             authority,
             host,
             base,
             idle,
             slow,
         })
+    }
+    /// The host without its port, and an address without its brackets: whose certificate it is.
+    #[cfg(feature = "tls")]
+    fn name(&self) -> &str {
+        match self.authority.rsplit_once(':') {
+            Some((name, _)) => name.trim_start_matches('[').trim_end_matches(']'),
+            None => &self.authority,
+        }
     }
 }
 
@@ -313,8 +343,11 @@ mod tests {
         ] {
             assert!(Target::from_url(url, zero, zero).is_err(), "{url}");
         }
-        let refusal = Target::from_url("wss://e", zero, zero).expect_err("no TLS");
-        assert!(refusal.contains("ws:// only"));
+        #[cfg(not(feature = "tls"))]
+        {
+            let refusal = Target::from_url("wss://e", zero, zero).expect_err("no TLS");
+            assert!(refusal.contains("ws:// only"));
+        }
     }
 
     #[test]

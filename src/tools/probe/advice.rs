@@ -3,6 +3,8 @@
 //! Absent: finding failures.
 
 use super::player::Failure;
+#[cfg(feature = "tls")]
+use super::tls::Fault;
 
 /// What the failure means, and what to do, line by line.
 pub(super) fn lines(failure: &Failure) -> &'static [&'static str] {
@@ -12,9 +14,16 @@ pub(super) fn lines(failure: &Failure) -> &'static [&'static str] {
             "Nobody listens there, or a firewall is in between: systemctl status nginx roshambo,",
             "and the provider's firewall.",
         ],
-        Failure::Status(301 | 302 | 307 | 308) => {
-            &["The site sends everybody on to https://, as it should: players use wss://."]
+        #[cfg(feature = "tls")]
+        Failure::Tls(fault) => certificate(fault),
+        Failure::WantsTls => &["Ask with wss:// instead of ws://."],
+        Failure::ToTls(..) => {
+            &["The site sends everybody on to https://, as it should: ask with wss://."]
         }
+        Failure::Moved(..) => &[
+            "No client of a WebSocket follows: the location that opens sockets must not",
+            "`return` or `rewrite`. A `return 301 https://...` belongs to port 80 alone.",
+        ],
         Failure::Status(400 | 426) => &[
             "The proxy does not pass the upgrade on. In nginx's location:",
             "    proxy_http_version 1.1;",
@@ -54,5 +63,41 @@ pub(super) fn lines(failure: &Failure) -> &'static [&'static str] {
             "    proxy_send_timeout 90s;",
         ],
         Failure::Unexpected(_) => &["The server is of another version, or not roshambo at all."],
+    }
+}
+
+/// What to do about a certificate.
+#[cfg(feature = "tls")]
+fn certificate(fault: &Fault) -> &'static [&'static str] {
+    match fault {
+        Fault::NotTls => &[
+            "The port is there without TLS. In nginx's server:",
+            "    listen 443 ssl;",
+        ],
+        Fault::Gap(_) => &[
+            "Desktop browsers find the missing part by themselves, phones and mini programs do",
+            "not. Use the full chain, your certificate first and then those above it:",
+            "    ssl_certificate /etc/letsencrypt/live/YOUR.DOMAIN/fullchain.pem;",
+        ],
+        Fault::SelfSigned | Fault::UnknownAuthority(_) => &[
+            "Nobody but you believes it. Get one that phones know (README, Deploy, step 4), and",
+            "    ssl_certificate /etc/letsencrypt/live/YOUR.DOMAIN/fullchain.pem;",
+            "For an authority of your own: SSL_CERT_FILE=its.pem roshambo probe ...",
+        ],
+        Fault::WrongName(_) => &[
+            "It is another site's certificate: nginx has no server for this name, or that names",
+            "a wrong file:",
+            "    server_name YOUR.DOMAIN;",
+            "    ssl_certificate /etc/letsencrypt/live/YOUR.DOMAIN/fullchain.pem;",
+        ],
+        Fault::Expired(_) => &[
+            "It was not renewed, or nginx still has the old one in memory:",
+            "certbot renew && systemctl reload nginx",
+        ],
+        Fault::NotYet(_) => &["Look at the clocks of both machines: timedatectl"],
+        Fault::Other(_) => &[
+            "WeChat wants TLS 1.2 or newer. In nginx's server:",
+            "    ssl_protocols TLSv1.2 TLSv1.3;",
+        ],
     }
 }

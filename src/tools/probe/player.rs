@@ -4,13 +4,16 @@
 
 use std::fmt;
 use std::io;
-use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use tungstenite::error::Error;
 use tungstenite::handshake::HandshakeError;
+use tungstenite::http::Response;
 use tungstenite::{Message, WebSocket};
 
+use super::stream::Stream;
+#[cfg(feature = "tls")]
+use super::tls;
 use super::{PATIENCE, Target};
 
 /// What went wrong.
@@ -20,6 +23,15 @@ pub(super) enum Failure {
     Name(String),
     /// Nobody takes the connection.
     Connect(io::Error),
+    /// TLS does not come about.
+    #[cfg(feature = "tls")]
+    Tls(tls::Fault),
+    /// A port that wants TLS was asked without.
+    WantsTls,
+    /// Asked without TLS, and sent to where it is: the status and the address.
+    ToTls(u16, String),
+    /// The answer sends elsewhere: the status and the address.
+    Moved(u16, String),
     /// Another answer than 101.
     Status(u16),
     /// The answer is no HTTP, or it ended before there was one.
@@ -38,6 +50,12 @@ impl fmt::Display for Failure {
         match self {
             Self::Name(reason) => write!(f, "the name cannot be resolved: {reason}"),
             Self::Connect(error) => write!(f, "cannot connect: {error}"),
+            #[cfg(feature = "tls")]
+            Self::Tls(fault) => write!(f, "{fault}"),
+            Self::WantsTls => f.write_str("the port wants TLS"),
+            Self::ToTls(status, place) | Self::Moved(status, place) => {
+                write!(f, "status {status}, sent to {}", place.escape_debug())
+            }
             Self::Status(status) => write!(f, "status {status} instead of 101"),
             Self::Handshake(reason) => {
                 write!(f, "the handshake failed: {}", reason.escape_debug())
@@ -52,39 +70,20 @@ impl fmt::Display for Failure {
 
 /// A connection and when it was opened.
 pub(super) struct Player {
-    socket: WebSocket<TcpStream>,
+    socket: WebSocket<Stream>,
     since: Instant,
 }
 
 impl Player {
     /// Opens a socket at BASE and this rest of the address.
     pub(super) fn connect(target: &Target, rest: &str) -> Result<Self, Failure> {
-        let addresses = target.authority.to_socket_addrs();
-        let addresses = addresses.map_err(|error| Failure::Name(error.to_string()))?;
-        let mut last = io::Error::from(io::ErrorKind::NotFound);
-        let mut stream = None;
-        for address in addresses {
-            match TcpStream::connect_timeout(&address, PATIENCE) {
-                Ok(opened) => {
-                    stream = Some(opened);
-                    break;
-                }
-                Err(error) => last = error,
-            }
-        }
-        let stream = stream.ok_or(Failure::Connect(last))?;
-        let prepared = stream
-            .set_read_timeout(Some(PATIENCE))
-            .and_then(|()| stream.set_write_timeout(Some(PATIENCE)))
-            .and_then(|()| stream.set_nodelay(true));
-        prepared.map_err(Failure::Connect)?;
+        let stream = Stream::open(target)?;
+        // The way is there already; the scheme changes nothing in what is asked.
         let url = format!("ws://{}{}{rest}", target.host, target.base);
         let since = Instant::now();
         match tungstenite::client(url, stream) {
             Ok((socket, _)) => Ok(Self { socket, since }),
-            Err(HandshakeError::Failure(Error::Http(answer))) => {
-                Err(Failure::Status(answer.status().as_u16()))
-            }
+            Err(HandshakeError::Failure(Error::Http(answer))) => Err(refusal(target, &answer)),
             Err(HandshakeError::Failure(error)) => Err(Failure::Handshake(error.to_string())),
             Err(HandshakeError::Interrupted(_)) => Err(Failure::Silence(since.elapsed())),
         }
@@ -132,7 +131,7 @@ impl Player {
             .checked_sub(began.elapsed())
             .filter(|left| !left.is_zero())
         {
-            let set = self.socket.get_ref().set_read_timeout(Some(left));
+            let set = self.socket.get_ref().set_read_timeout(left);
             set.map_err(Failure::Connect)?;
             match self.socket.read() {
                 Ok(Message::Close(frame)) => {
@@ -144,7 +143,7 @@ impl Player {
                 Err(_) => return Err(Failure::Ended(began.elapsed(), None)),
             }
         }
-        let set = self.socket.get_ref().set_read_timeout(Some(PATIENCE));
+        let set = self.socket.get_ref().set_read_timeout(PATIENCE);
         set.map_err(Failure::Connect)
     }
 
@@ -165,7 +164,26 @@ impl Player {
     }
 }
 
-fn is_timeout(error: &io::Error) -> bool {
+/// What an answer that is no 101 says.
+fn refusal(target: &Target, answer: &Response<Option<Vec<u8>>>) -> Failure {
+    let status = answer.status().as_u16();
+    let place = answer.headers().get("location");
+    if let (300..=399, Some(place)) = (status, place) {
+        let place: String = String::from_utf8_lossy(place.as_bytes()).into();
+        return match !target.secure && place.starts_with("https:") {
+            true => Failure::ToTls(status, place),
+            false => Failure::Moved(status, place),
+        };
+    }
+    // nginx says so in the page that it sends.
+    let body = answer.body().as_deref().unwrap_or_default();
+    match String::from_utf8_lossy(body).contains("plain HTTP request was sent to HTTPS port") {
+        true => Failure::WantsTls,
+        false => Failure::Status(status),
+    }
+}
+
+pub(super) fn is_timeout(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut

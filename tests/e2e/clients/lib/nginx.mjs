@@ -69,7 +69,7 @@ export class Nginx {
       ["listen [::]:443 ssl;", ""],
       ["/etc/letsencrypt/live/example.org/fullchain.pem", file("cert.pem")],
       ["/etc/letsencrypt/live/example.org/privkey.pem", file("key.pem")],
-      ["server 127.0.0.1:9595;", `server ${upstream};`],
+      ["server unix:/run/roshambo/roshambo.sock;", `server ${upstream};`],
       ["proxy_read_timeout 90s;", `proxy_read_timeout ${readTimeout};`],
     ];
     for (const [shipped, here] of replacements) {
