@@ -9,12 +9,16 @@
 set -euo pipefail
 
 PARTS=(fmt clippy test soak doc allocations session browser miniprogram clients nginx mutants
-    service package)
+    probe service package)
 
 # --- parts ---
 
 part_fmt() { cargo fmt --check; }
-part_clippy() { cargo clippy --all-targets --locked -- -D warnings; }
+# The second run is for what the feature adds.
+part_clippy() {
+    cargo clippy --all-targets --locked -- -D warnings
+    cargo clippy --all-targets --locked --features tls -- -D warnings
+}
 part_test() { cargo test --locked; }
 # With all assertions on, the ordinary tests' soak is small; this is the whole short form.
 part_soak() { cargo test --release --locked --test soak -- --nocapture; }
@@ -61,6 +65,12 @@ part_mutants() {
     node tests/e2e/clients/mutants.mjs --quick
 }
 
+# `roshambo probe wss://…` through a real nginx, right and wrong, with right and wrong certificates.
+part_probe() {
+    cargo test --locked --features tls --test probe
+    cargo test --locked --features tls --lib tools::probe
+}
+
 # The packages of all these clients.
 install_clients() {
     npm_ci tests/e2e/clients
@@ -103,6 +113,11 @@ part_service() { tests/service/units.sh; }
 part_package() {
     local deb tarball
     deb=$(systemd/package.sh deb | tail -1)
+    # What is installed stays small, with TLS and the web client in it.
+    local size
+    size=$(dpkg-deb --fsys-tarfile "$deb" | tar --extract --to-stdout ./usr/bin/roshambo | wc -c)
+    [ "$size" -lt $((5 * 1024 * 1024 / 2)) ] || fail "the program has $size bytes"
+    echo "the program: $size bytes"
     lintian --fail-on error,warning --allow-root "$deb"
     tests/service/boot.sh "$deb"
     tarball=$(systemd/package.sh tarball | tail -1)
@@ -173,6 +188,21 @@ need_cargo() {
     rustup component add "$component"
 }
 
+# The packager, beside what was built; a newer version may write another package.
+need_cargo_deb() {
+    command -v cargo-deb >/dev/null && return
+    local tools=${CARGO_TARGET_DIR:-target}/tools
+    mkdir -p "$tools"
+    tools=$(cd "$tools" && pwd)
+    PATH="$PATH:$tools/bin"
+    command -v cargo-deb >/dev/null && return
+    echo "== installing cargo-deb"
+    # Its own target, so that neither build waits for the other's files.
+    CARGO_TARGET_DIR=$tools/build cargo install --quiet --locked --version 3.8.0 --root "$tools" \
+        cargo-deb
+    rm -rf "$tools/build"
+}
+
 need_node() {
     need node nodejs
     need npm npm
@@ -218,6 +248,10 @@ check_tools() {
             need openssl openssl
             need nginx nginx-light
             ;;
+        probe)
+            need openssl openssl
+            need nginx nginx-light
+            ;;
         test)
             need systemd-socket-activate systemd
             need_promtool
@@ -225,11 +259,13 @@ check_tools() {
         service) need systemd-analyze systemd ;;
         package)
             need dpkg-deb dpkg
-            need objdump binutils
+            need dpkg-shlibdeps dpkg-dev
+            need openssl openssl
             need xz xz-utils
             need lintian lintian
             need debootstrap debootstrap
             need systemd-nspawn systemd-container
+            need_cargo_deb
             ;;
         esac
     done

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::knobs::{KNOBS, Kind, Section, Unit};
+use super::knobs::{KNOBS, Kind, Knob, Section, Unit};
 use super::parse;
 
 /// The text of `--version`.
@@ -32,17 +32,7 @@ Durations: 100ms, 3s, 30m, 1h. Sizes in bytes: 4096, or 4k.
     for section in Section::ALL {
         let _ = write!(text, "\n{}:\n", section.title());
         for knob in KNOBS.iter().filter(|knob| knob.section == section) {
-            let (metavar, range) = match knob.kind {
-                Kind::Text { metavar, .. } => (metavar, String::new()),
-                Kind::Number { unit, min, max, .. } => {
-                    let metavar = match unit {
-                        Unit::Milliseconds | Unit::WholeSeconds => "DURATION",
-                        Unit::Bytes => "BYTES",
-                        Unit::Count(_) => "NUMBER",
-                    };
-                    (metavar, format!("; {}", range(unit, min, max)))
-                }
-            };
+            let (metavar, range) = value_of(knob);
             let typed = format!("{} {metavar}", knob.flag);
             let default = match knob.default {
                 "" => "not set",
@@ -63,9 +53,129 @@ Instead of serving:
   -h, --help       this text
   -V, --version    the version
       --check      print the effective configuration and who set it; a fault ends with code 2
+      --man        print this as a manual page: roshambo --man | man -l -
 ",
     );
     text
+}
+
+/// The text of `--man`: the same as a manual page, in the language of man(7).
+pub(super) fn man() -> String {
+    let mut page = format!(
+        ".\\\" Written by roshambo --man.\n.TH ROSHAMBO 1 \"\" \"roshambo {}\" \"User Commands\"\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    page.push_str(
+        ".SH NAME
+roshambo \\- real\\-time server for rock\\-paper\\-scissors
+.SH SYNOPSIS
+.B roshambo
+.RI [ \"FLAG VALUE\" ]...
+.br
+.B roshambo bench
+.I URL
+.RI [ FLAG ]...
+.br
+.B roshambo probe
+.I URL
+.RI [ FLAG ]...
+.SH DESCRIPTION
+Players in browsers and WeChat mini programs meet over WebSocket or Socket.IO; who is alone plays
+against a robot.
+Without a subcommand
+.B roshambo
+serves until
+.B SIGTERM
+or
+.BR SIGINT :
+then rounds are played to their end, players told to come back, and it exits.
+.PP
+.B bench
+measures a running server,
+.B probe
+checks that players get through to one; both tell their flags with
+.BR \\-\\-help .
+.SH OPTIONS
+Every flag has an environment variable, named below it; a flag goes before it.
+Durations are written 100ms, 3s, 30m, 1h; sizes in bytes, 4096 or 4k.
+",
+    );
+    for section in Section::ALL {
+        let _ = writeln!(page, ".SS {}", roff(section.title()));
+        for knob in KNOBS.iter().filter(|knob| knob.section == section) {
+            let (metavar, range) = value_of(knob);
+            let default = match knob.default {
+                "" => "not set",
+                default => default,
+            };
+            let (flag, metavar) = (roff(knob.flag), roff(metavar));
+            let _ = writeln!(page, ".TP\n.BI {flag} \" {metavar}\"");
+            for line in knob.help.lines() {
+                let _ = writeln!(page, "{}", roff(line));
+            }
+            let known = roff(&format!("Default: {default}{range}."));
+            let _ = writeln!(page, ".br\n{known}\n.RB ( {} )", roff(&knob.env()));
+        }
+    }
+    page.push_str(
+        ".SS Instead of serving
+.TP
+.BR \\-h \", \" \\-\\-help
+The same, shorter.
+.TP
+.BR \\-V \", \" \\-\\-version
+The version.
+.TP
+.B \\-\\-check
+Print the effective configuration and who set it.
+.TP
+.B \\-\\-man
+Print this page.
+.SH EXIT STATUS
+0 after a stop, 1 if it cannot serve, 2 if a flag or a variable is wrong.
+.B probe
+ends with 0 if all is well, 1 if it is slow, 2 if players do not get through, 3 if it was asked
+wrongly.
+.SH FILES
+.TP
+.I /etc/default/roshambo
+Variables of the service that the Debian package installs.
+.TP
+.I /var/lib/roshambo
+Its sessions, so that scores outlive a restart.
+.TP
+.I /usr/share/doc/roshambo/README.md
+How to deploy it, and everything else.
+.SH SEE ALSO
+.BR systemctl (1),
+.BR nginx (8)
+",
+    );
+    page
+}
+
+/// A text as it is: no dash is broken or beautified, no line is taken for a request.
+fn roff(text: &str) -> String {
+    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    match text.starts_with(['.', '\'']) {
+        true => format!("\\&{text}"),
+        false => text,
+    }
+}
+
+/// What a knob takes, and its range behind a semicolon if there is one.
+fn value_of(knob: &Knob) -> (&'static str, String) {
+    match knob.kind {
+        Kind::Text { metavar, .. } => (metavar, String::new()),
+        Kind::Number { unit, min, max, .. } => {
+            let metavar = match unit {
+                Unit::Milliseconds | Unit::WholeSeconds => "DURATION",
+                Unit::Bytes => "BYTES",
+                Unit::Count(_) => "NUMBER",
+            };
+            (metavar, format!("; {}", range(unit, min, max)))
+        }
+    }
 }
 
 /// A number in the syntax of its knob.

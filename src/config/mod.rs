@@ -17,7 +17,7 @@ use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use self::help::{help, range, show, version};
+use self::help::{help, man, range, show, version};
 use self::knobs::{KNOBS, Kind, Knob, Unit};
 pub use self::networks::{Networks, first_bits};
 
@@ -112,7 +112,7 @@ pub enum Origin {
 pub enum Command {
     /// Serve.
     Run(Box<Config>),
-    /// Print this text: `--help`.
+    /// Print this text: `--help`, or `--man`.
     Help(String),
     /// Print this text: `--version`.
     Version(String),
@@ -160,12 +160,17 @@ impl fmt::Display for ConfigError {
                     None => Ok(()),
                 }
             }
-            Self::UnexpectedArgument(text) => {
+            // An address or a port was meant for --listen, a word for a command.
+            Self::UnexpectedArgument(text) if text.contains(|c: char| c.is_ascii_digit()) => {
                 write!(
                     f,
                     "{text:?} is not a flag; all settings are flags, as --listen {text:?}"
                 )
             }
+            Self::UnexpectedArgument(text) => write!(
+                f,
+                "there is no command {text:?}: roshambo alone serves, bench and probe are the others"
+            ),
             Self::MissingValue(flag) => write!(f, "{flag} needs a value"),
             Self::UnexpectedValue(flag) => write!(f, "{flag} takes no value"),
             Self::BadValue {
@@ -215,6 +220,7 @@ impl Config {
                 lexopt::Arg::Short('V') | lexopt::Arg::Long("version") => {
                     return Ok(Command::Version(version()));
                 }
+                lexopt::Arg::Long("man") => return Ok(Command::Help(man())),
                 lexopt::Arg::Long("check") => check = true,
                 lexopt::Arg::Long(name) => {
                     let knob = find_knob(&format!("--{name}"))?;
@@ -470,7 +476,12 @@ fn unknown_flag(flag: String) -> ConfigError {
     const SLIPS_MAX: usize = 2;
 
     let known = KNOBS.iter().map(|knob| knob.flag);
-    let known = known.chain(["--help", "--version", "--check"]);
+    let known = known.chain(["--help", "--version", "--check", "--man"]);
+    // What other servers call it.
+    if ["--port", "--host", "--bind", "--address", "-p"].contains(&&*flag) {
+        let nearest = Some("--listen");
+        return ConfigError::UnknownFlag { flag, nearest };
+    }
     let nearest = known
         .map(|candidate| (distance(&flag, candidate), candidate))
         .min()

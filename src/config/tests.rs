@@ -262,7 +262,7 @@ fn bad_values_name_the_knob_the_value_and_what_would_be_right() {
 
 #[test]
 fn the_command_line_itself() {
-    let rows: [(&[&str], &str); 10] = [
+    let rows: [(&[&str], &str); 12] = [
         (
             &["--gametime", "3s"],
             "there is no flag --gametime; did you mean --game-time?",
@@ -275,6 +275,14 @@ fn the_command_line_itself() {
         (&["--colour"], "there is no flag --colour"),
         (&["-p", "80"], "there is no flag -p"),
         (&["8080"], "\"8080\" is not a flag"),
+        (
+            &["serve"],
+            "there is no command \"serve\": roshambo alone serves",
+        ),
+        (
+            &["--port", "80"],
+            "there is no flag --port; did you mean --listen?",
+        ),
         (&["--listen"], "--listen needs a value"),
         (&["--state", "--seed", "1"], "--state needs a value"),
         (&["--check=yes"], "--check takes no value"),
@@ -522,6 +530,41 @@ fn names_differ() {
             typed, knob.default,
             "{}: a default in its shortest form",
             knob.flag
+        );
+    }
+}
+
+/// The manual page is written from the table as the help is: each flag, variable and default.
+#[test]
+fn the_manual_page_tells_what_the_help_tells() {
+    let Ok(Command::Help(page)) = load(&["--man"], &[]) else {
+        panic!("--man is no text");
+    };
+    let Ok(Command::Help(help)) = load(&["--help"], &[]) else {
+        panic!("--help is no text");
+    };
+    // Requests of man(7) away, what is left is what a reader sees.
+    let plain = page.replace("\\-", "-").replace("\\&", "");
+    for knob in KNOBS {
+        for want in [knob.flag, &knob.env(), knob.default] {
+            assert!(plain.contains(want), "{want}");
+        }
+        for line in knob.help.lines() {
+            assert!(plain.contains(line) && help.contains(line), "{line}");
+        }
+    }
+    for word in ["--check", "--version", "--man", "bench", "probe"] {
+        assert!(plain.contains(word) && help.contains(word), "{word}");
+    }
+    for line in page.lines() {
+        let known = [
+            ".\\\" ", ".TH ", ".SH ", ".SS ", ".TP", ".PP", ".B ", ".BR ", ".BI ", ".RB ", ".RI ",
+            ".I ", ".br",
+        ];
+        let request = line.starts_with(['.', '\'']);
+        assert!(
+            !request || known.iter().any(|known| line.starts_with(known)),
+            "{line}"
         );
     }
 }

@@ -17,7 +17,16 @@ pub(crate) fn read(path: &Path, hub: &mut Hub, now: Millis) {
     let text = match fs::read(path) {
         Ok(bytes) => String::from_utf8(bytes).map_err(|_| "not UTF-8".to_owned()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            log::info!("no sessions yet in {shown}");
+            // Found at the end it would be too late.
+            match path
+                .parent()
+                .filter(|parent| !parent.as_os_str().is_empty())
+            {
+                Some(parent) if !parent.is_dir() => log::error!(
+                    "{shown}: its directory does not exist, so no sessions can be kept; create it"
+                ),
+                _ => log::info!("no sessions yet in {shown}"),
+            }
             return;
         }
         Err(error) => {

@@ -70,7 +70,10 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(FINE);
         }
         Err(message) => {
-            let _ = writeln!(std::io::stderr(), "roshambo probe: {message}");
+            let _ = writeln!(
+                std::io::stderr(),
+                "roshambo probe: {message}\ntry roshambo probe --help"
+            );
             return ExitCode::from(ASKED_WRONGLY);
         }
     };
@@ -229,7 +232,7 @@ impl Target {
                 lexopt::Arg::Value(text) if url.is_none() => {
                     url = Some(text.to_string_lossy().into_owned());
                 }
-                other => return Err(format!("{}; try --help", other.unexpected())),
+                other => return Err(other.unexpected().to_string()),
             }
         }
         let url = url.ok_or("which server? ws://HOST[:PORT][/BASE]")?;

@@ -1,105 +1,20 @@
-"""Runs inside a freshly booted Debian, once the service is up: the service on a real systemd.
+"""Runs inside a freshly booted Debian: the README's deployment, and the service on a real systemd.
 
 Every check writes a line to /result; the last line is `passed` only if all of them held. Then the
 machine is switched off. No check waits by sleeping: each waits for an answer or for systemd's word.
 """
 
 import os
-import socket
 import subprocess
 import sys
 import time
 import traceback
 
-GAME = ("127.0.0.1", 9595)
-ADMIN = ("127.0.0.1", 9596)
-PATIENCE_S = 60
-
-UPGRADE = (
-    b"GET /applet/websocket HTTP/1.1\r\nHost: e\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+import deploy
+from machine import (
+    ADMIN, GAME, ask, come, connect, frame, let_in, result, run, say, say_event, show,
+    until_other_main,
 )
-
-result = open("/result", "w", buffering=1)
-
-
-def say(text):
-    print(text, file=result)
-
-
-def run(*command):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert done.returncode == 0, (command, done.stdout)
-    return done.stdout.strip()
-
-
-def show(name):
-    return run("systemctl", "show", "--value", "-p", name, "roshambo.service")
-
-
-def connect(address=GAME):
-    if isinstance(address, str):
-        sock = socket.socket(socket.AF_UNIX)
-        sock.connect(address)
-    else:
-        sock = socket.create_connection(address)
-    sock.settimeout(PATIENCE_S)
-    return sock
-
-
-def come(address=GAME):
-    """Somebody who wants to play, and has not waited for the answer yet."""
-    sock = connect(address)
-    sock.sendall(UPGRADE)
-    return sock
-
-
-def head(sock):
-    data = b""
-    while not data.endswith(b"\r\n\r\n"):
-        byte = sock.recv(1)
-        assert byte, ("cut after", data)
-        data += byte
-    return data
-
-
-def let_in(sock):
-    answer = head(sock)
-    assert answer.startswith(b"HTTP/1.1 101 "), answer
-    return sock
-
-
-def frame(sock):
-    """The payload of the next text frame; None for a close frame."""
-    first, length = sock.recv(2, socket.MSG_WAITALL)
-    if length == 126:
-        length = int.from_bytes(sock.recv(2, socket.MSG_WAITALL), "big")
-    payload = sock.recv(length, socket.MSG_WAITALL)
-    return None if first == 0x88 else payload
-
-
-def say_event(sock, text):
-    data = text.encode()
-    sock.sendall(bytes([0x81, 0x80 | len(data), 0, 0, 0, 0]) + data)
-
-
-def ask(path):
-    sock = connect(ADMIN)
-    sock.sendall(f"GET {path} HTTP/1.1\r\nHost: e\r\n\r\n".encode())
-    data = b""
-    while piece := sock.recv(65536):
-        data += piece
-    return data.decode()
-
-
-def until_other_main(old):
-    """Waits until systemd runs another process than `old`, and that one said it is ready."""
-    end = time.monotonic() + PATIENCE_S
-    while True:
-        pid, state = show("MainPID"), show("ActiveState")
-        if pid not in ("0", old) and state == "active":
-            return pid
-        assert time.monotonic() < end, (pid, state)
 
 
 def check_sockets():
@@ -185,6 +100,7 @@ def check_upgrade():
 
 def check_purge():
     """Removing the package stops the sockets too; purging leaves nothing."""
+    deploy.remove_site()
     # Our own drop-in, as an administrator might have one; its directory goes with the package.
     os.remove("/etc/systemd/system/roshambo.service.d/test.conf")
     run("dpkg", "--purge", "roshambo")
@@ -205,7 +121,16 @@ def check_purge():
 
 def main():
     checks = [
-        check_sockets, check_user, check_kill, check_watchdog, check_upgrade, check_purge
+        deploy.check_readme,
+        deploy.check_site,
+        check_sockets,
+        check_user,
+        check_kill,
+        deploy.check_kill_behind_nginx,
+        check_watchdog,
+        check_upgrade,
+        check_purge,
+        deploy.check_cloud_init,
     ]
     for check in checks:
         try:

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# The package on a real systemd: a small Debian is made, the package installed into it, booted in a
-# container, and tests/service/boot.py run inside. Needs root, debootstrap and systemd-nspawn, and a
-# Debian mirror (DEBIAN_MIRROR).
+# The package on a real systemd: a small Debian is made, the package installed into it and purged; then
+# it is booted in a container without a network, and tests/service/boot.py run inside, which follows
+# the README with its own commands. Needs root, debootstrap, openssl and systemd-nspawn, and a Debian
+# mirror (DEBIAN_MIRROR).
 #
 #   tests/service/boot.sh roshambo_….deb
 #
@@ -24,7 +25,9 @@ mirror=${DEBIAN_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Created-B
 
 rm -rf "$work"
 mkdir -p "$work"
-debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,python3-minimal \
+# python3 is for the checks, certificates and openssl for the authority that is played.
+debootstrap --variant=minbase \
+    --include=systemd,systemd-sysv,dbus,python3,ca-certificates,openssl \
     bookworm "$tree" "$mirror" >"$work/debootstrap.log" 2>&1 ||
     { tail -20 "$work/debootstrap.log" >&2; fail "debootstrap failed"; }
 
@@ -56,21 +59,50 @@ echo "installed, removed, purged: nothing is left"
 
 # --- Booted ---
 
-chroot "$tree" dpkg --install /first.deb >>"$work/dpkg.log" 2>&1
+# apt WORDS: this machine's apt, with its way to the mirror, for the tree.
+apt() {
+    apt-get -o Dir="$tree" -o Dir::State::status="$tree/var/lib/dpkg/status" \
+        -o APT::Sandbox::User=root -o Dir::Log="$work" -qq "$@" >>"$work/apt.log" 2>&1 ||
+        { tail -20 "$work/apt.log" >&2; fail "apt $*"; }
+}
+# What the README has apt install has to be there without a network; with what it recommends, since
+# that is what the README gets.
+apt update
+apt install --download-only --yes nginx certbot python3-certbot-nginx curl
+apt install --download-only --yes --no-install-recommends pebble cloud-init init-system-helpers
+# A person says yes.
+echo 'APT::Get::Assume-Yes "true";' >"$tree/etc/apt/apt.conf.d/99-test"
+chroot "$tree" dpkg --install "/$(cd "$tree" && ls var/cache/apt/archives/pebble_*.deb)" \
+    >>"$work/dpkg.log" 2>&1
+install -m 644 -D -t "$tree/check" tests/service/*.py README.md systemd/cloud-init.yaml
+# The authority's own https, which certbot has to believe.
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
+    -subj "/CN=the test" -addext subjectAltName=DNS:localhost \
+    -keyout "$tree/check/pebble.key" -out "$tree/check/pebble.pem" 2>/dev/null
+install -m 644 -D "$tree/check/pebble.pem" "$tree/usr/local/share/ca-certificates/acme.crt"
+chroot "$tree" update-ca-certificates >>"$work/dpkg.log" 2>&1
+cat >"$tree/check/pebble.json" <<'JSON'
+{ "pebble": { "listenAddress": "127.0.0.1:14000", "managementListenAddress": "127.0.0.1:15000",
+    "certificate": "/check/pebble.pem", "privateKey": "/check/pebble.key",
+    "httpPort": 80, "tlsPort": 443, "ocspResponderURL": "", "externalAccountBindingRequired": false } }
+JSON
+echo "127.0.0.1 localhost play.test cloud.test" >"$tree/etc/hosts"
+
+cp "$deb" "$tree/root/"
 # The same package under a higher version, for the upgrade.
 rm -rf "$work/next"
 dpkg-deb --raw-extract "$deb" "$work/next"
 sed -i 's/^Version: .*/&+next/' "$work/next/DEBIAN/control"
 dpkg-deb --root-owner-group --build "$work/next" "$tree/next.deb" >/dev/null
-install -m 755 tests/service/boot.py "$tree/boot.py"
 cat >"$tree/etc/systemd/system/check.service" <<'UNIT'
 [Unit]
-After=roshambo.service
+After=multi-user.target
 [Service]
 Type=exec
-ExecStart=/usr/bin/python3 /boot.py
+Environment=HOME=/root DEBIAN_FRONTEND=noninteractive
+ExecStart=/usr/bin/python3 /check/boot.py
 [Install]
-WantedBy=multi-user.target
+WantedBy=default.target
 UNIT
 # A hung loop is found within the test's time; rounds are short.
 install -d "$tree/etc/systemd/system/roshambo.service.d"
@@ -81,7 +113,7 @@ TimeoutAbortSec=1s
 Environment=ROSHAMBO_ROBOT_AFTER=0 ROSHAMBO_GAME_TIME=3s
 UNIT
 chroot "$tree" systemctl enable check.service >>"$work/dpkg.log" 2>&1
-timeout 300 systemd-nspawn --quiet --directory "$tree" --boot --register=no --keep-unit \
+timeout 900 systemd-nspawn --quiet --directory "$tree" --boot --register=no --keep-unit \
     --private-network </dev/null >"$work/boot.log" 2>&1 || true
 [ -f "$tree/result" ] || { tail -40 "$work/boot.log" >&2; fail "it did not boot"; }
 cat "$tree/result"

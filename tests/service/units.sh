@@ -15,6 +15,18 @@ for place in /usr/lib/systemd/system /lib/systemd/system; do
     [ ! -d "$place" ] || install -D -m 644 -t "$root/usr/lib/systemd/system" "$place"/*.target
 done
 
+# Nothing newer than systemd 249 (Ubuntu 22.04), which would only warn and leave a gap; what is newer
+# belongs into a drop-in of its own, as backoff.conf.
+newer='ExitType|RestrictFileSystems|LogFilterPatterns|OpenFile|RestartSteps|RestartMode|'
+newer+='RestartMaxDelaySec|MemoryPressureWatch|MemoryPressureThresholdSec|MemoryZSwapMax|'
+newer+='MemoryZSwapWriteback|MemoryKSM|ImportCredential|LoadCredentialEncrypted|'
+newer+='SetCredentialEncrypted|CoredumpReceive|RootEphemeral|RootImagePolicy|PrivatePIDs|'
+newer+='PrivateBPF|BindLogSockets|PollLimitBurst|PollLimitIntervalSec|PassFileDescriptorsToExec|'
+newer+='SurviveFinalKillSignal|StartupMemoryMax|StartupMemoryHigh|DelegateSubgroup|'
+newer+='FileDescriptorStorePreserve|DeferTrigger'
+! grep -nE "^($newer)=" systemd/*.service systemd/*.socket systemd/no-socket.conf ||
+    { echo "newer than systemd 249" >&2; exit 1; }
+
 # exposure WHAT LIMIT: the score in tenths of a point may be at most that.
 exposure() {
     local said

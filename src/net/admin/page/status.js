@@ -2,7 +2,8 @@
 "use strict";
 
 const PERIOD_MS = 5000;
-const SAMPLES = 360; // an hour, one every ten seconds
+// How much a plot shows: the last hour, or less while there is less; a sample every ten seconds.
+const SPANS = [[60, "10 min ago"], [180, "30 min ago"], [360, "an hour ago"]];
 const WIDTH = 360;
 const HEIGHT = 100;
 
@@ -26,7 +27,8 @@ const bytes = (n) => (n < 2 ** 20 ? `${Math.round(n / 1024)} KiB` : `${(n / 2 **
 function plot(name, values, show) {
   const svg = byId(`plot-${name}`);
   const top = Math.max(1, ...values);
-  const x = (index) => ((SAMPLES - values.length + index) / (SAMPLES - 1)) * WIDTH;
+  const [samples, begin] = SPANS.find(([samples]) => values.length <= samples) ?? SPANS.at(-1);
+  const x = (index) => ((samples - values.length + index) / (samples - 1)) * WIDTH;
   const y = (value) => HEIGHT - (value / top) * (HEIGHT - 4) - 2;
   const points = values.map((value, index) => `${x(index).toFixed(1)},${y(value).toFixed(1)}`);
   svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
@@ -54,7 +56,7 @@ function plot(name, values, show) {
     svg.after(scale);
   }
   const [left, middle, right] = scale.children;
-  left.textContent = "an hour ago";
+  left.textContent = begin;
   middle.textContent = `highest ${show(top)}`;
   right.textContent = "now";
   byId(`now-${name}`).textContent = values.length > 0 ? show(values.at(-1)) : "–";
@@ -65,6 +67,7 @@ function table(caption, rows) {
   card.className = "card";
   const element = document.createElement("table");
   element.createCaption().textContent = caption;
+  if (rows.length === 0) element.insertRow().insertCell().textContent = "nothing yet";
   for (const [name, value] of rows) {
     const row = element.insertRow();
     const head = document.createElement("th");
@@ -76,6 +79,10 @@ function table(caption, rows) {
   card.append(element);
   return card;
 }
+
+// No sample is no time.
+const atMost = (ms) => (ms === 0 ? "–" : `≤ ${ms} ms`);
+const GENERATIONS = { new: "not greeted yet", old: "first generation", v2: "with a session (v2)" };
 
 const some = (map) => Object.entries(map).filter(([, value]) => value !== 0);
 
@@ -103,11 +110,14 @@ function show(status) {
       ["players", status.players],
       ["rooms", status.rooms],
       ["sessions", status.sessions],
-      ["wait for a human, p99", `≤ ${status.wait_human_p99_ms} ms`],
-      ["wait for a robot, p99", `≤ ${status.wait_robot_p99_ms} ms`],
-      ["rounds end late by, p99", `≤ ${status.lateness_p99_ms} ms`],
+      ["wait for a human, p99", atMost(status.wait_human_p99_ms)],
+      ["wait for a robot, p99", atMost(status.wait_robot_p99_ms)],
+      ["rounds end late by, p99", atMost(status.lateness_p99_ms)],
     ]),
-    table("Connections", [...Object.entries(status.dialects), ...Object.entries(status.generations)]),
+    table("Connections", [
+      ...Object.entries(status.dialects),
+      ...Object.entries(status.generations).map(([name, value]) => [GENERATIONS[name] ?? name, value]),
+    ]),
     table("Process", [
       ["memory", bytes(status.resident_bytes)],
       ["processor time", duration(status.cpu_s)],

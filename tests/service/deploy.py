@@ -1,0 +1,181 @@
+"""The README's steps on a fresh Debian, command by command, and what cloud-init.yaml makes of one.
+
+The commands are taken from the README itself, and what they print is held against its "You see".
+Only what a test cannot have is replaced: the domain is one of /etc/hosts, and the certificate
+authority is pebble, Let's Encrypt's own small one, which asks back by port 80 as the real one does.
+What certbot would ask a person stands in its settings.
+"""
+
+import os
+import re
+import subprocess
+import time
+
+from machine import (
+    PATIENCE_S, ask, come, frame, let_in, run, say, say_event, show, until_other_main,
+)
+
+DOMAIN = "play.test"
+SITE = f"https://{DOMAIN}"
+# What the README promises after each of the steps that are done on the machine.
+PROMISES = {
+    2: [],
+    3: ["serving 0 of at most 10000 connections", "ok"],
+    4: ["Successfully received certificate"],
+    5: ["ok"],
+}
+
+
+def steps():
+    """The README's steps of "Deploy": number, commands, and the text behind them."""
+    with open("/check/README.md", encoding="utf-8") as file:
+        text = file.read()
+    section = text.split("\n## Deploy\n")[1].split("\n### ")[0]
+    found = re.findall(r"\*\*(\d)\. .*?```sh\n(.*?)```\n(.*?)(?=\n\*\*\d\. |\Z)", section, re.S)
+    return {int(number): (commands, rest) for number, commands, rest in found}
+
+
+def start_authority():
+    """Pebble, with an account of ours at it, and with the system believing both of its names."""
+    settings = "/root/.config/letsencrypt"
+    os.makedirs(settings)
+    with open(f"{settings}/cli.ini", "w", encoding="ascii") as file:
+        file.write("server = https://localhost:14000/dir\nagree-tos = true\n")
+        file.write("register-unsafely-without-email = true\nnon-interactive = true\n")
+    environment = {**os.environ, "PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0"}
+    subprocess.Popen(
+        ["pebble", "-config", "/check/pebble.json"],
+        stdout=open("/pebble.log", "w", encoding="utf-8"),
+        stderr=subprocess.STDOUT,
+        env=environment,
+    )
+
+
+def believe_authority():
+    """What every phone does with Let's Encrypt: its root is one of the system's."""
+    url = "https://localhost:15000/roots/0"
+    root = run("curl", "--fail", "--silent", "--show-error", "--retry-connrefused", url)
+    with open("/usr/local/share/ca-certificates/pebble.crt", "w", encoding="ascii") as file:
+        file.write(root + "\n")
+    run("update-ca-certificates")
+
+
+def check_readme():
+    start_authority()
+    there = steps()
+    assert sorted(there) == [1, 2, 3, 4, 5], sorted(there)
+    for number, promises in PROMISES.items():
+        commands, rest = there[number]
+        commands = commands.replace("YOUR.DOMAIN", DOMAIN)
+        if number == 5:
+            believe_authority()
+        begun = time.monotonic()
+        printed = run("bash", "-exc", commands, cwd="/root", stdin=subprocess.DEVNULL)
+        for promise in promises:
+            assert promise in printed, (number, promise, printed)
+            assert promise in rest, f"step {number}: the README does not promise {promise}"
+        if number == 2:
+            assert DOMAIN in printed, printed
+        if number in (3, 5):
+            fine = [line for line in printed.splitlines() if line.startswith("ok     ")]
+            assert len(fine) == 6, printed
+        say(f"README, step {number}: as it says, after {time.monotonic() - begun:.0f} s")
+
+
+def check_site():
+    """The page, what is not shown, the redirect, the challenges, and a renewal."""
+    page = ask("/", SITE)
+    assert page.startswith("HTTP/1.1 200 ") and "<html" in page, page
+    assert ask("/readyz", SITE).startswith("HTTP/1.1 200 ")
+    for hidden in ("/metrics", "/status", "/statusz"):
+        assert ask(hidden, SITE).startswith("HTTP/1.1 404 "), hidden
+    moved = ask("/a?b", (DOMAIN, 80))
+    assert moved.startswith("HTTP/1.1 301 "), moved
+    os.makedirs("/var/www/html/.well-known/acme-challenge", exist_ok=True)
+    with open("/var/www/html/.well-known/acme-challenge/token", "w", encoding="ascii") as file:
+        file.write("by hand")
+    assert ask("/.well-known/acme-challenge/token", (DOMAIN, 80)).endswith("by hand")
+    before = run("openssl", "x509", "-serial", "-in", f"/etc/letsencrypt/live/{DOMAIN}/cert.pem")
+    run("certbot", "renew", "--force-renewal", "--no-random-sleep-on-renew")
+    after = run("openssl", "x509", "-serial", "-in", f"/etc/letsencrypt/live/{DOMAIN}/cert.pem")
+    assert before != after, "the certificate is the same"
+    run("nginx", "-t")
+    say("https: page, no metrics, redirect, challenges; the certificate was renewed through the site")
+
+
+def check_kill_behind_nginx():
+    """Players are connected through TLS and nginx; whoever comes to a dead service is let in."""
+    here = [let_in(come(SITE)) for _ in range(20)]
+    for sock in here:
+        say_event(sock, '["hello",{"v":2,"user":{"uname":"Ann","uavatar":""}}]')
+        assert (frame(sock) or b"").startswith(b'["hi",')
+    old = show("MainPID")
+    killed = time.monotonic()
+    run("systemctl", "kill", "-s", "KILL", "--kill-who=main", "roshambo.service")
+    crowd = [come(SITE) for _ in range(100)]
+    let_in(crowd[0])
+    first = time.monotonic() - killed
+    for sock in crowd[1:]:
+        let_in(sock)
+    old = until_other_main(old)
+    say(f"wss: SIGKILL to the next answered client: {first * 1000:.0f} ms; 100 came through nginx, "
+        "none was refused")
+
+    restart = subprocess.Popen(["systemctl", "restart", "roshambo.service"])
+    while "draining" not in show("StatusText"):
+        assert show("MainPID") in (old, "0"), "it was over before we looked"
+    late = [come(SITE) for _ in range(100)]
+    # Those who play are told; the last ones to be let in may have said nothing yet.
+    assert frame(crowd[0]) is None, "everybody is sent away with a close frame"
+    for sock in late:
+        let_in(sock)
+    assert restart.wait(PATIENCE_S) == 0
+    until_other_main(old)
+    say("wss: a restart with 100 connected: they are told, 100 more came through nginx, none was "
+        "refused")
+
+
+def remove_site():
+    for path in (
+        "/etc/nginx/sites-enabled/roshambo.conf",
+        "/etc/nginx/sites-available/roshambo.conf",
+        "/etc/nginx/modules-enabled/90-roshambo.conf",
+    ):
+        os.remove(path)
+    run("systemctl", "reload", "nginx")
+
+
+def check_cloud_init():
+    """cloud-init.yaml with its two values filled in, by cloud-init itself."""
+    domain = "cloud.test"
+    with open("/check/cloud-init.yaml", encoding="utf-8") as file:
+        lines = file.read().splitlines(keepends=True)
+    values = {"domain": domain, "package": "file:///first.deb"}
+    for name, value in values.items():
+        at = [i for i, line in enumerate(lines) if line.startswith(f"{{% set {name} = ")]
+        assert len(at) == 1, (name, at)
+        lines[at[0]] = f'{{% set {name} = "{value}" %}}\n'
+    run("apt-get", "install", "--yes", "--no-install-recommends", "cloud-init")
+    seed = "/var/lib/cloud/seed/nocloud"
+    os.makedirs(seed)
+    with open(f"{seed}/meta-data", "w", encoding="ascii") as file:
+        file.write("instance-id: test\nlocal-hostname: test\n")
+    with open(f"{seed}/user-data", "w", encoding="utf-8") as file:
+        file.write("".join(lines))
+    with open("/etc/cloud/cloud.cfg.d/99-test.cfg", "w", encoding="ascii") as file:
+        file.write("datasource_list: [NoCloud]\n")
+    begun = time.monotonic()
+    for arguments in (
+        ["init", "--local"], ["init"], ["modules", "--mode=config"], ["modules", "--mode=final"]
+    ):
+        run("cloud-init", *arguments)
+    rendered = run("cloud-init", "devel", "render", f"{seed}/user-data")
+    with open("/rendered.yaml", "w", encoding="utf-8") as file:
+        file.write(rendered + "\n")
+    said = run("cloud-init", "schema", "--config-file", "/rendered.yaml")
+    assert "Valid" in said, said
+    with open("/var/log/cloud-init-output.log", encoding="utf-8") as file:
+        log = file.read()
+    printed = run("roshambo", "probe", f"wss://{domain}", "--idle", "0")
+    assert printed.count("ok     ") == 6, (printed, log)
+    say(f"cloud-init: valid, and players get through after {time.monotonic() - begun:.0f} s")

@@ -1,0 +1,117 @@
+"""What the checks inside the booted machine have in common: systemd's word, and clients by hand."""
+
+import os
+import socket
+import ssl
+import subprocess
+import time
+
+GAME = ("127.0.0.1", 9595)
+ADMIN = ("127.0.0.1", 9596)
+PATIENCE_S = 60
+
+UPGRADE = (
+    "GET /applet/websocket HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
+result = open("/result", "w", buffering=1)
+
+
+def say(text):
+    print(text, file=result)
+
+
+def run(*command, **options):
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
+    )
+    assert done.returncode == 0, (command, done.stdout)
+    return done.stdout.strip()
+
+
+def show(name):
+    return run("systemctl", "show", "--value", "-p", name, "roshambo.service")
+
+
+def host_of(address):
+    return address[0] if isinstance(address, tuple) else address.removeprefix("https://")
+
+
+def connect(address=GAME):
+    """To a TCP address, a unix socket's path, or `https://` and a name, through nginx."""
+    if isinstance(address, str) and address.startswith("https://"):
+        name = address.removeprefix("https://")
+        sock = socket.create_connection((name, 443), timeout=PATIENCE_S)
+        return ssl.create_default_context().wrap_socket(sock, server_hostname=name)
+    if isinstance(address, str):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.connect(address)
+    else:
+        sock = socket.create_connection(address)
+    sock.settimeout(PATIENCE_S)
+    return sock
+
+
+def come(address=GAME):
+    """Somebody who wants to play, and has not waited for the answer yet."""
+    sock = connect(address)
+    sock.sendall(UPGRADE.format(host_of(address)).encode())
+    return sock
+
+
+def head(sock):
+    data = b""
+    while not data.endswith(b"\r\n\r\n"):
+        byte = sock.recv(1)
+        assert byte, ("cut after", data)
+        data += byte
+    return data
+
+
+def let_in(sock):
+    answer = head(sock)
+    assert answer.startswith(b"HTTP/1.1 101 "), answer
+    return sock
+
+
+def exactly(sock, count):
+    data = b""
+    while len(data) < count:
+        piece = sock.recv(count - len(data))
+        assert piece, ("cut after", data)
+        data += piece
+    return data
+
+
+def frame(sock):
+    """The payload of the next text frame; None for a close frame."""
+    first, length = exactly(sock, 2)
+    if length == 126:
+        length = int.from_bytes(exactly(sock, 2), "big")
+    payload = exactly(sock, length)
+    return None if first == 0x88 else payload
+
+
+def say_event(sock, text):
+    data = text.encode()
+    sock.sendall(bytes([0x81, 0x80 | len(data), 0, 0, 0, 0]) + data)
+
+
+def ask(path, address=ADMIN):
+    sock = connect(address)
+    sock.sendall(f"GET {path} HTTP/1.1\r\nHost: {host_of(address)}\r\nConnection: close\r\n\r\n".encode())
+    data = b""
+    while piece := sock.recv(65536):
+        data += piece
+    return data.decode()
+
+
+def until_other_main(old):
+    """Waits until systemd runs another process than `old`, and that one said it is ready."""
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        pid, state = show("MainPID"), show("ActiveState")
+        if pid not in ("0", old) and state == "active":
+            return pid
+        assert time.monotonic() < end, (pid, state)
