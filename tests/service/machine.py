@@ -35,7 +35,10 @@ def show(name):
 
 
 def host_of(address):
-    return address[0] if isinstance(address, tuple) else address.removeprefix("https://")
+    """What stands in `Host:`; a unix socket has no name."""
+    if isinstance(address, tuple):
+        return address[0]
+    return address.removeprefix("https://") if address.startswith("https://") else "localhost"
 
 
 def connect(address=GAME):
@@ -53,11 +56,14 @@ def connect(address=GAME):
     return sock
 
 
-def come(address=GAME):
-    """Somebody who wants to play, and has not waited for the answer yet."""
-    sock = connect(address)
+def knock(sock, address):
     sock.sendall(UPGRADE.format(host_of(address)).encode())
     return sock
+
+
+def come(address=GAME):
+    """Somebody who wants to play, and has not waited for the answer yet."""
+    return knock(connect(address), address)
 
 
 def head(sock):
@@ -100,7 +106,8 @@ def say_event(sock, text):
 
 def ask(path, address=ADMIN):
     sock = connect(address)
-    sock.sendall(f"GET {path} HTTP/1.1\r\nHost: {host_of(address)}\r\nConnection: close\r\n\r\n".encode())
+    fields = f"Host: {host_of(address)}\r\nConnection: close\r\n\r\n"
+    sock.sendall(f"GET {path} HTTP/1.1\r\n{fields}".encode())
     data = b""
     while piece := sock.recv(65536):
         data += piece

@@ -59,13 +59,14 @@ def resident(pid):
     """In bytes, of the process and its children."""
     children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     own = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
-    anonymous = next(line for line in own.splitlines() if line.startswith("Rss:"))
-    return int(anonymous.split()[1]) * 1024 + sum(resident(child) for child in children)
+    line = next(line for line in own.splitlines() if line.startswith("Rss:"))
+    return int(line.split()[1]) * 1024 + sum(resident(child) for child in children)
 
 
 def slab():
     text = pathlib.Path("/proc/meminfo").read_text()
-    return int(next(line for line in text.splitlines() if line.startswith("Slab:")).split()[1]) * 1024
+    line = next(line for line in text.splitlines() if line.startswith("Slab:"))
+    return int(line.split()[1]) * 1024
 
 
 def greet(context, number, port):
@@ -136,9 +137,8 @@ def main():
             before = resident(nginx.pid), resident(server.pid), slab()
             here += [greet(context, number, port) for number in range(FIRST, players)]
             after = resident(nginx.pid), resident(server.pid), slab()
-            version = context.get_ciphers() and here[0].version()
             grown = [(new - old) / (players - FIRST) for old, new in zip(before, after)]
-            print(f"{players} idle players by {version}, "
+            print(f"{players} idle players by {here[0].version()}, "
                   f"{'buffers as nginx has them' if large else 'the site as shipped'}")
             for name, value in zip(("nginx", "roshambo", "kernel slabs, all ends"), grown):
                 print(f"  {name:<24}{value:8.0f} bytes a player")
