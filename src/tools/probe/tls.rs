@@ -1,6 +1,6 @@
 //! TLS for `wss://`: the certificate is checked as a phone does, and a refusal is explained.
 //!
-//! The checks are rustls' own and none is left out; here a refused chain is only looked at again, to
+//! The checks are rustls' own and none is left out; a refused chain is only looked at again, to
 //! tell a certificate that is missing from one that nobody knows. Absent: sockets, advice.
 
 use std::fmt;
