@@ -169,7 +169,7 @@ impl fmt::Display for ConfigError {
             }
             Self::UnexpectedArgument(text) => write!(
                 f,
-                "there is no command {text:?}: roshambo alone serves, bench and probe are the others"
+                "there is no command {text:?}: roshambo alone serves; others are bench and probe"
             ),
             Self::MissingValue(flag) => write!(f, "{flag} needs a value"),
             Self::UnexpectedValue(flag) => write!(f, "{flag} takes no value"),
