@@ -27,6 +27,16 @@ PROMISES = {
 }
 
 
+# Of the modules those that the file speaks to, in Debian's stages; the others are about a real
+# machine's disks, keys and locales.
+CLOUD = """\
+datasource_list: [NoCloud]
+cloud_init_modules: [write-files]
+cloud_config_modules: [runcmd]
+cloud_final_modules: [package-update-upgrade-install, scripts-user]
+"""
+
+
 def steps():
     """The README's steps of "Deploy": number, commands, and the text behind them."""
     with open("/check/README.md", encoding="utf-8") as file:
@@ -183,7 +193,7 @@ def check_cloud_init():
     with open(f"{seed}/user-data", "w", encoding="utf-8") as file:
         file.write("".join(lines))
     with open("/etc/cloud/cloud.cfg.d/99-test.cfg", "w", encoding="ascii") as file:
-        file.write("datasource_list: [NoCloud]\n")
+        file.write(CLOUD)
     begun = time.monotonic()
     for arguments in (
         ["init", "--local"], ["init"], ["modules", "--mode=config"], ["modules", "--mode=final"]
