@@ -45,7 +45,7 @@ pub struct Hub {
     drain_spread_ms: u64,
     world: World,
     /// By the connection's index; the generation tells whose it is.
-    sessions: Vec<Option<(u32, Session)>>,
+    sessions: Vec<Option<Session>>,
     rng: Rng,
     entropy: Box<Entropy>,
     orders: VecDeque<Order>,
@@ -209,7 +209,8 @@ impl Hub {
     }
 
     fn open(&mut self, now: Millis, conn: ConnId, dialect: Dialect) {
-        let session = Session::new(now, dialect, &self.pace);
+        let mut session = Session::new(now, dialect, &self.pace);
+        session.generation = conn.generation;
         let at = session.deadline(now, &self.pace);
         let index = conn.index as usize;
         if self.sessions.len() <= index {
@@ -219,7 +220,7 @@ impl Hub {
             self.sessions[index].is_none(),
             "a connection's index was used twice"
         );
-        self.sessions[index] = Some((conn.generation, session));
+        self.sessions[index] = Some(session);
         self.counters.opened[dialect as usize] += 1;
         self.counters.open[dialect as usize][0] += 1;
         if dialect.is_socket_io() {
@@ -306,14 +307,14 @@ impl Hub {
 
     pub(super) fn session(&self, conn: ConnId) -> Option<&Session> {
         match self.sessions.get(conn.index as usize) {
-            Some(Some((generation, session))) if *generation == conn.generation => Some(session),
+            Some(Some(session)) if session.generation == conn.generation => Some(session),
             _ => None,
         }
     }
 
     pub(super) fn session_mut(&mut self, conn: ConnId) -> Option<&mut Session> {
         match self.sessions.get_mut(conn.index as usize) {
-            Some(Some((generation, session))) if *generation == conn.generation => Some(session),
+            Some(Some(session)) if session.generation == conn.generation => Some(session),
             _ => None,
         }
     }
@@ -321,7 +322,7 @@ impl Hub {
     pub(super) fn remove_session(&mut self, conn: ConnId) -> Option<Session> {
         self.session(conn)?;
         let place = self.sessions.get_mut(conn.index as usize)?;
-        let (_, session) = place.take()?;
+        let session = place.take()?;
         let generation = match (session.v2, session.player) {
             (true, _) => 2,
             (false, Some(_)) => 1,
@@ -336,12 +337,12 @@ impl Hub {
     fn check_invariants(&self, now: Millis) {
         self.world.check_invariants(now);
         for (index, place) in self.sessions.iter().enumerate() {
-            let Some((generation, session)) = place else {
+            let Some(session) = place else {
                 continue;
             };
             let conn = ConnId {
                 index: index as u32,
-                generation: *generation,
+                generation: session.generation,
             };
             if let Some(player) = session.player {
                 let linked = self.world.conn_of(player);

@@ -2,7 +2,9 @@
 //!
 //! No behaviour beyond conversion: no rules, no text of a dialect, no time.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 use crate::slots::Handle;
@@ -65,9 +67,69 @@ impl Choice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Face(pub u32);
 
+/// A piece of a text that others may share, so that copies of it cost a count and no memory.
+#[derive(Clone)]
+pub struct Piece {
+    text: Rc<str>,
+    start: u16,
+    end: u16,
+}
+
+impl Piece {
+    /// Its text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        let (start, end) = (usize::from(self.start), usize::from(self.end));
+        self.text.get(start..end).unwrap_or_default()
+    }
+}
+
+impl From<&str> for Piece {
+    /// A text of its own; what is longer than any that we keep is nothing.
+    fn from(text: &str) -> Self {
+        Self {
+            text: text.into(),
+            start: 0,
+            end: u16::try_from(text.len()).unwrap_or(0),
+        }
+    }
+}
+
+impl PartialEq for Piece {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Piece {}
+
+impl PartialOrd for Piece {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Piece {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_str().cmp(other.as_str())
+    }
+}
+
+impl Hash for Piece {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl fmt::Debug for Piece {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_str().fmt(f)
+    }
+}
+
 /// The name a player goes by on the wire: 1 to 64 bytes, no control characters, no U+2028/U+2029.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Uid(Rc<str>);
+pub struct Uid(Piece);
 
 impl Uid {
     /// Longest uid in bytes.
@@ -84,37 +146,39 @@ impl Uid {
 
     /// A fresh one for somebody who brings none: `prefix` and `random` unguessable characters.
     pub fn draw(prefix: &str, random: usize, entropy: &mut Entropy) -> Self {
-        Self(
-            format!(
-                "{prefix}{}",
-                draw_text(random, b"0123456789abcdefghijklmnopqrstuv", entropy)
-            )
-            .into(),
-        )
+        let random = draw_text(random, b"0123456789abcdefghijklmnopqrstuv", entropy);
+        Self(format!("{prefix}{random}").as_str().into())
     }
 
     /// The uid of the `number`th robot.
     #[must_use]
     pub fn robot(number: u64) -> Self {
-        Self(format!("robot-{number}").into())
+        Self(format!("robot-{number}").as_str().into())
     }
 
     /// Its text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 }
 
 impl fmt::Display for Uid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 /// A player's shown name: at most 64 bytes, without control characters and U+2028/U+2029.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Name(Rc<str>);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name(Piece);
+
+impl Default for Name {
+    /// No name.
+    fn default() -> Self {
+        Self("".into())
+    }
+}
 
 impl Name {
     /// Longest name in bytes.
@@ -133,13 +197,13 @@ impl Name {
             }
             name.push(character);
         }
-        Self(name.into())
+        Self(name.as_str().into())
     }
 
     /// Its text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 }
 
@@ -150,7 +214,7 @@ pub enum Avatar {
     #[default]
     None,
     /// An address of at most 512 bytes: `http:`, `https:` or `data:image/`.
-    Address(Rc<str>),
+    Address(Piece),
     /// One of the sixteen that every v2 client can draw, `builtin:0` to `builtin:15`.
     Builtin(u8),
     /// The robot's, `builtin:robot`. No client may claim it.
@@ -205,6 +269,89 @@ pub struct Profile {
     pub avatar: Avatar,
 }
 
+/// A [`Profile`] as it is kept: its texts in one allocation.
+#[derive(Clone, Debug)]
+pub struct Card {
+    /// Uid, name and the picture's address, one after the other.
+    texts: Rc<str>,
+    uid_bytes: u8,
+    name_bytes: u8,
+    picture: Picture,
+}
+
+/// An [`Avatar`] whose address stands elsewhere.
+#[derive(Clone, Copy, Debug)]
+enum Picture {
+    None,
+    Address,
+    Builtin(u8),
+    Robot,
+}
+
+const _: () = assert!(size_of::<Card>() <= 24, "one for every player");
+// So that the lengths of uid and name fit, and the end of the address.
+const _: () = assert!(Uid::BYTES_MAX <= u8::MAX as usize && Name::BYTES_MAX <= u8::MAX as usize);
+const _: () = assert!(Avatar::BYTES_MAX < 1 << 15);
+
+impl Card {
+    /// Keeps a profile.
+    #[must_use]
+    pub fn new(profile: &Profile) -> Self {
+        let (uid, name) = (profile.uid.as_str(), profile.name.as_str());
+        let (picture, address) = match &profile.avatar {
+            Avatar::None => (Picture::None, ""),
+            Avatar::Address(address) => (Picture::Address, address.as_str()),
+            Avatar::Builtin(number) => (Picture::Builtin(*number), ""),
+            Avatar::Robot => (Picture::Robot, ""),
+        };
+        let texts = [uid, name, address].concat();
+        Self {
+            uid_bytes: uid.len() as u8,
+            name_bytes: name.len() as u8,
+            picture,
+            texts: texts.into(),
+        }
+    }
+
+    /// Shares its uid.
+    #[must_use]
+    pub fn uid(&self) -> Uid {
+        Uid(self.piece(0, usize::from(self.uid_bytes)))
+    }
+
+    /// Its uid, to look at.
+    #[must_use]
+    pub fn uid_text(&self) -> &str {
+        let end = usize::from(self.uid_bytes);
+        self.texts.get(..end).unwrap_or_default()
+    }
+
+    /// Shares all of it.
+    #[must_use]
+    pub fn profile(&self) -> Profile {
+        let name_at = usize::from(self.uid_bytes);
+        let address_at = name_at + usize::from(self.name_bytes);
+        Profile {
+            uid: self.uid(),
+            name: Name(self.piece(name_at, address_at)),
+            avatar: match self.picture {
+                Picture::None => Avatar::None,
+                Picture::Address => Avatar::Address(self.piece(address_at, self.texts.len())),
+                Picture::Builtin(number) => Avatar::Builtin(number),
+                Picture::Robot => Avatar::Robot,
+            },
+        }
+    }
+
+    fn piece(&self, start: usize, end: usize) -> Piece {
+        Piece {
+            text: Rc::clone(&self.texts),
+            start: start as u16,
+            end: end as u16,
+        }
+    }
+}
+
 /// What a client understands. It is named in the first `hello`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Generation {
@@ -220,7 +367,7 @@ pub enum Generation {
 
 /// Proves a session; 24 characters, never shown to anybody but its owner.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Token(Box<str>);
+pub struct Token(Box<[u8; Token::BYTES]>);
 
 impl Token {
     /// Length of every token in bytes: 144 random bits.
@@ -228,21 +375,26 @@ impl Token {
 
     /// A fresh one.
     pub fn draw(entropy: &mut Entropy) -> Self {
-        Self(draw_text(Self::BYTES, BASE64URL, entropy).into())
+        let mut bytes = Box::new([0; Self::BYTES]);
+        let text = draw_text(Self::BYTES, BASE64URL, entropy);
+        for (place, byte) in bytes.iter_mut().zip(text.bytes()) {
+            *place = byte;
+        }
+        Self(bytes)
     }
 
     /// Takes a client's or a file's text if it can be a token at all.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
-        let shaped =
-            text.len() == Self::BYTES && text.bytes().all(|byte| BASE64URL.contains(&byte));
-        shaped.then(|| Self(text.into()))
+        let bytes: [u8; Self::BYTES] = text.as_bytes().try_into().ok()?;
+        let shaped = bytes.iter().all(|byte| BASE64URL.contains(byte));
+        shaped.then(|| Self(Box::new(bytes)))
     }
 
     /// Its text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        std::str::from_utf8(self.0.as_slice()).unwrap_or_default()
     }
 }
 
@@ -636,6 +788,27 @@ mod tests {
         ];
         for (text, want) in table {
             assert_eq!(Avatar::new(text), want, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_card_gives_back_the_profile_it_was_made_of() {
+        let long = format!("https://e/{}", "x".repeat(502));
+        for uid in ["A", "名字", &"x".repeat(64)] {
+            for name in ["", "Ann", &"é".repeat(32)] {
+                for avatar in ["", "http://a", "builtin:7", &long] {
+                    let mut profile = Profile {
+                        uid: Uid::new(uid).expect("a sound uid"),
+                        name: Name::new(name),
+                        avatar: Avatar::new(avatar),
+                    };
+                    let card = Card::new(&profile);
+                    assert_eq!(card.profile(), profile);
+                    assert_eq!((card.uid().as_str(), card.uid_text()), (uid, uid));
+                    profile.avatar = Avatar::Robot;
+                    assert_eq!(Card::new(&profile).profile(), profile);
+                }
+            }
         }
     }
 

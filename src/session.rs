@@ -69,6 +69,8 @@ pub enum Drop {
 /// One connection's memory.
 #[derive(Debug)]
 pub struct Session {
+    /// Which of the connections that had its index this one is: the hub's.
+    pub generation: u32,
     /// What it speaks.
     pub dialect: Dialect,
     /// For whom it speaks, once it said `hello` or `join`.
@@ -83,7 +85,8 @@ pub struct Session {
     spoke: bool,
     opened_at: Millis,
     seen_at: Millis,
-    pinged_at: Option<Millis>,
+    /// When it was pinged last, if it has not answered since; else [`NEVER`].
+    pinged_at: Millis,
     /// Thousandths of an event that may still be sent.
     credit: u32,
     credited_at: Millis,
@@ -91,7 +94,10 @@ pub struct Session {
     trouble: Option<Box<Trouble>>,
 }
 
-const _: () = assert!(size_of::<Session>() <= 72, "one for every idle connection");
+const _: () = assert!(
+    size_of::<Option<Session>>() <= 64,
+    "one for every connection"
+);
 
 /// What a client did wrong lately.
 #[derive(Debug, Default)]
@@ -130,6 +136,7 @@ impl Session {
     #[must_use]
     pub fn new(now: Millis, dialect: Dialect, pace: &Pace) -> Self {
         Self {
+            generation: 0,
             dialect,
             player: None,
             v2: false,
@@ -138,7 +145,7 @@ impl Session {
             spoke: false,
             opened_at: now,
             seen_at: now,
-            pinged_at: None,
+            pinged_at: NEVER,
             credit: full_credit(pace),
             credited_at: now,
             trouble: None,
@@ -150,7 +157,7 @@ impl Session {
         self.seen_at = now;
         // Answered, whatever it was; Engine.IO 4 pings on, regardless of what comes.
         if self.dialect != Dialect::Eio4 {
-            self.pinged_at = None;
+            self.pinged_at = NEVER;
         }
     }
 
@@ -240,7 +247,7 @@ impl Session {
         if now < self.pings_at(pace) {
             return Pulse::Steady;
         }
-        self.pinged_at = Some(now);
+        self.pinged_at = now;
         if self.dialect == Dialect::Eio4 {
             Pulse::PingPacket
         } else {
@@ -253,7 +260,7 @@ impl Session {
     #[must_use]
     pub fn deadline(&self, now: Millis, pace: &Pace) -> Millis {
         let mut at = self.dies_at(pace).min(self.pings_at(pace));
-        if let Some(pinged) = self.pinged_at {
+        if let Some(pinged) = self.pinged() {
             // Answered or not, the next ping may be due an interval after this one.
             let intervals = now.since(pinged) / pace.ping_interval_ms.max(1) + 1;
             at = at.min(pinged + intervals.saturating_mul(pace.ping_interval_ms.max(1)));
@@ -264,9 +271,13 @@ impl Session {
         at
     }
 
+    fn pinged(&self) -> Option<Millis> {
+        Some(self.pinged_at).filter(|&at| at != NEVER)
+    }
+
     /// A v2 client is pinged once and then waited for; others are pinged on.
     fn pings_at(&self, pace: &Pace) -> Millis {
-        let last = match (self.dialect, self.pinged_at) {
+        let last = match (self.dialect, self.pinged()) {
             (Dialect::Eio4, pinged) => pinged.unwrap_or(self.opened_at),
             (_, Some(_)) if self.v2 => return NEVER,
             (_, pinged) => self.seen_at.max(pinged.unwrap_or_default()),
@@ -279,7 +290,7 @@ impl Session {
         match (self.dialect, self.v2) {
             (Dialect::Eio4, _) => self.seen_at + pace.ping_interval_ms + pace.ping_timeout_eio4_ms,
             (_, false) => self.seen_at + pace.ping_interval_ms + pace.ping_timeout_ms,
-            (_, true) => match self.pinged_at {
+            (_, true) => match self.pinged() {
                 Some(pinged) => pinged + pace.ping_timeout_v2_ms,
                 None => NEVER,
             },

@@ -3,13 +3,16 @@
 //! A handle that outlived its value finds nothing, also when the index was given to somebody else.
 //! It knows neither players nor rooms.
 
+use std::num::NonZeroU32;
+
 use slab::Slab;
 
 /// Values behind `(index, generation)` handles.
 #[derive(Debug)]
 pub struct Slots<T> {
-    entries: Slab<(u32, T)>,
-    generation: u32,
+    entries: Slab<(NonZeroU32, T)>,
+    /// The next value's.
+    generation: NonZeroU32,
 }
 
 /// Names one value of a [`Slots`].
@@ -17,15 +20,15 @@ pub struct Slots<T> {
 pub struct Handle {
     /// Position in the slab.
     pub index: u32,
-    /// Which of the values that had this position.
-    pub generation: u32,
+    /// Which of the values that had this position; never zero, so that no handle takes no room.
+    pub generation: NonZeroU32,
 }
 
 impl<T> Default for Slots<T> {
     fn default() -> Self {
         Self {
             entries: Slab::new(),
-            generation: 0,
+            generation: NonZeroU32::MIN,
         }
     }
 }
@@ -33,11 +36,12 @@ impl<T> Default for Slots<T> {
 impl<T> Slots<T> {
     /// Stores a value.
     pub fn insert(&mut self, value: T) -> Handle {
-        self.generation = self.generation.wrapping_add(1);
-        let index = self.entries.insert((self.generation, value));
+        let generation = self.generation;
+        self.generation = generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
+        let index = self.entries.insert((generation, value));
         Handle {
             index: index as u32,
-            generation: self.generation,
+            generation,
         }
     }
 
@@ -92,7 +96,7 @@ impl<T> Slots<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::Slots;
+    use super::{Handle, Slots};
 
     #[test]
     fn a_stale_handle_finds_nothing_even_when_its_index_is_used_again() {
@@ -106,5 +110,10 @@ mod tests {
         assert_eq!(slots.remove(first), None);
         assert_eq!(slots.get(second), Some(&"second"));
         assert_eq!(slots.len(), 1);
+    }
+
+    #[test]
+    fn no_handle_takes_no_room() {
+        assert_eq!(size_of::<Option<Handle>>(), 8);
     }
 }

@@ -16,8 +16,8 @@
 //! - above level 0 the slot that contains the cursor is empty, so a timer's place can be computed
 //!   from the cursor and the deadline alone, and no level ever wraps around.
 
-use std::collections::BTreeSet;
-use std::num::NonZeroU64;
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use slab::Slab;
 
@@ -44,28 +44,34 @@ pub struct Wheel<T> {
     slots: Vec<List>,
     /// Per level one bit for each slot that is not empty.
     occupied: [u64; LEVELS],
-    /// Timers whose deadline was before the cursor when they were armed.
-    late: BTreeSet<(Millis, NonZeroU64, u32)>,
+    /// Timers whose deadline was before the cursor when they were armed: their index by deadline
+    /// and arming order.
+    late: BTreeMap<(Millis, u64), u32>,
+    /// How many were late so far.
+    lates: u64,
     cursor: Millis,
     /// The `now` of the last `pop_due` that found nothing more.
     drained: Option<Millis>,
-    /// How many timers were ever armed: the next one's generation.
-    armed: u64,
+    /// The next timer's generation.
+    generation: NonZeroU32,
 }
 
 /// Names one armed timer. Once it fired or was cancelled, its key matches nothing again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TimerKey {
     index: u32,
-    generation: NonZeroU64,
+    generation: NonZeroU32,
 }
 
 /// One timer. Indexes are 32 bits wide and zero is no generation, so that it stays small.
+///
+/// Generations begin again after 2³² timers. A key would have to be kept for that long, and meet
+/// its own index, to match another timer; the loop keeps none for more than minutes.
 #[derive(Debug)]
 struct Entry<T> {
     deadline: Millis,
-    /// Counts up with every timer armed, so it orders ties too.
-    generation: NonZeroU64,
+    /// Counts up with every timer armed.
+    generation: NonZeroU32,
     previous: u32,
     next: u32,
     value: T,
@@ -104,10 +110,11 @@ impl<T> Wheel<T> {
             entries: Slab::new(),
             slots: vec![EMPTY; LEVELS * SLOTS],
             occupied: [0; LEVELS],
-            late: BTreeSet::new(),
+            late: BTreeMap::new(),
+            lates: 0,
             cursor: Millis::ZERO,
             drained: None,
-            armed: 0,
+            generation: NonZeroU32::MIN,
         }
     }
 
@@ -117,8 +124,8 @@ impl<T> Wheel<T> {
     ///
     /// With 2³² − 1 timers armed at once.
     pub fn arm(&mut self, deadline: Millis, value: T) -> TimerKey {
-        self.armed += 1;
-        let generation = NonZeroU64::new(self.armed).expect("a count that was just increased");
+        let generation = self.generation;
+        self.generation = generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
         let index = self.entries.insert(Entry {
             deadline,
             generation,
@@ -129,7 +136,8 @@ impl<T> Wheel<T> {
         let index = u32::try_from(index).expect("fewer timers than 32 bits can number");
         assert!(index != NIL, "fewer timers than 32 bits can number");
         if deadline < self.cursor {
-            self.late.insert((deadline, generation, index));
+            self.lates += 1;
+            self.late.insert((deadline, self.lates), index);
         } else {
             self.link(index);
         }
@@ -151,7 +159,7 @@ impl<T> Wheel<T> {
     /// never goes back. The work does not grow with the time passed since the last call.
     pub fn pop_due(&mut self, now: Millis) -> Option<(Millis, T)> {
         loop {
-            if let Some(&(deadline, _, index)) = self.late.first()
+            if let Some((&(deadline, _), &index)) = self.late.first_key_value()
                 && deadline <= now
             {
                 return Some(self.take(index));
@@ -182,8 +190,8 @@ impl<T> Wheel<T> {
     /// poll loop cannot spin: a timer that was armed late has to wait for the next tick.
     #[must_use]
     pub fn next_wakeup(&self) -> Option<Millis> {
-        let earliest = match self.late.first() {
-            Some(&(deadline, ..)) => deadline,
+        let earliest = match self.late.first_key_value() {
+            Some((&(deadline, _), _)) => deadline,
             None => self.earliest()?.1,
         };
         Some(match self.drained {
@@ -248,9 +256,14 @@ impl<T> Wheel<T> {
     fn take(&mut self, index: u32) -> (Millis, T) {
         let entry = self.entries.remove(index as usize);
         if entry.deadline < self.cursor {
-            let was_late = (entry.deadline, entry.generation, index);
-            let found = self.late.remove(&was_late);
-            debug_assert!(found, "a deadline before the cursor is among the late ones");
+            let same = (entry.deadline, 0)..=(entry.deadline, u64::MAX);
+            let place = self.late.range(same).find(|(_, late)| **late == index);
+            let place = place.map(|(place, _)| *place);
+            debug_assert!(
+                place.is_some(),
+                "a deadline before the cursor is among the late ones"
+            );
+            place.and_then(|place| self.late.remove(&place));
             return (entry.deadline, entry.value);
         }
         let place = self.place(entry.deadline);
@@ -614,10 +627,10 @@ mod tests {
 
     #[test]
     fn a_timer_is_small() {
-        // Two links, a deadline, a generation: 24 bytes, and no more for being in the slab, since
-        // a vacant entry hides where the generation is zero.
-        assert_eq!(size_of::<Entry<u64>>(), 32);
-        assert_eq!(size_of::<Option<Entry<u64>>>(), 32);
-        assert_eq!(size_of::<TimerKey>(), 16);
+        // Two links, a deadline, a generation: 20 bytes beside a value such as the loop's, and no
+        // more for being in the slab, since a vacant entry hides where the generation is zero.
+        assert_eq!(size_of::<Entry<[u32; 3]>>(), 32);
+        assert_eq!(size_of::<Option<Entry<[u32; 3]>>>(), 32);
+        assert_eq!(size_of::<TimerKey>(), 8);
     }
 }

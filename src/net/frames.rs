@@ -1,7 +1,10 @@
 //! Bytes to WebSocket messages and back (RFC 6455).
 //!
-//! tungstenite judges every frame that comes in. It is handed one whole frame at a time, so that
-//! between two messages it holds nothing of a connection: one context serves them all, and a
+//! A frame's header is judged as soon as it is there, and what is illegal by it is refused before
+//! its payload comes. A whole text message of at most 125 bytes, which nearly every frame of this
+//! game is, is unmasked where it lies and handed on. Everything else is read by tungstenite; a test
+//! holds both to its reading for every stream of bytes. It is handed one whole frame at a time, so
+//! that between two messages it holds nothing of a connection: one context serves them all, and a
 //! connection has its own only while it is in the middle of a fragmented message. An idle
 //! connection therefore owns no buffer. Outgoing frames are a few bytes before the payload and are
 //! written straight into a queue.
@@ -17,16 +20,22 @@ use tungstenite::{Bytes, Utf8Bytes};
 const HEADER_BYTES_MAX: usize = 14;
 /// tungstenite's read buffer: it zero-fills that much per frame, and ordinary messages are shorter.
 const READ_BUFFER_BYTES: usize = 512;
+/// Most bytes whose number fits in the second byte of a frame; all that a control frame may have.
+const SHORT_BYTES_MAX: usize = 125;
+
+const PROTOCOL_ERROR: (u16, &str) = (1002, "protocol error");
+const NOT_UTF8: (u16, &str) = (1007, "text is not UTF-8");
+const TOO_BIG: (u16, &str) = (1009, "message too big");
 
 /// What the next frame of a connection amounts to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum Step<'a> {
     /// The frame is not complete: nothing was consumed.
     Starved,
     /// A part of a message; more is to come.
     Fragment,
     /// A whole text message.
-    Text(Utf8Bytes),
+    Text(Text<'a>),
     /// A whole binary message.
     Binary(Bytes),
     /// A ping or pong; the answer, if one is due, is in [`Decoder::replies`].
@@ -37,15 +46,50 @@ pub enum Step {
     Violation(u16, &'static str),
 }
 
+/// A text message.
+#[derive(Clone, Debug)]
+pub enum Text<'a> {
+    /// Where it was received.
+    Here(&'a str),
+    /// Put together elsewhere.
+    Apart(Utf8Bytes),
+}
+
+impl Text<'_> {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Here(text) => text,
+            Self::Apart(text) => text.as_str(),
+        }
+    }
+}
+
+impl PartialEq for Text<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Text<'_> {}
+
 /// One connection's unfinished message, if any.
 #[derive(Debug, Default)]
-pub struct Fragments(Option<Box<WebSocketContext>>);
+pub struct Fragments(Option<Box<Reader>>);
+
+/// tungstenite's reader, and how much of an unfinished message it holds.
+#[derive(Debug)]
+struct Reader {
+    context: WebSocketContext,
+    bytes: usize,
+}
 
 /// Decodes the frames of all connections.
 #[derive(Debug)]
 pub struct Decoder {
     /// Between two messages, ready for any connection's next one.
-    spare: Option<Box<WebSocketContext>>,
+    spare: Option<Box<Reader>>,
     config: WebSocketConfig,
     message_bytes_max: usize,
     /// Frames that the protocol owes the peer, to be sent before anything else.
@@ -77,49 +121,66 @@ impl Decoder {
 
     /// Whether a frame stands complete at the front of `input`, or one that will be refused.
     #[must_use]
-    pub fn has_frame(&self, input: &[u8]) -> bool {
-        self.cut(input).is_some()
+    pub fn has_frame(&self, input: &[u8], fragments: &Fragments) -> bool {
+        !matches!(self.cut(input, fragments), Cut::Starved)
     }
 
     /// Takes the next frame from the front of `input`.
     ///
     /// After [`Step::Close`] and [`Step::Violation`] the connection's input counts no more.
-    pub fn next(&mut self, input: &mut &[u8], fragments: &mut Fragments) -> Step {
+    pub fn next<'a>(&mut self, input: &mut &'a mut [u8], fragments: &mut Fragments) -> Step<'a> {
         self.replies.clear();
-        let Some(cut) = self.cut(input) else {
-            return Step::Starved;
+        if fragments.0.is_none()
+            && let Some(bytes) = self.short_text(input)
+            && let Some((frame, rest)) = std::mem::take(input).split_at_mut_checked(bytes)
+        {
+            *input = rest;
+            return take_text(frame);
+        }
+        let (bytes, is_final) = match self.cut(input, fragments) {
+            Cut::Starved => return Step::Starved,
+            Cut::Refused(why) => {
+                *input = &mut [];
+                return violation(why);
+            }
+            Cut::Control(bytes) => (bytes, fragments.0.is_none()),
+            Cut::Data { bytes, is_final } => (bytes, is_final),
         };
-        let Some((frame, rest)) = input.split_at_checked(cut.bytes) else {
+        let Some((frame, rest)) = std::mem::take(input).split_at_mut_checked(bytes) else {
             return Step::Starved;
         };
         *input = rest;
+        self.read(frame, is_final, fragments)
+    }
+
+    /// Lets tungstenite read a whole frame; no message is unfinished after it if it `is_final`.
+    fn read<'a>(&mut self, frame: &[u8], is_final: bool, fragments: &mut Fragments) -> Step<'a> {
         let inside = fragments.0.is_some();
         let own = fragments.0.take().or_else(|| self.spare.take());
-        let mut context =
-            own.unwrap_or_else(|| Box::new(WebSocketContext::new(Role::Server, Some(self.config))));
+        let mut reader = own.unwrap_or_else(|| {
+            let context = WebSocketContext::new(Role::Server, Some(self.config));
+            Box::new(Reader { context, bytes: 0 })
+        });
         let mut stream = OneFrame {
             input: frame,
             replies: &mut self.replies,
         };
-        let step = match context.read(&mut stream) {
-            Ok(Message::Text(text)) => Step::Text(text),
+        let step = match reader.context.read(&mut stream) {
+            Ok(Message::Text(text)) => Step::Text(Text::Apart(text)),
             Ok(Message::Binary(bytes)) => Step::Binary(bytes),
             Ok(Message::Close(_)) => {
                 // It says that the connection is closed; the reply is written all the same.
-                let _ = context.flush(&mut stream);
+                let _ = reader.context.flush(&mut stream);
                 return Step::Close;
             }
             Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {
-                if context.flush(&mut stream).is_err() {
-                    return Step::Violation(1002, "protocol error");
+                if reader.context.flush(&mut stream).is_err() {
+                    return violation(PROTOCOL_ERROR);
                 }
                 Step::Control
             }
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Step::Fragment,
-            Err(error) => {
-                let (code, reason) = verdict(&error);
-                return Step::Violation(code, reason);
-            }
+            Err(error) => return violation(verdict(&error)),
         };
         let unfinished = match step {
             Step::Fragment => true,
@@ -128,29 +189,117 @@ impl Decoder {
         };
         // A context that serves others next must hold nothing of this connection's. That the cut
         // and tungstenite disagree about a frame's end would be a bug; it must not leak bytes.
-        if !stream.input.is_empty() || (unfinished != cut.leaves_message_open(inside)) {
-            return Step::Violation(1002, "protocol error");
+        if !stream.input.is_empty() || unfinished == is_final {
+            return violation(PROTOCOL_ERROR);
         }
         if unfinished {
-            fragments.0 = Some(context);
+            if step == Step::Fragment {
+                reader.bytes += payload_bytes(frame);
+            }
+            fragments.0 = Some(reader);
         } else {
-            self.spare = Some(context);
+            reader.bytes = 0;
+            self.spare = Some(reader);
         }
         step
     }
 
-    /// Finds the end of the frame at the front of `input`; `None` while it is not complete.
-    ///
-    /// Of a frame that is too long the header is enough: tungstenite refuses it by that.
-    fn cut(&self, input: &[u8]) -> Option<Cut> {
+    /// The bytes of the frame at the front of `input` if it is a whole text message, short and
+    /// legal. Its text may still be no UTF-8.
+    fn short_text(&self, input: &[u8]) -> Option<usize> {
+        const FINAL_TEXT: u8 = 0x81;
+        let &[FINAL_TEXT, second, ..] = input else {
+            return None;
+        };
+        let length = usize::from(second & 0x7f);
+        let is_short = length <= SHORT_BYTES_MAX.min(self.message_bytes_max);
+        let bytes = SHORT_HEADER_BYTES + length;
+        (second & 0x80 != 0 && is_short && bytes <= input.len()).then_some(bytes)
+    }
+
+    /// Finds the end of the frame at the front of `input` and judges its header, in the order in
+    /// which tungstenite does.
+    fn cut(&self, input: &[u8], fragments: &Fragments) -> Cut {
+        let Some(header) = Header::read(input) else {
+            return Cut::Starved;
+        };
+        let Header {
+            first,
+            is_masked,
+            header_bytes,
+            length,
+        } = header;
+        let (opcode, is_final) = (first & 0x0f, first & 0x80 != 0);
+        if matches!(opcode, 3..=7 | 11..=15) {
+            return Cut::Refused(PROTOCOL_ERROR);
+        }
+        let Some(length) = usize::try_from(length)
+            .ok()
+            .filter(|&length| length <= self.message_bytes_max)
+        else {
+            return Cut::Refused(TOO_BIG);
+        };
+        let is_control = 8 <= opcode;
+        let is_legal = is_masked
+            && first & 0x70 == 0
+            && match (is_control, &fragments.0) {
+                (true, _) => is_final && length <= SHORT_BYTES_MAX,
+                (false, Some(_)) => opcode == 0,
+                (false, None) => opcode != 0,
+            };
+        if !is_legal {
+            return Cut::Refused(PROTOCOL_ERROR);
+        }
+        let before = fragments.0.as_ref().map_or(0, |reader| reader.bytes);
+        if !is_control && self.message_bytes_max - length < before {
+            return Cut::Refused(TOO_BIG);
+        }
+        let bytes = header_bytes + length;
+        if input.len() < bytes {
+            Cut::Starved
+        } else if is_control {
+            Cut::Control(bytes)
+        } else {
+            Cut::Data { bytes, is_final }
+        }
+    }
+}
+
+/// What stands at the front of the input.
+enum Cut {
+    /// Less than a frame.
+    Starved,
+    /// A header that is not allowed here.
+    Refused((u16, &'static str)),
+    /// A ping, pong or close frame of so many bytes.
+    Control(usize),
+    /// A part of a message, or all of it.
+    Data { bytes: usize, is_final: bool },
+}
+
+/// The header of a client's frame of at most [`SHORT_BYTES_MAX`] bytes.
+const SHORT_HEADER_BYTES: usize = 6;
+
+/// What a frame's header says.
+struct Header {
+    first: u8,
+    is_masked: bool,
+    header_bytes: usize,
+    /// Of the payload.
+    length: u64,
+}
+
+impl Header {
+    /// Reads it, once it is all there.
+    fn read(input: &[u8]) -> Option<Self> {
         let (&first, &second) = (input.first()?, input.get(1)?);
         let length_bytes = match second & 0x7f {
             126 => 2,
             127 => 8,
             _ => 0,
         };
-        let mask_bytes = if second & 0x80 == 0 { 0 } else { 4 };
-        let header_bytes = 2 + length_bytes + mask_bytes;
+        let is_masked = second & 0x80 != 0;
+        let header_bytes = 2 + length_bytes + if is_masked { 4 } else { 0 };
         let header = input.get(..header_bytes)?;
         let length = match length_bytes {
             0 => u64::from(second & 0x7f),
@@ -159,36 +308,54 @@ impl Decoder {
                 .iter()
                 .fold(0, |length, &byte| (length << 8) | u64::from(byte)),
         };
-        let bytes = match usize::try_from(length) {
-            Ok(length) if length <= self.message_bytes_max => header_bytes + length,
-            _ => header_bytes,
-        };
-        let cut = Cut { bytes, first };
-        (bytes <= input.len()).then_some(cut)
+        Some(Self {
+            first,
+            is_masked,
+            header_bytes,
+            length,
+        })
     }
 }
 
-/// The end of a frame, and its first byte.
-struct Cut {
-    bytes: usize,
-    first: u8,
+/// How many bytes of a message a whole frame holds.
+fn payload_bytes(frame: &[u8]) -> usize {
+    Header::read(frame).map_or(0, |header| frame.len() - header.header_bytes)
 }
 
-impl Cut {
-    /// Whether a message is unfinished after this frame; `inside`: whether one was before.
-    fn leaves_message_open(&self, inside: bool) -> bool {
-        let is_control = self.first & 0x08 != 0;
-        let is_final = self.first & 0x80 != 0;
-        if is_control { inside } else { !is_final }
+/// Reads what [`Decoder::short_text`] found.
+fn take_text(frame: &mut [u8]) -> Step<'_> {
+    let [_, _, a, b, c, d, payload @ ..] = frame else {
+        return violation(PROTOCOL_ERROR);
+    };
+    unmask(payload, [*a, *b, *c, *d]);
+    match std::str::from_utf8(payload) {
+        Ok(text) => Step::Text(Text::Here(text)),
+        Err(_) => violation(NOT_UTF8),
     }
+}
+
+/// Takes the mask off a payload (RFC 6455, section 5.3), eight bytes at a time.
+fn unmask(payload: &mut [u8], [a, b, c, d]: [u8; 4]) {
+    let twice = [a, b, c, d, a, b, c, d];
+    let (chunks, rest) = payload.as_chunks_mut();
+    for chunk in chunks {
+        *chunk = (u64::from_ne_bytes(*chunk) ^ u64::from_ne_bytes(twice)).to_ne_bytes();
+    }
+    for (byte, mask) in rest.iter_mut().zip(twice) {
+        *byte ^= mask;
+    }
+}
+
+fn violation<'a>((code, reason): (u16, &'static str)) -> Step<'a> {
+    Step::Violation(code, reason)
 }
 
 /// The close code that RFC 6455, section 7.4.1, prescribes for what tungstenite found.
 fn verdict(error: &Error) -> (u16, &'static str) {
     match error {
-        Error::Capacity(_) => (1009, "message too big"),
-        Error::Utf8(_) => (1007, "text is not UTF-8"),
-        _ => (1002, "protocol error"),
+        Error::Capacity(_) => TOO_BIG,
+        Error::Utf8(_) => NOT_UTF8,
+        _ => PROTOCOL_ERROR,
     }
 }
 

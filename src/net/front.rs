@@ -189,13 +189,14 @@ impl<B: Behind> Front<B> {
         conn.listed = false;
         let fresh_from = conn.rest.len();
         let mut buffer = std::mem::take(&mut self.buffer);
-        match conn.phase {
-            Phase::Gone | Phase::Lingering { shut: false, .. } => (),
-            Phase::Lingering { .. } => self.sockets.discard(index, &mut buffer),
+        match &conn.phase {
+            Phase::Gone => (),
+            Phase::Lingering(end) if !end.shut => (),
+            Phase::Lingering(_) => self.sockets.discard(index, &mut buffer),
             Phase::Head { .. } | Phase::Open { .. } => {
                 match self.sockets.receive(index, &mut buffer) {
                     Received::Bytes(count) => {
-                        let bytes = buffer.get(..count).unwrap_or_default();
+                        let bytes = buffer.get_mut(..count).unwrap_or_default();
                         match self.sockets.open_at(index) {
                             Some(id) => self.read_frames(id, bytes),
                             None => self.read_head(index, bytes, fresh_from),
@@ -217,7 +218,7 @@ impl<B: Behind> Front<B> {
     }
 
     /// Tells whole messages, of a bounded number of frames, and keeps what is left.
-    fn read_frames(&mut self, id: ConnId, input: &[u8]) {
+    fn read_frames(&mut self, id: ConnId, input: &mut [u8]) {
         let mut input = input;
         let mut fragments = match self.sockets.get(id).map(|conn| &mut conn.phase) {
             Some(Phase::Open { fragments, .. }) => std::mem::take(fragments),
@@ -248,9 +249,9 @@ impl<B: Behind> Front<B> {
                 return;
             }
         }
-        let backlog = self.decoder.has_frame(input);
+        let backlog = self.decoder.has_frame(input, &fragments);
         if let Some(conn) = self.sockets.get(id) {
-            conn.rest = input.to_vec();
+            conn.rest = (*input).into();
             conn.backlog = backlog;
             if let Phase::Open {
                 fragments: place, ..

@@ -121,7 +121,8 @@ impl Listener {
                 // Events are small and must not wait for each other. Without it they are late,
                 // not lost, so a failure is no reason to refuse the connection.
                 let _ = stream.set_nodelay(true);
-                Ok((Socket::Tcp(stream), Peer::Tcp(address)))
+                let peer = Peer::Tcp(address.ip(), address.port());
+                Ok((Socket::Tcp(stream), peer))
             }
             Self::Unix(listener, _) => {
                 let (stream, _) = listener.accept()?;

@@ -19,8 +19,8 @@ const IPV6_BITS: u8 = 64;
 /// Who is at the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peer {
-    /// A TCP address.
-    Tcp(SocketAddr),
+    /// A TCP address and port.
+    Tcp(IpAddr, u16),
     /// Somebody on this machine.
     Unix,
     /// The address for which a trusted proxy speaks.
@@ -30,7 +30,7 @@ pub enum Peer {
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp(address) => write!(f, "{address}"),
+            Self::Tcp(address, port) => SocketAddr::new(*address, *port).fmt(f),
             Self::Unix => f.write_str("unix"),
             Self::Forwarded(address) => write!(f, "{address}"),
         }
@@ -119,8 +119,7 @@ impl Crowd {
         }
         match peer {
             Peer::Unix => None,
-            Peer::Tcp(address) => Some(place(address.ip())),
-            Peer::Forwarded(address) => Some(place(address)),
+            Peer::Tcp(address, _) | Peer::Forwarded(address) => Some(place(address)),
         }
     }
 
@@ -128,8 +127,7 @@ impl Crowd {
     fn is_trusted(&self, peer: Peer) -> bool {
         match peer {
             Peer::Unix => true,
-            Peer::Tcp(address) => self.trusted.contains(address.ip()),
-            Peer::Forwarded(address) => self.trusted.contains(address),
+            Peer::Tcp(address, _) | Peer::Forwarded(address) => self.trusted.contains(address),
         }
     }
 }
@@ -167,7 +165,8 @@ mod tests {
     }
 
     fn tcp(address: &str) -> Peer {
-        Peer::Tcp(address.parse().expect("the row's address"))
+        let address: SocketAddr = address.parse().expect("the row's address");
+        Peer::Tcp(address.ip(), address.port())
     }
 
     #[test]

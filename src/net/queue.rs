@@ -6,7 +6,11 @@
 
 /// One connection's outgoing bytes.
 #[derive(Debug, Default)]
-pub(crate) struct Queue {
+pub(crate) struct Queue(Option<Box<Buffer>>);
+
+/// What waits, and how much of it the kernel has taken.
+#[derive(Debug)]
+struct Buffer {
     bytes: Vec<u8>,
     sent: usize,
 }
@@ -14,20 +18,19 @@ pub(crate) struct Queue {
 impl Queue {
     /// The buffer to append to.
     pub(crate) fn tail(&mut self, pool: &mut Pool) -> &mut Vec<u8> {
-        if self.bytes.capacity() == 0 {
-            self.bytes = pool.take();
-        }
-        &mut self.bytes
+        &mut self.0.get_or_insert_with(|| pool.take()).bytes
     }
 
     /// What the kernel has not taken yet.
     pub(crate) fn unsent(&self) -> &[u8] {
-        self.bytes.get(self.sent..).unwrap_or_default()
+        let buffer = self.0.as_ref();
+        let unsent = buffer.and_then(|buffer| buffer.bytes.get(buffer.sent..));
+        unsent.unwrap_or_default()
     }
 
     /// How many bytes the kernel has not taken yet.
     pub(crate) fn len(&self) -> usize {
-        self.bytes.len().saturating_sub(self.sent)
+        self.unsent().len()
     }
 
     /// Whether the kernel has taken everything.
@@ -37,27 +40,31 @@ impl Queue {
 
     /// The kernel took so many bytes.
     pub(crate) fn advance(&mut self, count: usize, pool: &mut Pool) {
-        self.sent = self.sent.saturating_add(count);
-        if self.is_empty() {
+        let Some(buffer) = &mut self.0 else { return };
+        buffer.sent = buffer.sent.saturating_add(count);
+        if buffer.bytes.len() <= buffer.sent {
             self.clear(pool);
-        } else if self.bytes.len() / 2 < self.sent {
+        } else if buffer.bytes.len() / 2 < buffer.sent {
             // Without this a queue that is never quite empty would grow forever.
-            self.bytes.drain(..self.sent);
-            self.sent = 0;
+            buffer.bytes.drain(..buffer.sent);
+            buffer.sent = 0;
         }
     }
 
     /// Forgets everything and gives the buffer back.
     pub(crate) fn clear(&mut self, pool: &mut Pool) {
-        self.sent = 0;
-        pool.give(std::mem::take(&mut self.bytes));
+        if let Some(buffer) = self.0.take() {
+            pool.give(buffer);
+        }
     }
 }
 
 /// Buffers that nobody uses right now.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
-    buffers: Vec<Vec<u8>>,
+    // Boxes go to and fro as they are, so that a connection holds no more than a pointer.
+    #[allow(clippy::vec_box)]
+    buffers: Vec<Box<Buffer>>,
 }
 
 impl Pool {
@@ -68,16 +75,18 @@ impl Pool {
     /// Size of a fresh one: a `start` and a `result` with long names fit.
     const CAPACITY: usize = 512;
 
-    fn take(&mut self) -> Vec<u8> {
-        self.buffers
-            .pop()
-            .unwrap_or_else(|| Vec::with_capacity(Self::CAPACITY))
+    fn take(&mut self) -> Box<Buffer> {
+        self.buffers.pop().unwrap_or_else(|| {
+            let bytes = Vec::with_capacity(Self::CAPACITY);
+            Box::new(Buffer { bytes, sent: 0 })
+        })
     }
 
-    fn give(&mut self, mut buffer: Vec<u8>) {
-        let kept = (1..=Self::CAPACITY_MAX).contains(&buffer.capacity());
+    fn give(&mut self, mut buffer: Box<Buffer>) {
+        let kept = buffer.bytes.capacity() <= Self::CAPACITY_MAX;
         if kept && self.buffers.len() < Self::BUFFERS_MAX {
-            buffer.clear();
+            buffer.bytes.clear();
+            buffer.sent = 0;
             self.buffers.push(buffer);
         }
     }
@@ -103,7 +112,8 @@ mod tests {
                 next_out = next_out.wrapping_add(1);
             }
             queue.advance(taken, &mut pool);
-            assert!(queue.bytes.len() <= 2 * queue.len().max(1));
+            let held = queue.0.as_ref().map_or(0, |buffer| buffer.bytes.len());
+            assert!(held <= 2 * queue.len().max(1));
         }
     }
 
@@ -111,12 +121,14 @@ mod tests {
     fn an_empty_queue_owns_nothing_and_its_buffer_is_used_again() {
         let (mut queue, mut pool) = (Queue::default(), Pool::default());
         queue.tail(&mut pool).extend(b"abc");
-        let buffer = queue.bytes.as_ptr();
+        let buffer = queue.unsent().as_ptr();
         queue.advance(2, &mut pool);
         assert_eq!(queue.unsent(), b"c");
+        assert_eq!(size_of::<Queue>(), 8, "one for every connection");
         queue.advance(1, &mut pool);
-        assert_eq!((queue.bytes.capacity(), queue.len()), (0, 0));
-        assert_eq!(Queue::default().tail(&mut pool).as_ptr(), buffer);
+        assert!(queue.0.is_none() && queue.is_empty());
+        let mut other = Queue::default();
+        assert_eq!(other.tail(&mut pool).as_ptr(), buffer);
         queue.tail(&mut pool).resize(Pool::CAPACITY_MAX + 1, 0);
         queue.clear(&mut pool);
         assert!(

@@ -9,7 +9,7 @@ use mio::event::Event;
 use mio::{Interest, Registry, Token};
 use slab::Slab;
 
-use super::conn::{Conn, Phase, Received, Sent};
+use super::conn::{Conn, Lingering, Phase, Received, Sent};
 use super::frames::{Fragments, put_close, put_ping, put_text};
 use super::http::Answer;
 use super::listen::Socket;
@@ -122,7 +122,7 @@ impl Sockets {
         self.conns.iter().all(|(_, conn)| match conn.phase {
             Phase::Head { .. } => conn.rest.is_empty(),
             Phase::Gone => true,
-            Phase::Open { .. } | Phase::Lingering { .. } => false,
+            Phase::Open { .. } | Phase::Lingering(_) => false,
         })
     }
 
@@ -304,9 +304,9 @@ impl Sockets {
     fn close_later(&mut self, now: Millis, id: ConnId, code: u16, reason: &'static str) {
         self.linger(now, id, &[], HELD_MS);
         if let Some(conn) = self.get(id)
-            && let Phase::Lingering { held, .. } = &mut conn.phase
+            && let Phase::Lingering(end) = &mut conn.phase
         {
-            *held = Some((code, reason));
+            end.held = Some((code, reason));
         }
     }
 
@@ -414,7 +414,7 @@ impl Sockets {
         let index = id.index as usize;
         match &mut self.get(id)?.phase {
             Phase::Head { .. } => return Some(index),
-            Phase::Lingering { held, .. } => match held.take() {
+            Phase::Lingering(end) => match end.held.take() {
                 Some((code, reason)) => self.send_held(now, index, code, reason),
                 None => self.drop_at(index),
             },
@@ -429,8 +429,8 @@ impl Sockets {
         };
         put_close(conn.queue.tail(&mut self.pool), code, reason);
         let alarm = Alarm::Socket(id_of(index, conn));
-        if let Phase::Lingering { timer, .. } = &mut conn.phase {
-            *timer = self.wheel.arm(now + self.head_timeout_ms, alarm);
+        if let Phase::Lingering(end) = &mut conn.phase {
+            end.timer = self.wheel.arm(now + self.head_timeout_ms, alarm);
         }
         self.mark_dirty(index);
     }
@@ -477,11 +477,9 @@ impl Sockets {
             Phase::Open { .. } if self.queue_bytes_max < conn.queue.len() => {
                 self.failed.push((id, Failure::Slow));
             }
-            Phase::Lingering {
-                shut: false,
-                held: None,
-                ..
-            } if !waits => self.shut(now, index),
+            Phase::Lingering(ref end) if !end.shut && end.held.is_none() && !waits => {
+                self.shut(now, index);
+            }
             _ => (),
         }
     }
@@ -511,12 +509,12 @@ impl Sockets {
             return;
         };
         let id = id_of(index, conn);
-        let Phase::Lingering { shut, timer, .. } = &mut conn.phase else {
+        let Phase::Lingering(end) = &mut conn.phase else {
             return;
         };
-        *shut = true;
-        self.wheel.cancel(*timer);
-        *timer = self.wheel.arm(now + self.linger_ms, Alarm::Socket(id));
+        end.shut = true;
+        self.wheel.cancel(end.timer);
+        end.timer = self.wheel.arm(now + self.linger_ms, Alarm::Socket(id));
         if conn.socket.shutdown_write().is_err() {
             self.drop_at(index);
         } else {
@@ -531,10 +529,10 @@ impl Sockets {
         let before = match conn.phase {
             Phase::Head { timer } => Some(timer),
             Phase::Open { timer, .. } => timer,
-            Phase::Lingering { .. } | Phase::Gone => return,
+            Phase::Lingering(_) | Phase::Gone => return,
         };
         let was_open = matches!(conn.phase, Phase::Open { .. });
-        conn.rest = Vec::new();
+        conn.rest = Box::default();
         conn.backlog = false;
         if let Some(timer) = before {
             self.wheel.cancel(timer);
@@ -544,13 +542,13 @@ impl Sockets {
         }
         let timer = self.wheel.arm(now + patience_ms, Alarm::Socket(id));
         if let Some(conn) = self.get(id) {
-            conn.phase = Phase::Lingering {
+            conn.phase = Phase::Lingering(Box::new(Lingering {
                 body,
                 shut: false,
                 discarded: 0,
                 held: None,
                 timer,
-            };
+            }));
         }
         self.mark_dirty(index);
     }
@@ -560,9 +558,8 @@ impl Sockets {
             return;
         };
         match std::mem::replace(&mut conn.phase, Phase::Gone) {
-            Phase::Head { timer } | Phase::Lingering { timer, .. } => {
-                self.wheel.cancel(timer);
-            }
+            Phase::Head { timer } => drop(self.wheel.cancel(timer)),
+            Phase::Lingering(end) => drop(self.wheel.cancel(end.timer)),
             Phase::Open { timer, .. } => {
                 if let Some(timer) = timer {
                     self.wheel.cancel(timer);

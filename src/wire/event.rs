@@ -471,7 +471,7 @@ impl Serialize for Picture<'_> {
 pub fn avatar_text(avatar: &Avatar) -> Cow<'_, str> {
     match avatar {
         Avatar::None => Cow::Borrowed(""),
-        Avatar::Address(address) => Cow::Borrowed(address),
+        Avatar::Address(address) => Cow::Borrowed(address.as_str()),
         Avatar::Builtin(number) => Cow::Owned(format!("builtin:{number}")),
         Avatar::Robot => Cow::Borrowed("builtin:robot"),
     }

@@ -90,7 +90,7 @@ impl World {
                     "an old player outlived its connection and its round"
                 );
                 assert!(
-                    player.frozen_until.is_none(),
+                    player.frozen_until().is_none(),
                     "nobody is there to press the button"
                 );
             }

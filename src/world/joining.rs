@@ -16,7 +16,7 @@ impl World {
         let Some(player) = self.players.get_mut(id) else {
             return Outcome::Ignored(ProblemCode::NotPlaying);
         };
-        player.frozen_until = None;
+        player.unfreeze();
         let v2 = player.is_v2();
         let room_id = player.room;
         // Rooms and new opponents on request are words of v2 only.
@@ -107,14 +107,14 @@ impl World {
     /// Frees the original mini program's button: as if it had asked for somebody new.
     pub(super) fn thaw(&mut self, now: Millis, id: PlayerId) {
         if let Some(player) = self.players.get_mut(id) {
-            player.frozen_until = None;
+            player.unfreeze();
             self.join_new(now, id);
         }
     }
 
     pub(super) fn leave(&mut self, now: Millis, id: PlayerId) -> Outcome {
         if let Some(player) = self.players.get_mut(id) {
-            player.frozen_until = None;
+            player.unfreeze();
         }
         self.vacate(now, id);
         Outcome::Done
@@ -143,9 +143,9 @@ impl World {
     fn give_up_seat(&mut self, id: PlayerId) -> Option<PlayerId> {
         self.leave_queue(id);
         let player = self.players.get_mut(id)?;
-        player.held = [None, None];
+        player.forget_held();
         let room_id = player.room.take()?;
-        let uid = player.profile.uid.clone();
+        let uid = player.card.uid();
         let room = self.rooms.get_mut(room_id)?;
         let partner = room.partner(id);
         room.stand_up(id);
@@ -165,7 +165,7 @@ impl World {
         }
         if let Some(partner) = partner {
             if let Some(player) = self.players.get_mut(partner) {
-                player.held = [None, None];
+                player.forget_held();
             }
             self.tell(partner, Event::Leave { uid });
         }
@@ -207,7 +207,7 @@ impl World {
             return;
         };
         player.room = None;
-        player.held = [None, None];
+        player.forget_held();
         if !player.is_v2() && player.link.conn().is_none() {
             self.remove_player(id);
         }
@@ -297,7 +297,7 @@ impl World {
 
     fn stand_in_line(&mut self, id: PlayerId, since: Millis) {
         if let Some(player) = self.players.get(id) {
-            self.lobby.insert(since, id, &player.profile.uid);
+            self.lobby.insert(since, id, player.card.uid());
         }
     }
 
@@ -339,8 +339,8 @@ impl World {
 
     /// The longest waiting player that may be paired with this one.
     fn find_opponent(&self, now: Millis, id: PlayerId, waiting: &Waiting) -> Option<PlayerId> {
-        let uid = &self.players.get(id)?.profile.uid;
-        self.lobby.find(uid, |other| {
+        let uid = self.players.get(id)?.card.uid();
+        self.lobby.find(&uid, |other| {
             self.waiting_of(other)
                 .is_some_and(|(_, theirs)| self.may_meet(now, (id, waiting), (other, theirs)))
         })
@@ -356,7 +356,7 @@ impl World {
         let kept_apart = |waiting: &Waiting, from| {
             waiting.apart == Some(from) && now < waiting.since + self.rules.robot_after_ms
         };
-        let uid = |id| self.players.get(id).map(|player| &player.profile.uid);
+        let uid = |id| self.players.get(id).map(|player| player.card.uid_text());
         one != other
             && uid(one) != uid(other)
             && !kept_apart(one_waiting, other)
@@ -396,7 +396,7 @@ impl World {
             return;
         };
         if let Some(player) = self.players.get(id) {
-            self.lobby.remove(since, id, &player.profile.uid);
+            self.lobby.remove(since, id, &player.card.uid());
         }
     }
 

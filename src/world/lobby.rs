@@ -19,9 +19,9 @@ pub(super) struct Lobby {
 
 impl Lobby {
     /// Puts a player in line.
-    pub(super) fn insert(&mut self, since: Millis, player: PlayerId, uid: &Uid) {
+    pub(super) fn insert(&mut self, since: Millis, player: PlayerId, uid: Uid) {
         if self.queue.insert((since, player)) {
-            *self.uids.entry(uid.clone()).or_default() += 1;
+            *self.uids.entry(uid).or_default() += 1;
         }
     }
 

@@ -55,8 +55,8 @@ use fastrand::Rng;
 
 use crate::metrics::Histogram;
 use crate::model::{
-    Avatar, ConnId, Entropy, Event, Generation, HiSession, Movement, Name, PlayerId, ProblemCode,
-    Profile, Request, ResultRow, RoomCode, SessionRecord, Token, Uid,
+    Avatar, Card, ConnId, Entropy, Event, Generation, HiSession, Movement, Name, PlayerId,
+    ProblemCode, Profile, Request, ResultRow, RoomCode, SessionRecord, Token, Uid,
 };
 use crate::slots::{Handle, Slots};
 use crate::time::Millis;
@@ -199,7 +199,7 @@ pub struct World {
 /// Somebody who said `hello`, or `join`.
 #[derive(Debug)]
 struct Player {
-    profile: Profile,
+    card: Card,
     generation: Generation,
     /// v2 players have one.
     token: Option<Token>,
@@ -207,6 +207,15 @@ struct Player {
     score: Score,
     /// Where it sits.
     room: Option<RoomId>,
+    /// From its first round on.
+    play: Option<Box<Play>>,
+}
+
+const _: () = assert!(size_of::<Player>() <= 88, "one for every player");
+
+/// What only somebody who plays, or has played, needs.
+#[derive(Debug, Default)]
+struct Play {
     /// When the original mini program's button is freed.
     frozen_until: Option<Millis>,
     /// v2: the last result, for one who comes back.
@@ -255,6 +264,28 @@ impl Link {
 impl Player {
     fn is_v2(&self) -> bool {
         self.generation == Generation::V2
+    }
+
+    fn play_mut(&mut self) -> &mut Play {
+        self.play.get_or_insert_default()
+    }
+
+    fn frozen_until(&self) -> Option<Millis> {
+        self.play.as_ref()?.frozen_until
+    }
+
+    /// Its button is free, or nobody is there to press it.
+    fn unfreeze(&mut self) {
+        if let Some(play) = &mut self.play {
+            play.frozen_until = None;
+        }
+    }
+
+    /// What its partner did and it has not been told is not worth telling any more.
+    fn forget_held(&mut self) {
+        if let Some(play) = &mut self.play {
+            play.held = [None, None];
+        }
     }
 }
 
@@ -329,7 +360,7 @@ impl World {
         if token.is_some() {
             self.make_room_for_a_session(now);
         }
-        let id = self.insert_player(profile, generation, token, Link::Online(conn));
+        let id = self.insert_player(&profile, generation, token, Link::Online(conn));
         self.online += 1;
         self.greet(id, false);
         id
@@ -350,9 +381,13 @@ impl World {
         self.settle(now, id);
         let player = self.players.get_mut(id)?;
         let old = player.link.conn();
-        let renamed = player.profile.name != name || player.profile.avatar != avatar;
-        player.profile.name = name;
-        player.profile.avatar = avatar;
+        let known = player.card.profile();
+        let uid = known.uid.clone();
+        let profile = Profile { uid, name, avatar };
+        let renamed = profile != known;
+        if renamed {
+            player.card = Card::new(&profile);
+        }
         if let Some(conn) = old {
             self.effects.push_back(Effect::Supersede { conn });
         }
@@ -397,11 +432,9 @@ impl World {
         let Some(player) = self.players.get_mut(id) else {
             return;
         };
-        player.profile.name = name;
-        player.profile.avatar = avatar;
-        if let Some(uid) = uid.filter(|_| !player.is_v2() && player.room.is_none()) {
-            player.profile.uid = uid;
-        }
+        let uid = uid.filter(|_| !player.is_v2() && player.room.is_none());
+        let uid = uid.unwrap_or_else(|| player.card.uid());
+        player.card = Card::new(&Profile { uid, name, avatar });
         let room = player.room;
         self.greet(id, false);
         if let Some(room) = room {
@@ -464,8 +497,8 @@ impl World {
         let Some(player) = self.players.get_mut(id) else {
             return;
         };
-        player.frozen_until = None;
-        player.held = [None, None];
+        player.unfreeze();
+        player.forget_held();
         if player.is_v2() || self.is_playing(id) {
             // A seat stays to the deadline, and so does an old client's player on it.
             let expires_at = now + self.rules.session_ttl_ms;
@@ -518,7 +551,7 @@ impl World {
         let record = |(_, player): (PlayerId, &Player)| {
             Some(SessionRecord {
                 token: player.token.clone()?,
-                profile: player.profile.clone(),
+                profile: player.card.profile(),
                 total_score: player.score.total,
                 win_streak: player.score.streak,
                 idle_ms: match player.link {
@@ -550,7 +583,7 @@ impl World {
                 expires_at,
             };
             let token = Some(record.token);
-            let id = self.insert_player(record.profile, Generation::V2, token, link);
+            let id = self.insert_player(&record.profile, Generation::V2, token, link);
             if let Some(player) = self.players.get_mut(id) {
                 player.score = Score {
                     total: record.total_score,
@@ -566,23 +599,19 @@ impl World {
 
     fn insert_player(
         &mut self,
-        profile: Profile,
+        profile: &Profile,
         generation: Generation,
         token: Option<Token>,
         link: Link,
     ) -> PlayerId {
         let id = self.players.insert(Player {
-            profile,
+            card: Card::new(profile),
             generation,
             token: token.clone(),
             link,
             score: Score::default(),
             room: None,
-            frozen_until: None,
-            last_result: None,
-            relay_free_at: [Millis::ZERO; 2],
-            held: [None, None],
-            armed: None,
+            play: None,
         });
         if let Some(token) = token {
             self.by_token.insert(token, id);
@@ -653,7 +682,7 @@ impl World {
         };
         let session = player.token.as_ref().map(|token| {
             Box::new(HiSession {
-                uid: player.profile.uid.clone(),
+                uid: player.card.uid(),
                 token: token.clone(),
                 resumed,
                 total_score: player.score.total,
@@ -810,11 +839,14 @@ impl World {
         let Some(player) = self.players.get_mut(id) else {
             return;
         };
-        player.armed = player.armed.filter(|&armed| now < armed);
-        for kind in 0..player.held.len() {
+        let Some(play) = &mut player.play else {
+            return;
+        };
+        play.armed = play.armed.filter(|&armed| now < armed);
+        for kind in 0..play.held.len() {
             self.release_held(now, id, kind);
         }
-        let frozen = self.players.get(id).and_then(|player| player.frozen_until);
+        let frozen = self.players.get(id).and_then(Player::frozen_until);
         if frozen.is_some_and(|until| until <= now) && !self.draining {
             self.thaw(now, id);
         }
@@ -823,19 +855,20 @@ impl World {
 
     fn arm_player(&mut self, id: PlayerId) {
         let draining = self.draining;
-        let Some(player) = self.players.get_mut(id) else {
+        let player = self.players.get_mut(id);
+        let Some(play) = player.and_then(|player| player.play.as_mut()) else {
             return;
         };
-        let held = player.held.iter().zip(player.relay_free_at);
+        let held = play.held.iter().zip(play.relay_free_at);
         let held = held
             .filter_map(|(held, free_at)| held.map(|_| free_at))
             .min();
-        let frozen = player.frozen_until.filter(|_| !draining);
+        let frozen = play.frozen_until.filter(|_| !draining);
         let Some(at) = [held, frozen].into_iter().flatten().min() else {
             return;
         };
-        if player.armed.is_none_or(|armed| at < armed) {
-            player.armed = Some(at);
+        if play.armed.is_none_or(|armed| at < armed) {
+            play.armed = Some(at);
             self.effects.push_back(Effect::Arm {
                 at,
                 timer: Timer::Player(id),

@@ -46,7 +46,7 @@ impl World {
                 Who::Robot(Box::new(Robot::new(
                     now,
                     &mut self.last_robot,
-                    &player.profile.uid,
+                    &player.card.uid(),
                 )))
             }
         };
@@ -61,8 +61,8 @@ impl World {
         self.rounds_running += 1;
         for id in [Some(first), second].into_iter().flatten() {
             if let Some(player) = self.players.get_mut(id) {
-                player.frozen_until = None;
-                player.held = [None, None];
+                player.unfreeze();
+                player.forget_held();
             }
         }
         self.tell_room(room_id);
@@ -90,7 +90,7 @@ impl World {
             Who::Human(id) => {
                 let player = self.players.get(*id)?;
                 Some(StartUser {
-                    profile: player.profile.clone(),
+                    profile: player.card.profile(),
                     choice: None,
                     total_score: player.score.total,
                     win_streak: player.score.streak,
@@ -146,7 +146,8 @@ impl World {
         let Some(player) = self.players.get(id) else {
             return;
         };
-        if let Some((at, rows)) = &player.last_result
+        if let Some(play) = &player.play
+            && let Some((at, rows)) = &play.last_result
             && now.since(*at) < RESULT_KEPT_MS
         {
             let rows = Rc::clone(rows);
@@ -208,13 +209,14 @@ impl World {
             return;
         };
         let kind = usize::from(movement != Movement::Choice);
-        if now < player.relay_free_at[kind] {
-            player.held[kind] = Some(movement);
+        let play = player.play_mut();
+        if now < play.relay_free_at[kind] {
+            play.held[kind] = Some(movement);
             self.arm_player(to);
             return;
         }
-        player.relay_free_at[kind] = now + interval_ms;
-        player.held[kind] = None;
+        play.relay_free_at[kind] = now + interval_ms;
+        play.held[kind] = None;
         if let (Some(conn), Some(uid)) = (player.link.conn(), self.partner_uid(to)) {
             self.effects.push_back(Effect::Tell {
                 conn,
@@ -225,11 +227,12 @@ impl World {
 
     /// Sends a held movement whose time has come.
     pub(super) fn release_held(&mut self, now: Millis, id: PlayerId, kind: usize) {
-        let Some(player) = self.players.get_mut(id) else {
+        let player = self.players.get_mut(id);
+        let Some(play) = player.and_then(|player| player.play.as_mut()) else {
             return;
         };
-        if player.relay_free_at[kind] <= now
-            && let Some(movement) = player.held[kind].take()
+        if play.relay_free_at[kind] <= now
+            && let Some(movement) = play.held[kind].take()
         {
             self.relay(now, id, movement);
         }
@@ -239,7 +242,7 @@ impl World {
     fn partner_uid(&self, id: PlayerId) -> Option<Uid> {
         let room = self.rooms.get(self.players.get(id)?.room?)?;
         match room.partner(id) {
-            Some(partner) => Some(self.players.get(partner)?.profile.uid.clone()),
+            Some(partner) => Some(self.players.get(partner)?.card.uid()),
             None => Some(room.round()?.robot()?.profile.uid.clone()),
         }
     }
@@ -426,9 +429,9 @@ impl World {
             let Some(player) = self.players.get_mut(id) else {
                 continue;
             };
-            player.held = [None, None];
+            player.forget_held();
             if player.is_v2() {
-                player.last_result = Some((now, Rc::clone(&rows)));
+                player.play_mut().last_result = Some((now, Rc::clone(&rows)));
             } else if judgement != Judgement::Lose {
                 not_before = now + OLD_PAGE_MS;
             }
@@ -466,7 +469,7 @@ impl World {
             }
             Who::Robot(robot) => (robot.profile.uid.clone(), Score::default()),
             Who::Human(id) => match self.players.get(*id) {
-                Some(player) => (player.profile.uid.clone(), player.score),
+                Some(player) => (player.card.uid(), player.score),
                 None => (Uid::robot(0), Score::default()),
             },
         };
@@ -478,7 +481,10 @@ impl World {
             let lost = judgement == Judgement::Lose && side.choice.is_some();
             let freezes = player.generation == Generation::Old { freezes: true };
             let there = player.link.conn().is_some();
-            player.frozen_until = (lost && freezes && there).then_some(now + FROZEN_MS);
+            player.unfreeze();
+            if lost && freezes && there {
+                player.play_mut().frozen_until = Some(now + FROZEN_MS);
+            }
         }
         ResultRow {
             uid,
@@ -535,7 +541,7 @@ impl World {
             return;
         };
         let players: Vec<_> = room.players().collect();
-        let uid = |world: &Self, id| Some(world.players.get(id)?.profile.uid.clone());
+        let uid = |world: &Self, id| Some(world.players.get(id)?.card.uid());
         for &id in &players {
             let partner = players.iter().find(|&&other| other != id);
             if let Some(uid) = partner.and_then(|&partner| uid(self, partner)) {
@@ -604,7 +610,7 @@ impl World {
                     Phase::Waiting(_) | Phase::Playing(_) => true,
                     Phase::Between(between) => self.is_willing(seat, between),
                 };
-                let profile = player.profile.clone();
+                let profile = player.card.profile();
                 users.push(RoomUser {
                     profile,
                     ready,

@@ -1,7 +1,7 @@
 //! A connection's bytes: cut anywhere, they give the messages and replies of one piece.
 
 use fastrand::Rng;
-use roshambo::net::frames::{Decoder, Fragments, Step};
+use roshambo::net::frames::{Decoder, Fragments, Step, Text};
 
 use crate::{Target, fuzz};
 
@@ -10,8 +10,21 @@ const MESSAGE_BYTES_MAX: usize = 1024;
 /// What a connection amounts to.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Story {
-    steps: Vec<Step>,
+    steps: Vec<Step<'static>>,
     replies: Vec<u8>,
+}
+
+/// A step that outlives the bytes it was read from.
+fn keep(step: Step<'_>) -> Step<'static> {
+    match step {
+        Step::Text(text) => Step::Text(Text::Apart(text.as_str().to_owned().into())),
+        Step::Binary(bytes) => Step::Binary(bytes),
+        Step::Starved => Step::Starved,
+        Step::Fragment => Step::Fragment,
+        Step::Control => Step::Control,
+        Step::Close => Step::Close,
+        Step::Violation(code, reason) => Step::Violation(code, reason),
+    }
 }
 
 /// Feeds pieces as the loop does: what is not understood yet stands before what comes.
@@ -20,11 +33,11 @@ fn tell<'a>(decoder: &mut Decoder, pieces: impl Iterator<Item = &'a [u8]>) -> St
     let mut fragments = Fragments::default();
     for piece in pieces {
         rest.extend_from_slice(piece);
-        let mut input = rest.as_slice();
+        let mut input = rest.as_mut_slice();
         loop {
             let before = input.len();
-            let whole = decoder.has_frame(input);
-            let step = decoder.next(&mut input, &mut fragments);
+            let whole = decoder.has_frame(input, &fragments);
+            let step = keep(decoder.next(&mut input, &mut fragments));
             story.replies.extend_from_slice(&decoder.replies);
             assert_eq!(whole, step != Step::Starved);
             if step == Step::Starved {

@@ -13,7 +13,7 @@ const REFUSAL_LOG_MS: u64 = 10_000;
 
 impl<B: Behind> Front<B> {
     /// Answers a request head once it is complete; `fresh_from` is where this turn's bytes begin.
-    pub(super) fn read_head(&mut self, index: usize, bytes: &[u8], fresh_from: usize) {
+    pub(super) fn read_head(&mut self, index: usize, bytes: &mut [u8], fresh_from: usize) {
         let Some(conn) = self.sockets.at(index) else {
             return;
         };
@@ -21,7 +21,7 @@ impl<B: Behind> Front<B> {
         // byte is not parsed for every byte. The first bytes are, to refuse what is no HTTP.
         let fresh = bytes.get(fresh_from..).unwrap_or_default();
         if fresh_from != 0 && bytes.len() < HEAD_BYTES_MAX && !fresh.contains(&b'\n') {
-            conn.rest = bytes.to_vec();
+            conn.rest = (*bytes).into();
             return;
         }
         let (peer, newcomer) = (conn.peer, conn.newcomer);
@@ -43,7 +43,7 @@ impl<B: Behind> Front<B> {
         match decision {
             Decision::Partial => {
                 if let Some(conn) = self.sockets.at(index) {
-                    conn.rest = bytes.to_vec();
+                    conn.rest = (*bytes).into();
                 }
             }
             Decision::Answer(answer) => {
@@ -61,7 +61,7 @@ impl<B: Behind> Front<B> {
             } => {
                 if let Some(conn) = self.sockets.upgrade(self.now, index, &head, dialect) {
                     self.tell(conn, Word::Opened(dialect));
-                    self.read_frames(conn, bytes.get(consumed..).unwrap_or_default());
+                    self.read_frames(conn, bytes.get_mut(consumed..).unwrap_or_default());
                     if self.dismissing {
                         self.tell(conn, Word::TooLate);
                     }
