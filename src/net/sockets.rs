@@ -402,7 +402,10 @@ impl Sockets {
             && matches!(conn.phase, Phase::Open { .. })
         {
             write(conn.queue.tail(&mut self.pool));
-            self.mark_dirty(index);
+            if !conn.dirty {
+                conn.dirty = true;
+                self.dirty.push(index);
+            }
         }
     }
 
@@ -466,6 +469,10 @@ impl Sockets {
         let sent = conn.send(&mut self.pool);
         self.traffic.bytes_out += (owed - conn.owed()) as u64;
         let waits = sent == Sent::Some;
+        if sent == Sent::All && !conn.waits_to_write && matches!(conn.phase, Phase::Open { .. }) {
+            // As nearly always.
+            return;
+        }
         if sent == Sent::Failed || !self.registered(index, waits) {
             self.failed.push((id, Failure::Lost));
             return;

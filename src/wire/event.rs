@@ -35,6 +35,41 @@ pub struct Named<'a> {
 /// 1008 when the text is not JSON, not an array, or its first item is not a string. A known event
 /// with a wrong payload and an unknown event are no faults: see [`Named::request`].
 pub fn decode(text: &str) -> Result<Named<'_>, Fault> {
+    match decode_usual(text) {
+        Some((name, request)) => Ok(Named {
+            name: Cow::Borrowed(name),
+            request: Ok(request),
+        }),
+        None => decode_any(text),
+    }
+}
+
+/// A `face` or `choice` to the letter as `JSON.stringify` writes it, as nearly all events are;
+/// everything else, and what is wrong with it, is up to [`decode_any`].
+fn decode_usual(text: &str) -> Option<(&'static str, Request)> {
+    let inner = text.strip_prefix("[\"")?.strip_suffix("}]")?;
+    if let Some(digits) = inner.strip_prefix("face\",{\"face\":") {
+        return Some(("face", Request::Face(Face(plain_number(digits)?))));
+    }
+    let digits = inner.strip_prefix("choice\",{\"choice\":")?;
+    let choice = Choice::from_wire(plain_number(digits)?.into())?;
+    Some(("choice", Request::Choice(choice)))
+}
+
+/// A number as JSON allows them: without a zero in front of other digits.
+fn plain_number(digits: &str) -> Option<u32> {
+    let bytes = digits.as_bytes();
+    if !(1..=10).contains(&bytes.len()) || (bytes.first() == Some(&b'0') && bytes.len() != 1) {
+        return None;
+    }
+    let number = bytes.iter().try_fold(0, |number: u64, byte| {
+        let digit = byte.is_ascii_digit().then_some(byte & 0x0f)?;
+        Some(number * 10 + u64::from(digit))
+    })?;
+    u32::try_from(number).ok()
+}
+
+fn decode_any(text: &str) -> Result<Named<'_>, Fault> {
     let Ok(Envelope { name, payload }) = serde_json::from_str(text) else {
         return Err(Fault::policy("not an event"));
     };
@@ -262,20 +297,17 @@ pub fn encode(event: &Event, audience: Audience<'_>, out: &mut String) {
             );
         }
         Event::Movement { uid, movement } => {
-            let uid = uid.as_str();
-            let payload = match movement {
-                Movement::Choice => MovementPayload {
-                    uid,
-                    movement: "choice",
-                    face: None,
-                },
-                Movement::Face(face) => MovementPayload {
-                    uid,
-                    movement: "face",
-                    face: Some(face.0),
-                },
-            };
-            write_json(&("movement", payload), out);
+            // From its pieces: nearly all events are movements.
+            out.push_str(r#"["movement",{"uid":"#);
+            write_text(uid.as_str(), out);
+            match movement {
+                Movement::Choice => out.push_str(r#","movement":"choice"}]"#),
+                Movement::Face(Face(number)) => {
+                    out.push_str(r#","movement":"face","face":"#);
+                    write_number(*number, out);
+                    out.push_str("}]");
+                }
+            }
         }
         Event::Leave { uid } => write_json(&("leave", LeavePayload { uid: uid.as_str() }), out),
         Event::Result(rows) => {
@@ -376,14 +408,6 @@ struct StartUserPayload<'a> {
 }
 
 #[derive(Serialize)]
-struct MovementPayload<'a> {
-    uid: &'a str,
-    movement: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    face: Option<u32>,
-}
-
-#[derive(Serialize)]
 struct LeavePayload<'a> {
     uid: &'a str,
 }
@@ -474,6 +498,29 @@ pub fn avatar_text(avatar: &Avatar) -> Cow<'_, str> {
         Avatar::Address(address) => Cow::Borrowed(address.as_str()),
         Avatar::Builtin(number) => Cow::Owned(format!("builtin:{number}")),
         Avatar::Robot => Cow::Borrowed("builtin:robot"),
+    }
+}
+
+/// Appends a text as JSON; hardly any holds what has to be escaped.
+fn write_text(text: &str, out: &mut String) {
+    if text
+        .bytes()
+        .any(|byte| matches!(byte, ..0x20 | b'"' | b'\\'))
+    {
+        return write_json(&text, out);
+    }
+    out.push('"');
+    out.push_str(text);
+    out.push('"');
+}
+
+/// Appends a number's digits.
+fn write_number(number: u32, out: &mut String) {
+    // Two at a time would be quicker only for numbers that no face has.
+    let mut power = 10_u32.pow(number.checked_ilog10().unwrap_or(0));
+    while power != 0 {
+        out.push(char::from(b'0' + (number / power % 10) as u8));
+        power /= 10;
     }
 }
 

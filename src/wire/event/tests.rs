@@ -319,3 +319,136 @@ fn pictures_are_told_in_the_words_of_the_reader() {
         r#"["room",{"roomId":"room7","users":[{"uid":"A","uname":"N\"<","uavatar":"http://a","ready":true,"robot":false,"online":true}],"full":false,"code":"K7M2QX"}]"#,
     );
 }
+
+/// What is read or written by hand beside serde_json: any text near the usual ones is read the
+/// same, and a movement of any uid and number is written the same.
+#[test]
+fn the_short_cuts_do_what_serde_json_does() {
+    let mut rng = fastrand::Rng::with_seed(19);
+    let pieces = [
+        "[",
+        "]",
+        "{",
+        "}",
+        "\"",
+        ",",
+        ":",
+        " ",
+        "\n",
+        "face",
+        "choice",
+        "0",
+        "1",
+        "2",
+        "3",
+        "4",
+        "9",
+        "10",
+        "-",
+        "+",
+        ".",
+        "e",
+        "1.0",
+        "4294967295",
+        "4294967296",
+        "999999999",
+        "1000000000",
+        "00",
+        "01",
+        "null",
+        "\\u0066",
+        "\u{660}",
+        "剪",
+        "\"face\":1",
+        "{}",
+    ];
+    let numbers = [
+        "0",
+        "1",
+        "3",
+        "4",
+        "12",
+        "007",
+        "999999999",
+        "4294967295",
+        "4294967296",
+        "-1",
+    ];
+    let mut usual = 0;
+    for _ in 0..60_000 {
+        let name = rng.choice(["face", "choice"]).unwrap_or("face");
+        let key = if rng.u8(..) < 240 { name } else { "fac" };
+        let number = rng.choice(numbers).unwrap_or("1");
+        let mut text = format!("[\"{name}\",{{\"{key}\":{number}}}]");
+        for _ in 0..rng.usize(..3) {
+            let places: Vec<usize> = text.char_indices().map(|(place, _)| place).collect();
+            let place = rng.choice(places).unwrap_or(0);
+            if rng.bool() {
+                text.remove(place);
+            } else {
+                text.insert_str(place, rng.choice(pieces).unwrap_or(","));
+            }
+            if text.is_empty() {
+                break;
+            }
+        }
+        let by_serde = decode_any(&text);
+        assert_eq!(decode(&text), by_serde, "{text}");
+        if let Some((name, request)) = decode_usual(&text) {
+            usual += 1;
+            assert_eq!(
+                (&*by_serde.expect("an event").name, Ok(request)),
+                (name, decode(&text).expect("an event").request)
+            );
+        }
+    }
+    assert!(5_000 < usual, "the short cut was taken {usual} times");
+
+    #[derive(Serialize)]
+    struct Payload<'a> {
+        uid: &'a str,
+        movement: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        face: Option<u32>,
+    }
+    let uids = [
+        "A", "a\"b", "\\", "\"", "名字", "<b>/'&", "x\u{7e}", "🐱", "-",
+    ];
+    for uid in uids {
+        for face in [None, Some(0), Some(9), Some(10), Some(u32::MAX)] {
+            let event = Event::Movement {
+                uid: Uid::new(uid).expect("a sound uid"),
+                movement: face.map_or(Movement::Choice, |face| Movement::Face(Face(face))),
+            };
+            let movement = if face.is_some() { "face" } else { "choice" };
+            let (mut found, mut want) = ("42".to_owned(), "42".to_owned());
+            encode(
+                &event,
+                Audience {
+                    v2: false,
+                    public_url: None,
+                },
+                &mut found,
+            );
+            write_json(
+                &(
+                    "movement",
+                    Payload {
+                        uid,
+                        movement,
+                        face,
+                    },
+                ),
+                &mut want,
+            );
+            assert_eq!(found, want);
+        }
+    }
+    for text in (0..0x2030).filter_map(char::from_u32) {
+        let text = format!("a{text}b");
+        let (mut found, mut want) = (String::new(), String::new());
+        write_text(&text, &mut found);
+        write_json(&text, &mut want);
+        assert_eq!(found, want);
+    }
+}
