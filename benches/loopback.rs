@@ -2,8 +2,9 @@
 //! connection and an idle socket cost.
 //!
 //! `cargo bench --bench loopback` prints medians; `-- --rounds 9 --seconds 5` takes more time, and
-//! `-- --idle 19000` has more sockets keep still. Figures of a busy machine are noise: the load is
-//! printed, too.
+//! `-- --idle 19000` has more sockets keep still. `-- --large` measures what takes many sockets
+//! instead: 2,000 rounds at once, messages beside 19,000 idle sockets, and those sockets' heartbeat.
+//! Figures of a busy machine are noise: the load is printed, too.
 
 mod common;
 
@@ -52,6 +53,10 @@ fn main() {
     let idle = option("--idle", 4_000.0) as usize;
     println!("{}", common::machine());
     println!("load before: {:.2}; medians of {rounds}\n", common::load());
+    if std::env::args().any(|arg| arg == "--large") {
+        large(rounds, seconds);
+        return println!("load after: {:.2}", common::load());
+    }
 
     let mut starts = Vec::new();
     let mut all: BTreeMap<&str, Vec<Figures>> = BTreeMap::new();
@@ -91,6 +96,79 @@ fn main() {
     println!("binary: {size} bytes");
     system_calls(seconds);
     println!("load after: {:.2}", common::load());
+}
+
+/// What takes many sockets: 4,000 players, and 19,000 idle ones; 20,000 descriptors are enough.
+fn large(rounds: usize, seconds: f64) {
+    const IDLE: usize = 19_000;
+
+    let mut runs = Vec::new();
+    let mut slowest: Option<f64> = None;
+    for _ in 0..rounds {
+        let admin = common::free_port();
+        let server = Server::roshambo(&["--admin", &format!("127.0.0.1:{admin}")]);
+        // Long enough for three rounds one after the other.
+        runs.push(server.bench(&format!(
+            "games --count 4000 --seconds {}",
+            seconds.max(10.0)
+        )));
+        if let Some(turn) = common::slowest_turn(admin) {
+            slowest = Some(slowest.map_or(turn, |slowest| slowest.max(turn)));
+        }
+    }
+    for (title, key) in [
+        ("2,000 rounds at once, results", "games.results"),
+        ("2,000 rounds at once, wrong results", "games.results_wrong"),
+        (
+            "2,000 rounds at once, late p50 us",
+            "games.round_late_p50_us",
+        ),
+        (
+            "2,000 rounds at once, late p99 us",
+            "games.round_late_p99_us",
+        ),
+        (
+            "2,000 rounds at once, late max us",
+            "games.round_late_max_us",
+        ),
+    ] {
+        show(title, &runs, key);
+    }
+    match slowest {
+        Some(seconds) => println!("its slowest turn took less than {:.0} ms", seconds * 1e3),
+        None => println!("its slowest turn is not known"),
+    }
+    beside(rounds, seconds.max(2.0), IDLE);
+    println!();
+    // Two heartbeats of each.
+    let server = Server::roshambo(&[]);
+    let runs = [server.bench(&format!("idle --count {IDLE} --seconds 60"))];
+    for (title, key) in [
+        (
+            "19,000 idle, bytes per greeted socket",
+            "idle.bytes_per_socket",
+        ),
+        ("19,000 idle, resident bytes", "idle.resident_bytes_after"),
+        (
+            "no sockets yet, resident bytes",
+            "idle.resident_bytes_before",
+        ),
+        (
+            "19,000 idle, server core %",
+            "idle.server_core_percent_idle",
+        ),
+    ] {
+        show(title, &runs, key);
+    }
+}
+
+/// The median of one figure.
+fn show(title: &str, runs: &[Figures], key: &str) {
+    let values = runs.iter().filter_map(|run| run.get(key).copied());
+    match common::median(values.collect()) {
+        Some(value) => println!("{title:<40}{value:>12.2}"),
+        None => println!("{title:<40}{:>12}", "-"),
+    }
 }
 
 /// Whether a message costs more when many sockets keep still beside.

@@ -163,9 +163,25 @@ fn table(runs: &[Vec<Figures>]) -> String {
             let cells: Vec<String> = keys
                 .iter()
                 .map(|key| {
-                    let values = runs.iter().filter_map(|run| run.get(*key).copied());
-                    let middle = common::median(values.collect());
-                    middle.map_or("-".into(), |value| format!("{value:.digits$}"))
+                    middle(runs, key).map_or("-".into(), |value| format!("{value:.digits$}"))
+                })
+                .collect();
+            let _ = write!(text, " {} |", cells.join(" / "));
+        }
+        text.push('\n');
+    }
+    for other in ["the floor", "socketioxide"] {
+        let place = CONTENDERS.iter().position(|it| it.name.contains(other));
+        let (Some(ours), Some(theirs)) = (runs.first(), place.and_then(|at| runs.get(at))) else {
+            continue;
+        };
+        let _ = write!(text, "| roshambo ÷ {other} |");
+        for (_, keys, _) in COLUMNS {
+            let cells: Vec<String> = keys
+                .iter()
+                .map(|key| match (middle(ours, key), middle(theirs, key)) {
+                    (Some(ours), Some(theirs)) => format!("{:.2}", ours / theirs),
+                    _ => "-".into(),
                 })
                 .collect();
             let _ = write!(text, " {} |", cells.join(" / "));
@@ -173,6 +189,12 @@ fn table(runs: &[Vec<Figures>]) -> String {
         text.push('\n');
     }
     text
+}
+
+/// The median of one figure.
+fn middle(runs: &[Figures], key: &str) -> Option<f64> {
+    let values = runs.iter().filter_map(|run| run.get(key).copied());
+    common::median(values.collect())
 }
 
 fn main() {

@@ -4,7 +4,7 @@
 #![allow(dead_code)]
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -73,9 +73,7 @@ impl Server {
 
     /// Starts a peer: a program that listens on `$PORT`. `None` when it cannot be started.
     pub(crate) fn peer(program: &str, args: &[String]) -> Option<Self> {
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let port = free.local_addr().expect("an address").port();
-        drop(free);
+        let port = free_port();
         let begun = Instant::now();
         let child = pinned(SERVER_CORE, program)
             .args(args)
@@ -133,6 +131,36 @@ impl Server {
         }
         figures
     }
+}
+
+/// A port that nobody listens on for now.
+pub(crate) fn free_port() -> u16 {
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    free.local_addr().expect("an address").port()
+}
+
+/// What the slowest turn of a server took at most, in seconds, as its metrics tell: the bound of the
+/// last part of the histogram that holds any.
+pub(crate) fn slowest_turn(admin_port: u16) -> Option<f64> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, admin_port)).ok()?;
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .ok()?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).ok()?;
+    let (mut slowest, mut known) = (None, 0.0);
+    for line in text.lines() {
+        let Some(rest) = line.strip_prefix("roshambo_turn_duration_seconds_bucket{le=\"") else {
+            continue;
+        };
+        let (bound, count) = rest.split_once("\"} ")?;
+        let count: f64 = count.parse().ok()?;
+        if known < count {
+            slowest = Some(bound.parse().unwrap_or(f64::INFINITY));
+            known = count;
+        }
+    }
+    slowest
 }
 
 /// A command on one core, where there are two and `taskset` is there.

@@ -2,8 +2,9 @@
 //!
 //! Run by the hub after every input in debug builds; a test that breaks one names it here.
 
+use super::World;
+use super::player::Link;
 use super::room::{NEVER, Phase, Room, Who};
-use super::{Link, World};
 use crate::model::{Generation, PlayerId};
 use crate::time::Millis;
 

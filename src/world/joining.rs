@@ -1,7 +1,8 @@
 //! Coming and going: `join` in all its forms, `leave`, the lobby's pairing, private rooms.
 
+use super::player::Player;
 use super::room::{ABSENCE_MS, Between, Phase, Private, Room, Seat, Waiting, Who};
-use super::{Outcome, Player, RoomId, World};
+use super::{Outcome, RoomId, World};
 use crate::model::{Entropy, Event, Generation, Join, PlayerId, ProblemCode, RoomCode};
 use crate::time::Millis;
 

@@ -2,12 +2,13 @@
 
 use std::rc::Rc;
 
+use super::player::Player;
 use super::robot::Robot;
 use super::room::{
     ABSENCE_MS, Between, Contender, NEVER, PRIVATE_IDLE_MS, Phase, Room, Round, STAY_MS, Who,
 };
 use super::rules::{self, Outcome as Judgement, Score};
-use super::{Effect, FROZEN_MS, Outcome, Player, RoomId, World};
+use super::{Effect, FROZEN_MS, Outcome, RoomId, World};
 use crate::model::{
     Avatar, Choice, Event, Face, Generation, Movement, Name, PlayerId, ProblemCode, Profile,
     ResultRow, RoomState, RoomUser, StartUser, Uid,

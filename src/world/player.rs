@@ -1,0 +1,101 @@
+//! One player: who it is, whether it can be reached, and what it needs to play.
+
+use std::rc::Rc;
+
+use super::RoomId;
+use super::rules::Score;
+use crate::model::{Card, ConnId, Generation, Movement, ResultRow, Token};
+use crate::time::Millis;
+
+/// Somebody who said `hello`, or `join`.
+#[derive(Debug)]
+pub(super) struct Player {
+    pub(super) card: Card,
+    pub(super) generation: Generation,
+    /// v2 players have one.
+    pub(super) token: Option<Token>,
+    pub(super) link: Link,
+    pub(super) score: Score,
+    /// Where it sits.
+    pub(super) room: Option<RoomId>,
+    /// From its first round on.
+    pub(super) play: Option<Box<Play>>,
+}
+
+const _: () = assert!(size_of::<Player>() <= 88, "one for every player");
+
+/// What only somebody who plays, or has played, needs.
+#[derive(Debug, Default)]
+pub(super) struct Play {
+    /// When the original mini program's button is freed.
+    pub(super) frozen_until: Option<Millis>,
+    /// v2: the last result, for one who comes back.
+    pub(super) last_result: Option<(Millis, Rc<[ResultRow; 2]>)>,
+    /// From when on it may be sent a `movement` again, by kind.
+    pub(super) relay_free_at: [Millis; 2],
+    /// A `movement` of its partner's that waits for that, by kind.
+    pub(super) held: [Option<Movement>; 2],
+    /// The earliest timer that is armed for it.
+    pub(super) armed: Option<Millis>,
+}
+
+/// Whether a player can be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Link {
+    Online(ConnId),
+    /// Connected, but in the background.
+    Away(ConnId, Millis),
+    Offline {
+        since: Millis,
+        /// When a v2 player's session ends.
+        expires_at: Millis,
+    },
+}
+
+impl Link {
+    pub(super) fn conn(self) -> Option<ConnId> {
+        match self {
+            Self::Online(conn) | Self::Away(conn, _) => Some(conn),
+            Self::Offline { .. } => None,
+        }
+    }
+
+    pub(super) fn is_online(self) -> bool {
+        matches!(self, Self::Online(_))
+    }
+
+    pub(super) fn absent_since(self) -> Option<Millis> {
+        match self {
+            Self::Online(_) => None,
+            Self::Away(_, since) | Self::Offline { since, .. } => Some(since),
+        }
+    }
+}
+
+impl Player {
+    pub(super) fn is_v2(&self) -> bool {
+        self.generation == Generation::V2
+    }
+
+    pub(super) fn play_mut(&mut self) -> &mut Play {
+        self.play.get_or_insert_default()
+    }
+
+    pub(super) fn frozen_until(&self) -> Option<Millis> {
+        self.play.as_ref()?.frozen_until
+    }
+
+    /// Its button is free, or nobody is there to press it.
+    pub(super) fn unfreeze(&mut self) {
+        if let Some(play) = &mut self.play {
+            play.frozen_until = None;
+        }
+    }
+
+    /// What its partner did and it has not been told is not worth telling any more.
+    pub(super) fn forget_held(&mut self) {
+        if let Some(play) = &mut self.play {
+            play.held = [None, None];
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! Players as they come, are named, get lost and come back, and the sessions that outlive their
+//! connections: by token, limited in number and time, kept over a restart.
+
+use super::player::{Link, Player};
+use super::rules::Score;
+use super::{Effect, Timer, World};
+use crate::model::{
+    Avatar, Card, ConnId, Event, Generation, HiSession, Name, PlayerId, Profile, SessionRecord,
+    Token, Uid,
+};
+use crate::time::Millis;
+
+impl World {
+    /// A new player on a connection; it is told `hi`. v2 players bring a fresh token.
+    pub fn enter(
+        &mut self,
+        now: Millis,
+        conn: ConnId,
+        profile: Profile,
+        generation: Generation,
+        token: Option<Token>,
+    ) -> PlayerId {
+        debug_assert_eq!(
+            token.is_some(),
+            generation == Generation::V2,
+            "only v2 has sessions"
+        );
+        if token.is_some() {
+            self.make_room_for_a_session(now);
+        }
+        let id = self.insert_player(&profile, generation, token, Link::Online(conn));
+        self.online += 1;
+        self.greet(id, false);
+        id
+    }
+
+    /// Takes a session up on a new connection; `None` when no session has this token.
+    ///
+    /// A connection that spoke for the player until now is superseded.
+    pub fn resume(
+        &mut self,
+        now: Millis,
+        conn: ConnId,
+        token: &Token,
+        name: Name,
+        avatar: Avatar,
+    ) -> Option<PlayerId> {
+        let id = *self.by_token.get(token)?;
+        self.settle(now, id);
+        let player = self.players.get_mut(id)?;
+        let old = player.link.conn();
+        let known = player.card.profile();
+        let uid = known.uid.clone();
+        let profile = Profile { uid, name, avatar };
+        let renamed = profile != known;
+        if renamed {
+            player.card = Card::new(&profile);
+        }
+        if let Some(conn) = old {
+            self.effects.push_back(Effect::Supersede { conn });
+        }
+        self.tally.resumed += 1;
+        // Linked quietly first: `hi` comes before what the return itself causes.
+        let before = self.link(id, Link::Online(conn))?;
+        self.greet(id, true);
+        self.touch(now, id);
+        let room = self.players.get(id)?.room;
+        let plays = self.is_playing(id);
+        match room {
+            // The others learn that it is back; what the return causes comes after its `room`.
+            Some(_) if !before.is_online() => {
+                self.came_back(now, id);
+                self.play_on(now, id);
+            }
+            Some(room) if renamed => self.tell_room(room),
+            Some(room) => self.tell_room_to(room, &[id]),
+            None => (),
+        }
+        match room {
+            Some(room) if plays => self.repeat_start(now, id, room),
+            // Its mere return may have begun a round.
+            _ if self.is_playing(id) => (),
+            _ => self.repeat_result(now, id),
+        }
+        Some(id)
+    }
+
+    /// A later `hello`: name and picture change; an old client's uid too, unless it is seated.
+    pub fn rename(
+        &mut self,
+        now: Millis,
+        id: PlayerId,
+        uid: Option<Uid>,
+        name: Name,
+        avatar: Avatar,
+    ) {
+        self.settle(now, id);
+        let returned = self.back_from_away(now, id);
+        self.touch(now, id);
+        let Some(player) = self.players.get_mut(id) else {
+            return;
+        };
+        let uid = uid.filter(|_| !player.is_v2() && player.room.is_none());
+        let uid = uid.unwrap_or_else(|| player.card.uid());
+        player.card = Card::new(&Profile { uid, name, avatar });
+        let room = player.room;
+        self.greet(id, false);
+        if let Some(room) = room {
+            self.tell_room(room);
+        }
+        if returned {
+            self.play_on(now, id);
+        }
+    }
+
+    /// A player's connection ended.
+    pub fn lost(&mut self, now: Millis, id: PlayerId) {
+        self.settle(now, id);
+        let Some(player) = self.players.get_mut(id) else {
+            return;
+        };
+        player.unfreeze();
+        player.forget_held();
+        if player.is_v2() || self.is_playing(id) {
+            // A seat stays to the deadline, and so does an old client's player on it.
+            let expires_at = now + self.rules.session_ttl_ms;
+            self.absent(
+                now,
+                id,
+                Link::Offline {
+                    since: now,
+                    expires_at,
+                },
+            );
+        } else {
+            self.vacate(now, id);
+            self.remove_player(id);
+        }
+        self.arm_sweep();
+    }
+
+    /// All sessions, as they are to be kept over a restart.
+    #[must_use]
+    pub fn export(&self, now: Millis) -> Vec<SessionRecord> {
+        let record = |(_, player): (PlayerId, &Player)| {
+            Some(SessionRecord {
+                token: player.token.clone()?,
+                profile: player.card.profile(),
+                total_score: player.score.total,
+                win_streak: player.score.streak,
+                idle_ms: match player.link {
+                    Link::Online(_) | Link::Away(..) => 0,
+                    Link::Offline { expires_at, .. } => self
+                        .rules
+                        .session_ttl_ms
+                        .saturating_sub(expires_at.since(now)),
+                },
+            })
+        };
+        self.players.iter().filter_map(record).collect()
+    }
+
+    /// Takes sessions of an earlier process in; their players are offline. Returns how many were
+    /// still worth it: not too old, not known yet, not more than there may be.
+    pub fn import(&mut self, now: Millis, mut records: Vec<SessionRecord>) -> usize {
+        records.sort_by_key(|record| record.idle_ms);
+        records.retain(|record| record.idle_ms < self.rules.session_ttl_ms);
+        records.truncate(self.rules.max_sessions.saturating_sub(self.by_token.len()));
+        let mut taken = 0;
+        for record in records {
+            if self.by_token.contains_key(&record.token) {
+                continue;
+            }
+            let expires_at = now + (self.rules.session_ttl_ms - record.idle_ms);
+            let link = Link::Offline {
+                since: now,
+                expires_at,
+            };
+            let token = Some(record.token);
+            let id = self.insert_player(&record.profile, Generation::V2, token, link);
+            if let Some(player) = self.players.get_mut(id) {
+                player.score = Score {
+                    total: record.total_score,
+                    streak: record.win_streak,
+                };
+            }
+            self.offline.insert((expires_at, id));
+            taken += 1;
+        }
+        self.arm_sweep();
+        taken
+    }
+
+    pub(super) fn insert_player(
+        &mut self,
+        profile: &Profile,
+        generation: Generation,
+        token: Option<Token>,
+        link: Link,
+    ) -> PlayerId {
+        let id = self.players.insert(Player {
+            card: Card::new(profile),
+            generation,
+            token: token.clone(),
+            link,
+            score: Score::default(),
+            room: None,
+            play: None,
+        });
+        if let Some(token) = token {
+            self.by_token.insert(token, id);
+        }
+        id
+    }
+
+    /// Forgets a player without a seat.
+    pub(super) fn remove_player(&mut self, id: PlayerId) {
+        let Some(player) = self.players.remove(id) else {
+            return;
+        };
+        debug_assert!(
+            player.room.is_none(),
+            "a removed player would leave a ghost on its seat"
+        );
+        match player.link {
+            Link::Online(_) => self.online -= 1,
+            Link::Away(..) => (),
+            Link::Offline { expires_at, .. } => {
+                self.offline.remove(&(expires_at, id));
+            }
+        }
+        if let Some(token) = player.token {
+            self.by_token.remove(&token);
+        }
+    }
+
+    /// Ends a session for good, wherever its player sits.
+    pub(super) fn end_session(&mut self, now: Millis, id: PlayerId) {
+        self.vacate(now, id);
+        self.remove_player(id);
+    }
+
+    /// At the limit, the longest offline goes first.
+    pub(super) fn make_room_for_a_session(&mut self, now: Millis) {
+        while self.rules.max_sessions <= self.by_token.len() {
+            let Some(&(_, id)) = self.offline.first() else {
+                return;
+            };
+            self.end_session(now, id);
+        }
+    }
+
+    pub(super) fn arm_sweep(&mut self) {
+        let Some(&(at, _)) = self.offline.first() else {
+            return;
+        };
+        if self.sweep_armed.is_none_or(|armed| at < armed) {
+            self.sweep_armed = Some(at);
+            self.effects.push_back(Effect::Arm {
+                at,
+                timer: Timer::Sessions,
+            });
+        }
+    }
+
+    /// `hi`.
+    pub(super) fn greet(&mut self, id: PlayerId, resumed: bool) {
+        let Some(player) = self.players.get(id) else {
+            return;
+        };
+        let session = player.token.as_ref().map(|token| {
+            Box::new(HiSession {
+                uid: player.card.uid(),
+                token: token.clone(),
+                resumed,
+                total_score: player.score.total,
+                win_streak: player.score.streak,
+            })
+        });
+        let nearby = self.online - u32::from(player.link.is_online());
+        self.tell(id, Event::Hi { nearby, session });
+    }
+}
