@@ -19,6 +19,11 @@ use super::words::{self, Row, Start, Word};
 const GRACE: Duration = Duration::from_secs(3);
 /// A client cannot tell a result that comes early from a `start` that came late, within this.
 const EARLY_US: u64 = 50_000;
+/// Players join one after the other, as in life: the rounds of a crowd that joins in one go would
+/// also end in one go, for ever.
+const JOIN_EVERY: Duration = Duration::from_micros(750);
+/// As long as a round: then they are spread evenly.
+const SPREAD_MAX: Duration = Duration::from_secs(3);
 
 #[derive(Default)]
 struct Player {
@@ -33,6 +38,8 @@ struct Round {
     started: Instant,
     game_time: Duration,
     users: [Row; 2],
+    /// Its result is waited for: it began before the end.
+    counts: bool,
 }
 
 struct Games {
@@ -81,13 +88,23 @@ pub(super) fn run(options: &Options, progress: &mut Progress) -> Result<Report, 
         progress.say(|| format!("{greeted} of {count} greeted"));
     })?;
     let meter = Meter::start(options);
-    for index in 0..count {
-        fleet.crew.send(index, "[\"join\"]");
-    }
     let begun = Instant::now();
     let mut end = begun + options.time;
+    let spread = (JOIN_EVERY * count as u32).min(SPREAD_MAX);
+    let mut joined = 0;
     loop {
-        fleet.turn(Some(Duration::from_millis(100)), &mut games)?;
+        let share = begun.elapsed().as_secs_f64() / spread.as_secs_f64();
+        let due = match share {
+            // Two at a time, so that nobody waits for a partner.
+            ..1.0 => (count as f64 * share) as usize / 2 * 2,
+            _ => count,
+        };
+        for index in joined..due {
+            fleet.crew.send(index, "[\"join\"]");
+        }
+        joined = due;
+        let pause_ms = if joined < count { 1 } else { 100 };
+        fleet.turn(Some(Duration::from_millis(pause_ms)), &mut games)?;
         fleet.crew.check()?;
         progress.say(|| format!("{} results, {} wrong", games.results, games.wrong));
         let over = end <= Instant::now();
@@ -153,11 +170,17 @@ impl Games {
             _ if !(1..=60).contains(&start.game_time) => Some("a start with a strange gameTime"),
             _ => None,
         };
-        self.running += usize::from(player.round.is_none());
+        // The server may pair an old client that lost without being asked, and after the end, too.
+        let counts = match &player.round {
+            Some(round) => round.counts,
+            None => !self.ending,
+        };
+        self.running += usize::from(counts && player.round.is_none());
         player.round = Some(Round {
             started: crew.now,
             game_time,
             users,
+            counts,
         });
         player.choice = Some(choice);
         if second_thoughts {
@@ -176,7 +199,7 @@ impl Games {
         let Some(round) = player.round.take() else {
             return self.blame(index, "a result without a start");
         };
-        self.running -= 1;
+        self.running -= usize::from(round.counts);
         self.results += 1;
         let due = round.started + round.game_time;
         let late = crew.now.saturating_duration_since(due).as_micros() as u64;
