@@ -153,7 +153,8 @@ impl Decoder {
         self.read(frame, is_final, fragments)
     }
 
-    /// Lets tungstenite read a whole frame; no message is unfinished after it if it `is_final`.
+    /// Lets tungstenite read one frame, which ends where we think it does; no message is
+    /// unfinished after it if it `is_final`.
     fn read<'a>(&mut self, frame: &[u8], is_final: bool, fragments: &mut Fragments) -> Step<'a> {
         let inside = fragments.0.is_some();
         let own = fragments.0.take().or_else(|| self.spare.take());
@@ -165,15 +166,24 @@ impl Decoder {
             input: frame,
             replies: &mut self.replies,
         };
+        // How many bytes of payload tungstenite saw, where that can be known.
+        let mut seen = None;
         let step = match reader.context.read(&mut stream) {
-            Ok(Message::Text(text)) => Step::Text(Text::Apart(text)),
-            Ok(Message::Binary(bytes)) => Step::Binary(bytes),
+            Ok(Message::Text(text)) => {
+                seen = Some(text.len());
+                Step::Text(Text::Apart(text))
+            }
+            Ok(Message::Binary(bytes)) => {
+                seen = Some(bytes.len());
+                Step::Binary(bytes)
+            }
             Ok(Message::Close(_)) => {
                 // It says that the connection is closed; the reply is written all the same.
                 let _ = reader.context.flush(&mut stream);
                 return Step::Close;
             }
-            Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {
+            Ok(message @ (Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {
+                seen = Some(message.len());
                 if reader.context.flush(&mut stream).is_err() {
                     return violation(PROTOCOL_ERROR);
                 }
@@ -189,18 +199,21 @@ impl Decoder {
         };
         // A context that serves others next must hold nothing of this connection's. That the cut
         // and tungstenite disagree about a frame's end would be a bug; it must not leak bytes.
-        if !stream.input.is_empty() || unfinished == is_final {
+        // tungstenite may hold what it did not use, where it cannot be seen: the lengths tell.
+        let payload = payload_bytes(frame);
+        let agreed = inside || seen.is_none_or(|seen| seen == payload);
+        if !agreed || unfinished == is_final {
             return violation(PROTOCOL_ERROR);
         }
         if unfinished {
             if step == Step::Fragment {
-                reader.bytes += payload_bytes(frame);
+                reader.bytes += payload;
             }
             fragments.0 = Some(reader);
-        } else {
-            reader.bytes = 0;
+        } else if !inside {
             self.spare = Some(reader);
         }
+        // Of a message in fragments no length tells: its context is nobody's again.
         step
     }
 

@@ -130,11 +130,16 @@ impl<B: Behind> Front<B> {
 
     /// Accepts those who wait, a bounded number at a time. No error ends the service.
     pub(crate) fn accept(&mut self) {
+        self.accept_by(Gate::accept);
+    }
+
+    /// The same with another source of those who wait.
+    pub(super) fn accept_by(&mut self, mut accept: impl FnMut(&mut Gate) -> Let) {
         let mut tried = 0;
         let mut taken = 0;
         while tried < ACCEPTS_MAX && self.may_accept() {
             tried += 1;
-            match self.gate.accept() {
+            match accept(&mut self.gate) {
                 Let::In(socket, peer) => {
                     taken += 1;
                     let inserted = self.sockets.insert(self.now, socket, peer, self.draining);

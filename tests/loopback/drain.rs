@@ -145,6 +145,25 @@ fn a_client_that_stays_does_not_hold_the_end_up() {
 }
 
 #[test]
+fn a_round_that_is_too_long_for_a_drain_is_cut_short() {
+    let flags = ["--game-time", "60s", "--drain-timeout", "4s"];
+    let server = Server::start(&[&flags, ["--robot-after", "100ms"].as_slice()].concat());
+    let mut client = Client::v2(server.address(), Dialect::Plain, "Ann").0;
+    client.send(r#"["join"]"#);
+    client.until("start");
+    drain(&server, "TERM");
+    // It is told to come back while there is still time to say so.
+    let (texts, code) = client.until_close();
+    assert_eq!(code, Some(1012), "{texts:?}");
+    let last = texts.last().expect("a goodbye");
+    assert!(last.starts_with(r#"["bye",{"code":1012,"#), "{last}");
+    drop(client);
+    let exit = server.wait();
+    assert_eq!(exit.code(), Some(0), "{}", exit.stderr);
+    assert!(exit.stderr.contains("1 rounds are cut short"));
+}
+
+#[test]
 fn a_second_signal_does_not_wait_for_the_round() {
     let server = Server::start(&[
         "--game-time",

@@ -326,3 +326,41 @@ fn bytes_of_any_kind_are_decoded_without_a_panic() {
         }
     }
 }
+
+/// Should we and tungstenite ever disagree about where a frame ends, what is left over must not
+/// become the beginning of somebody else's next frame.
+#[test]
+fn a_wrong_cut_ends_the_connection_and_leaks_nothing_into_the_next() {
+    let violation = Step::Violation(1002, "protocol error");
+    let whole = frame(FIN | 1, b"mine");
+    let (open, last) = (frame(1, b"mine"), frame(FIN, b"!"));
+    let with = |bytes: &[u8], more: &[u8]| [bytes, more].concat();
+    // The frames of one connection as they were cut, and what becomes of the last one.
+    let rows = [
+        // Too long: bytes of the next frame were cut off with it.
+        (vec![with(&whole, b"\x81\x84")], violation.clone()),
+        (vec![whole.repeat(2)], violation.clone()),
+        (
+            vec![with(&frame(FIN | 9, b"p"), b"\x81")],
+            violation.clone(),
+        ),
+        (vec![with(&frame(FIN | 2, b""), b"\x81")], violation.clone()),
+        // No length tells of it, and what is left stays where it was.
+        (vec![with(&open, b"x")], Step::Fragment),
+        (vec![open, with(&last, b"\x81\x84")], text("mine!")),
+        // Too short: it is not a frame yet.
+        (vec![whole[..whole.len() - 1].to_vec()], violation.clone()),
+        (vec![whole[..3].to_vec()], violation.clone()),
+    ];
+    let mut decoder = Decoder::new(MESSAGE_BYTES_MAX);
+    for (frames, want) in rows {
+        let (mut fragments, mut step) = (Fragments::default(), Step::Starved);
+        for bytes in &frames {
+            step = decoder.read(bytes, bytes[0] & FIN != 0, &mut fragments);
+        }
+        assert_eq!(step, want, "{frames:?}");
+        let mut next = Stream::default();
+        next.feed(&mut decoder, &frame(FIN | 1, b"theirs"));
+        assert_eq!(next.steps, [text("theirs")], "after {frames:?}");
+    }
+}

@@ -2,6 +2,8 @@
 //!
 //! Nothing here depends on the game: frames that only the protocol answers, plain requests, limits.
 
+mod bounds;
+
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
@@ -23,6 +25,8 @@ struct Running {
     address: SocketAddr,
     stopper: Stopper,
     thread: JoinHandle<std::io::Result<()>>,
+    /// Hangs up when the thread ends.
+    running: mpsc::Receiver<()>,
 }
 
 impl Running {
@@ -34,8 +38,10 @@ impl Running {
         };
         change(&mut config);
         let (sender, receiver) = mpsc::channel();
+        let (runs, running) = mpsc::channel();
         // The hub may not leave its thread, so the server is made where it runs.
         let thread = thread::spawn(move || {
+            let _runs = runs;
             let mut rng = fastrand::Rng::with_seed(5);
             let server = Server::bind(config, 1, Box::new(move |bytes| rng.fill(bytes)))
                 .expect("a free port");
@@ -50,6 +56,7 @@ impl Running {
             address,
             stopper,
             thread,
+            running,
         }
     }
 
@@ -82,6 +89,12 @@ impl Running {
     }
 
     fn join(self) {
+        let ended = self.running.recv_timeout(Duration::from_secs(20));
+        assert_eq!(
+            ended,
+            Err(mpsc::RecvTimeoutError::Disconnected),
+            "it runs on"
+        );
         let result = self.thread.join().expect("the server does not panic");
         result.expect("the server ends well");
     }
@@ -326,7 +339,7 @@ fn a_drain_answers_newcomers_while_it_waits() {
 fn a_drain_ends_in_time_even_if_a_peer_does_not_go() {
     let server = Running::start(|config| {
         config.drain_timeout_ms = 200;
-        config.linger_ms = 60_000;
+        config.linger_ms = 600_000;
     });
     let _stays = server.open();
     server.stop();

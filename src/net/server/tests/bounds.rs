@@ -1,0 +1,220 @@
+//! What one turn does at most, and what ends without anybody's doing: a server turned by hand.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use mio::Events;
+
+use super::{PING, UPGRADE};
+use crate::config::{Config, Listen};
+use crate::net::front::FRAMES_MAX;
+use crate::net::gate::Let;
+use crate::net::server::{EVENTS_MAX, Life, Server, TIMERS_MAX};
+use crate::net::sockets::Alarm;
+use crate::time::Millis;
+
+/// A server that does nothing until it is told to turn.
+struct ByHand {
+    server: Server,
+    events: Events,
+}
+
+impl ByHand {
+    fn start(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config {
+            listen: Listen::Tcp(([127, 0, 0, 1], 0).into()),
+            ..Config::default()
+        };
+        change(&mut config);
+        let server = Server::bind(config, 1, Box::new(|bytes| bytes.fill(7)));
+        Self {
+            server: server.expect("a free port"),
+            events: Events::with_capacity(EVENTS_MAX),
+        }
+    }
+
+    /// The kernel takes connections in before they are accepted.
+    fn connect(&self, count: usize) -> Vec<TcpStream> {
+        let address = self.server.listener().local_addr().expect("an address");
+        let connect = |_| {
+            let stream = TcpStream::connect(address).expect("the kernel takes it");
+            stream.set_nodelay(true).expect("a socket");
+            stream
+        };
+        (0..count).map(connect).collect()
+    }
+
+    fn sockets(&self) -> usize {
+        self.server.front.sockets.len()
+    }
+
+    fn turn(&mut self) {
+        self.server
+            .turn(&mut self.events)
+            .expect("the kernel polls");
+    }
+
+    #[track_caller]
+    fn turn_until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        // Without work it would sleep until somebody comes; this wakes it in time to fail.
+        let latest = self.server.front.now + 10_000;
+        let wheel = &mut self.server.front.sockets.wheel;
+        let key = wheel.arm(latest, Alarm::LastCall);
+        while !is_so(self) {
+            assert!(self.server.front.now < latest, "{what} does not happen");
+            self.turn();
+        }
+        self.server.front.sockets.wheel.cancel(key);
+    }
+}
+
+#[test]
+fn a_turn_accepts_a_bounded_number() {
+    let mut hand = ByHand::start(|_| ());
+    let streams = hand.connect(200);
+    let mut turns = 0;
+    while hand.sockets() < streams.len() {
+        let before = hand.sockets();
+        hand.turn();
+        turns += 1;
+        assert!(
+            hand.sockets() - before <= 64,
+            "a crowd keeps all others out"
+        );
+    }
+    assert!(turns <= 200 / 64 + 1, "{turns} turns");
+}
+
+#[test]
+fn a_turn_takes_a_bounded_number_of_frames_and_bytes_from_one() {
+    let mut hand = ByHand::start(|_| ());
+    let mut stream = hand.connect(1).remove(0);
+    stream.write_all(UPGRADE.as_bytes()).expect("taken");
+    hand.turn_until("the upgrade", |hand| {
+        hand.server.front.sockets.open_count() == 1
+    });
+    let frames = 3 * FRAMES_MAX;
+    stream.write_all(&PING.repeat(frames)).expect("taken");
+    let rest = |hand: &mut ByHand| {
+        let conn = hand.server.front.sockets.at(0).expect("it is open");
+        (conn.rest.len() / PING.len(), conn.backlog)
+    };
+    for left in [2, 1, 0] {
+        hand.turn();
+        assert_eq!(rest(&mut hand), (left * FRAMES_MAX, 0 < left));
+    }
+    // Long frames: bytes end the turn before frames do.
+    let long = [b"\x89\xfd\0\0\0\0".as_slice(), &[b'x'; 125]].concat();
+    stream.write_all(&long.repeat(400)).expect("taken");
+    let before = hand.server.front.sockets.traffic.bytes_in;
+    hand.turn();
+    let taken = hand.server.front.sockets.traffic.bytes_in - before;
+    assert!((1..=16 * 1024).contains(&taken), "{taken} bytes in a turn");
+}
+
+#[test]
+fn a_turn_takes_a_bounded_number_of_events() {
+    let count = 1_100;
+    rlimit::increase_nofile_limit(4_096).expect("descriptors");
+    let mut hand = ByHand::start(|_| ());
+    let mut streams = hand.connect(count);
+    hand.turn_until("the last one's accept", |hand| hand.sockets() == count);
+    for stream in &mut streams {
+        stream.write_all(b"G").expect("taken");
+    }
+    hand.turn();
+    let heard = hand.server.front.sockets.traffic.bytes_in;
+    assert!((1..=1_024).contains(&heard), "{heard} at once");
+    hand.turn_until("the last one's turn", |hand| {
+        hand.server.front.sockets.traffic.bytes_in == count as u64
+    });
+}
+
+#[test]
+fn a_turn_fires_a_bounded_number_of_timers() {
+    let mut hand = ByHand::start(|_| ());
+    let wheel = &mut hand.server.front.sockets.wheel;
+    for _ in 0..25_000 {
+        wheel.arm(Millis::ZERO, Alarm::LastCall);
+    }
+    let fired = [(); 3].map(|()| hand.server.fire_timers());
+    assert_eq!(fired, [10_000, 10_000, 5_000]);
+    assert_eq!(fired[0], TIMERS_MAX);
+}
+
+#[test]
+fn a_turn_dismisses_a_bounded_number() {
+    let count = 600;
+    rlimit::increase_nofile_limit(2_048).expect("descriptors");
+    let mut hand = ByHand::start(|_| ());
+    let _streams = hand.connect(count);
+    hand.turn_until("the last one's accept", |hand| hand.sockets() == count);
+    hand.server.on_stop("asked");
+    hand.server.drain();
+    let Life::Dismissing { next } = hand.server.life else {
+        panic!("{:?} after one turn", hand.server.life);
+    };
+    assert!((1..=512).contains(&next), "{next} in one turn");
+}
+
+#[test]
+fn whoever_does_not_close_is_closed() {
+    let mut hand = ByHand::start(|config| config.linger_ms = 50);
+    let mut stream = hand.connect(1).remove(0);
+    stream
+        .write_all(b"GET /healthz HTTP/1.1\r\n\r\n")
+        .expect("taken");
+    hand.turn_until("the answer", |hand| {
+        hand.server.front.sockets.traffic.bytes_out != 0
+    });
+    // It has its answer and its end, and does not go.
+    let mut answer = Vec::new();
+    let patience = Some(Duration::from_secs(10));
+    stream.set_read_timeout(patience).expect("a socket");
+    stream.read_to_end(&mut answer).expect("a clean end");
+    hand.turn_until("its end", |hand| hand.sockets() == 0);
+}
+
+#[test]
+fn errors_of_accept_never_spin_and_never_end_it() {
+    let error = |number: i32| io::Error::from_raw_os_error(number);
+    let (permission, aborted, files) = (1, 103, 24);
+    let mut hand = ByHand::start(|_| ());
+    let pauses = |hand: &ByHand| hand.server.front.sockets.traffic.accept_pauses;
+    // A few who are gone, then somebody who is not: nobody waits for that.
+    let streams = hand.connect(2);
+    let mut faults = 5;
+    hand.turn();
+    assert_eq!(hand.sockets(), 2);
+    drop(streams);
+    hand.turn_until("their end", |hand| hand.sockets() == 0);
+    let mut streams = hand.connect(1);
+    hand.server.front.gate.note();
+    hand.server.front.accept_by(|gate| match faults {
+        0 => gate.accept(),
+        _ => {
+            faults -= 1;
+            Let::Next(error(aborted))
+        }
+    });
+    assert_eq!((hand.sockets(), pauses(&hand)), (1, 0));
+    // One that is always said: a bounded number of tries, then a pause that ends by itself.
+    for (number, tries_max) in [(permission, 64), (aborted, 64), (files, 1)] {
+        let before = pauses(&hand);
+        let mut tries = 0;
+        hand.server.front.gate.note();
+        hand.server.front.accept_by(|_| {
+            tries += 1;
+            match number {
+                24 => Let::Pause(error(number)),
+                _ => Let::Next(error(number)),
+            }
+        });
+        assert_eq!((tries, pauses(&hand)), (tries_max, before + 1), "{number}");
+        // Somebody comes meanwhile, and is let in when the pause is over.
+        let count = hand.sockets();
+        streams.extend(hand.connect(1));
+        hand.turn_until("the end of the pause", |hand| count < hand.sockets());
+    }
+}
