@@ -25,7 +25,7 @@ use crate::wire::{Fault, Inbound, engine_io, socket_io, state};
 use crate::world::{Rules, Tally, World};
 
 use self::endings::Ending;
-pub use self::facts::{Input, Output, Timer};
+pub use self::facts::{Input, Output, Place, Timer};
 use self::orders::Order;
 pub use crate::wire::Dialect;
 

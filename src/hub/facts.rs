@@ -72,6 +72,32 @@ pub enum Timer {
     World(world::Timer),
 }
 
+/// Where a timer belongs: of all that have the same place, only the last one armed is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A connection's.
+    Session(ConnId),
+    /// That of the player with this index, whoever had it before.
+    Player(u32),
+    /// That of the room with this index, whichever had it before.
+    Room(u32),
+    /// The one for all sessions whose players are offline.
+    Sessions,
+}
+
+impl Timer {
+    /// Where it belongs.
+    #[must_use]
+    pub fn place(self) -> Place {
+        match self {
+            Self::Session(conn) => Place::Session(conn),
+            Self::World(world::Timer::Player(player)) => Place::Player(player.index),
+            Self::World(world::Timer::Room(room)) => Place::Room(room.index),
+            Self::World(world::Timer::Sessions) => Place::Sessions,
+        }
+    }
+}
+
 /// An order, taken from [`Hub::pop_output`](super::Hub::pop_output).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output<'a> {
@@ -102,8 +128,8 @@ pub enum Output<'a> {
         /// Socket.IO's `41` was sent right before: leave the client time to act on it.
         told_to_stay: bool,
     },
-    /// Hand `timer` back in [`Input::Due`] at `at` or later, exactly once; a connection's not at
-    /// all if that ends before.
+    /// Hand `timer` back in [`Input::Due`] at `at` or later, exactly once; it takes the place of
+    /// an earlier one that has the same [`Timer::place`]. A connection's goes with it.
     Arm {
         /// When.
         at: Millis,

@@ -16,11 +16,11 @@ use super::listen::Socket;
 use super::peers::{Crowd, Peer};
 use super::queue::Pool;
 use crate::config::Config;
-use crate::hub::{Dialect, Output, Timer};
+use crate::hub::{Dialect, Output, Place, Timer};
 use crate::metrics::Traffic;
 use crate::model::ConnId;
 use crate::time::Millis;
-use crate::wheel::Wheel;
+use crate::wheel::{TimerKey, Wheel};
 
 /// How long a close frame waits behind Socket.IO's `41`.
 ///
@@ -71,6 +71,8 @@ pub(crate) struct Sockets {
     pool: Pool,
     /// The one wheel: timers of the sockets, the hub and the loop.
     pub(crate) wheel: Wheel<Alarm>,
+    /// The hub's timers by their names, without those of connections.
+    named: Named,
     /// Those to be read in the next turn.
     pub(crate) ready: Vec<usize>,
     dirty: Vec<usize>,
@@ -82,6 +84,27 @@ pub(crate) struct Sockets {
     queue_bytes_max: usize,
     head_timeout_ms: u64,
     linger_ms: u64,
+}
+
+/// The game's timers, by what they are for.
+///
+/// A room or player that is gone leaves its timer behind. Whoever is given its index takes the
+/// timer's place, so however fast they come and go, there are no more timers than there were ever
+/// rooms and players at a time.
+#[derive(Debug, Default)]
+struct Named {
+    sessions: Option<TimerKey>,
+    players: Vec<Option<TimerKey>>,
+    rooms: Vec<Option<TimerKey>>,
+}
+
+/// The timer at an index, whoever has it.
+fn slot(timers: &mut Vec<Option<TimerKey>>, index: u32) -> Option<&mut Option<TimerKey>> {
+    let index = index as usize;
+    if timers.len() <= index {
+        timers.resize(index + 1, None);
+    }
+    timers.get_mut(index)
 }
 
 impl Sockets {
@@ -96,6 +119,7 @@ impl Sockets {
             crowd: Crowd::new(config),
             pool: Pool::default(),
             wheel: Wheel::new(),
+            named: Named::default(),
             ready: Vec::new(),
             dirty: Vec::new(),
             gone: Vec::new(),
@@ -347,19 +371,27 @@ impl Sockets {
         }
     }
 
-    /// Arms one of the hub's timers; a connection's own is remembered, to be cancelled with it.
+    /// Arms one of the hub's timers in place of the one that had its name before. A connection's
+    /// own is remembered with it, to be cancelled when it ends.
     fn arm(&mut self, at: Millis, timer: Timer) {
-        let Timer::Session(id) = timer else {
-            self.wheel.arm(at, Alarm::Hub(timer));
-            return;
+        let slot = match timer.place() {
+            Place::Session(id) => match self.conns.get_mut(id.index as usize) {
+                Some(Conn {
+                    generation,
+                    phase: Phase::Open { timer, .. },
+                    ..
+                }) if *generation == id.generation => Some(timer),
+                _ => None,
+            },
+            Place::Player(index) => slot(&mut self.named.players, index),
+            Place::Room(index) => slot(&mut self.named.rooms, index),
+            Place::Sessions => Some(&mut self.named.sessions),
         };
-        if !self.is_open(id) {
-            return;
+        let Some(slot) = slot else { return };
+        if let Some(before) = slot.take() {
+            self.wheel.cancel(before);
         }
-        let key = self.wheel.arm(at, Alarm::Hub(timer));
-        if let Some(Phase::Open { timer: place, .. }) = self.get(id).map(|conn| &mut conn.phase) {
-            *place = Some(key);
-        }
+        *slot = Some(self.wheel.arm(at, Alarm::Hub(timer)));
     }
 
     /// How many timers of the hub's are armed: for the last line of the log, for it takes all out.

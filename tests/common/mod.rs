@@ -154,6 +154,7 @@ impl Bench {
                     (conn, Act::Close(code))
                 }
                 Output::Arm { at, timer } => {
+                    self.timers.retain(|_, old| old.place() != timer.place());
                     let due = at.0.saturating_add(self.born).max(self.now);
                     self.timers.insert((due, self.armed), timer);
                     self.armed += 1;

@@ -13,6 +13,7 @@ mod decoders;
 mod frames;
 mod head;
 mod hub;
+mod jump;
 mod mutate;
 mod values;
 

@@ -169,6 +169,53 @@ fn a_stopped_process_goes_on_where_it_was() {
     ground.finish();
 }
 
+/// To everybody else the clock has jumped: past every time limit there is.
+#[test]
+fn a_jump_of_the_clock_past_every_time_limit_is_survived() {
+    let flags = [
+        "--game-time",
+        "1s",
+        "--head-timeout",
+        "1s",
+        "--hello-timeout",
+        "1s",
+        "--ping-interval",
+        "500ms",
+        "--ping-timeout",
+        "1s",
+        "--ping-timeout-eio4",
+        "1s",
+        // Those who can answer do so once they are asked.
+        "--ping-timeout-v2",
+        "30s",
+        "--session-ttl",
+        "2s",
+    ];
+    let mut ground = Ground::start(&flags);
+    let address = ground.address();
+    let mut head = Raw::connect(address);
+    head.send(b"GET / HTTP/1.1\r\nX: ");
+    let mut silent = DIALECTS.map(|dialect| Raw::open(address, &dialect.target()));
+    let (lost, hi) = Client::v2(address, Dialect::Plain, "lost");
+    lost.reset();
+    ground.check();
+    ground.server().signal("STOP");
+    // The jump itself takes this long; nothing is waited for.
+    thread::sleep(Duration::from_secs(stop_seconds()));
+    ground.server().signal("CONT");
+    ground.check();
+    assert!(head.rest().starts_with(b"HTTP/1.1 408 "));
+    for raw in &mut silent {
+        let code = raw.farewell().code;
+        assert!(matches!(code, Some(4002 | 4408)), "{code:?}");
+    }
+    let (late, again) = Client::resume(address, Dialect::Plain, &hi.session);
+    assert!(!again.resumed, "its time was over");
+    ground.check();
+    drop((head, silent, late));
+    ground.finish();
+}
+
 /// A client that comes back as often as it must, until it has played a whole round.
 fn play_through(address: SocketAddr, number: usize) -> u32 {
     let mut attempts = 0;

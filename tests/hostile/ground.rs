@@ -89,8 +89,45 @@ impl Ground {
         let exit = self.server.wait();
         assert_eq!(exit.code(), Some(0), "{}", exit.stderr);
         assert!(!exit.stderr.contains("panicked"), "{}", exit.stderr);
+        check_balance(&exit.stderr);
         exit
     }
+}
+
+/// What the last lines of the log count: every connection ended, once, and nobody is left but
+/// players who may still come back.
+#[track_caller]
+fn check_balance(log: &str) {
+    let line = |what: &str| {
+        let line = log.lines().find(|line| line.contains(what));
+        line.unwrap_or_else(|| panic!("no {what:?} in {log}"))
+    };
+    let opened = before(line("stopped after"), "connections");
+    let ended = log.lines().filter(|line| is_end(line)).count();
+    assert_eq!(opened, ended, "connections opened and ended: {log}");
+    let left = line("left behind");
+    let [players, rooms, sessions, timers] =
+        ["players", "rooms", "sessions", "timers"].map(|word| before(left, word));
+    // One room may be that of the bystanders, who may come back to it.
+    assert!(players == sessions && rooms <= 1, "{left}");
+    // However many came and went: one for each player or room that there was at a time.
+    assert!(timers <= players + 8, "{left}");
+    assert!(!log.contains("connections were cut"), "{log}");
+}
+
+/// The one line for every connection: its number comes first, its reason last.
+fn is_end(line: &str) -> bool {
+    let mut words = line.split(' ').skip_while(|word| !word.starts_with('#'));
+    let number = words.next().and_then(|word| word.strip_prefix('#'));
+    number.is_some_and(|number| number.parse::<u64>().is_ok()) && line.contains(": ")
+}
+
+/// The number before a word.
+#[track_caller]
+fn before(line: &str, word: &str) -> usize {
+    let number = line.split_once(&format!(" {word}"));
+    let number = number.and_then(|(start, _)| start.rsplit(' ').next()?.parse().ok());
+    number.unwrap_or_else(|| panic!("no {word} in {line}"))
 }
 
 /// Connects and does the dialect's opening, in bytes.

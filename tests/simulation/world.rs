@@ -164,6 +164,7 @@ impl World {
         for order in orders {
             match order {
                 Order::Arm { at, timer } => {
+                    self.timers.retain(|_, old| old.place() != timer.place());
                     self.timers_armed += 1;
                     self.timers.insert((at, self.timers_armed), timer);
                 }
