@@ -1,6 +1,9 @@
 //! More of everything than is allowed: connections, events, and bytes for those who do not read.
 
+use std::time::Instant;
+
 use crate::ground::{DIALECTS, Ground, open};
+use crate::support::PATIENCE;
 use crate::support::client::{Client, Dialect};
 use crate::support::http::{get, read};
 use crate::support::raw::{Raw, frame, upgrade_request};
@@ -40,6 +43,130 @@ fn connections_over_the_limit_are_told_so_or_wait_outside() {
         open.push(next);
     }
     drop((open, silent));
+    ground.finish();
+}
+
+#[test]
+fn connections_over_the_limit_of_an_address_are_told_so() {
+    // The bystanders come from the same address, and are two of the twelve.
+    let flags = ["--trusted-proxy", "none", "--max-per-address", "12"];
+    let mut ground = Ground::start(&flags);
+    let address = ground.address();
+    let open = || Client::open(address, Dialect::Plain);
+    let mut clients: Vec<_> = (0..10).map(|_| open()).collect();
+    for _ in 0..5 {
+        for dialect in Dialect::ALL {
+            let mut raw = Raw::connect(address);
+            raw.send(&upgrade_request(&dialect.target()));
+            assert_eq!(read(&mut raw, false).status, 503, "{dialect:?}");
+        }
+        // It is no limit of requests, and one that leaves makes room for one.
+        assert_eq!(get(address, "/healthz").status, 200);
+        clients.swap_remove(0).leave();
+        clients.push(open());
+        ground.check();
+    }
+    drop(clients);
+    ground.finish();
+}
+
+/// What the admin listener says of a figure.
+#[track_caller]
+fn figure(admin: std::net::SocketAddr, name: &str) -> u64 {
+    let answer = get(admin, "/metrics");
+    let text = answer.text();
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    let number = line.and_then(|rest| rest.trim().parse().ok());
+    number.unwrap_or_else(|| panic!("no {name} in {text}"))
+}
+
+/// Where metrics and status are told.
+fn admin_of(ground: &Ground) -> std::net::SocketAddr {
+    let told = |line: &str| line.contains("metrics and status");
+    let line = ground.server().log().wait_for("the admin listener", told);
+    let (_, place) = line.split_once("listening on ").expect("an address");
+    let place = place.split(',').next().expect("an address");
+    place.parse().expect("a TCP address")
+}
+
+/// Sends what ends a connection, and returns the code that it is ended with.
+#[track_caller]
+fn until_bye(raw: &mut Raw, bytes: &[u8]) -> Option<u16> {
+    raw.send(bytes);
+    raw.farewell().code
+}
+
+#[test]
+fn timers_of_connections_end_with_them_however_they_end() {
+    // Nothing but the end of its connection ends a timer within this test's patience.
+    let flags = [
+        "--ping-interval",
+        "10m",
+        "--hello-timeout",
+        "10m",
+        "--ping-timeout",
+        "10m",
+        "--ping-timeout-eio4",
+        "10m",
+        "--ping-timeout-v2",
+        "10m",
+    ];
+    let mut ground = Ground::start(&[&flags, ["--admin", "127.0.0.1:0"].as_slice()].concat());
+    let admin = admin_of(&ground);
+    let settled = |ground: &mut Ground, most: u64| {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            // A round of the bystanders has timers of its own.
+            ground.check();
+            let timers = figure(admin, "roshambo_timers");
+            if timers <= most {
+                return timers;
+            }
+            assert!(Instant::now() < until, "{timers} timers, at first {most}");
+        }
+    };
+    let at_first = settled(&mut ground, u64::MAX);
+    for end in 0..5 {
+        let many = (0..30).map(|number| open(ground.address(), DIALECTS[number % 3]));
+        let many: Vec<Raw> = many.collect();
+        assert!(
+            at_first + 20 < figure(admin, "roshambo_timers"),
+            "one for each"
+        );
+        for mut raw in many {
+            match end {
+                0 => raw.reset(),
+                1 => raw.shut(),
+                2 => assert_eq!(until_bye(&mut raw, &frame(0x88, &[0x03, 0xe8])), Some(1000)),
+                3 => assert_eq!(until_bye(&mut raw, &frame(0x82, b"x")), Some(1003)),
+                _ => assert_eq!(until_bye(&mut raw, &frame(0x83, b"")), Some(1002)),
+            }
+        }
+        // The bystanders' room may have one more at this moment than it had then.
+        settled(&mut ground, at_first + 4);
+    }
+    ground.finish();
+}
+
+#[test]
+fn a_crowd_at_the_admin_listener_is_bounded_and_figures_are_told() {
+    let mut ground = Ground::start(&["--admin", "127.0.0.1:0"]);
+    let admin = admin_of(&ground);
+    let before = ground.server().descriptors();
+    let mut crowd = Vec::new();
+    for number in 0..100 {
+        let mut raw = Raw::connect(admin);
+        if number % 2 == 0 {
+            raw.try_send(b"GET /metrics HTTP/1.1\r\nX: ");
+        }
+        crowd.push(raw);
+        if number % 10 == 9 {
+            assert_eq!(figure(admin, "roshambo_slow_readers_total"), 0);
+            ground.check();
+        }
+        assert!(ground.server().descriptors() <= before + 16);
+    }
+    drop(crowd);
     ground.finish();
 }
 

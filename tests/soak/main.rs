@@ -17,9 +17,11 @@ mod support;
 mod crowd;
 mod peer;
 
-use std::time::Duration;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use crowd::Crowd;
+use support::http::get;
 use support::process::Server;
 
 fn number(name: &str, default: u64) -> u64 {
@@ -37,6 +39,21 @@ fn before(line: &str, word: &str) -> u64 {
     digits
         .parse()
         .unwrap_or_else(|_| panic!("{digits} before {word} in {line}"))
+}
+
+/// The address in a line of the log.
+fn admin_in(line: &str) -> SocketAddr {
+    let (_, place) = line.split_once("listening on ").expect("an address");
+    let place = place.split(',').next().expect("an address");
+    place.parse().expect("a TCP address")
+}
+
+/// What the admin listener says of a figure.
+fn figure(admin: SocketAddr, name: &str) -> u64 {
+    let answer = get(admin, "/metrics");
+    let mut lines = answer.text().lines();
+    let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.and_then(|text| text.parse().ok()).expect("a number")
 }
 
 #[test]
@@ -71,7 +88,10 @@ fn thousands_of_sockets_and_nothing_left_behind() {
         "--session-ttl",
         "3s",
     ];
-    let server = Server::start(&flags);
+    let server = Server::start(&[flags.as_slice(), &["--admin", "127.0.0.1:0"]].concat());
+    let told = |line: &str| line.contains("metrics and status");
+    let admin = server.log().wait_for("the admin listener", told);
+    let admin = admin_in(&admin);
     let descriptors = server.descriptors();
     let empty = server.resident_kib();
     let mut crowd = Crowd::new(server.address(), count);
@@ -79,13 +99,22 @@ fn thousands_of_sockets_and_nothing_left_behind() {
     crowd.fill();
     let full = server.resident_kib();
     // The first plateau is after a third of the time: by then every buffer was needed once.
-    let third = Duration::from_secs(seconds) / 3;
-    crowd.live(third);
-    crowd.rest();
-    let first = server.resident_kib();
-    crowd.live(third * 2);
-    crowd.rest();
-    let second = server.resident_kib();
+    let started = Instant::now();
+    let tenth = Duration::from_secs(seconds) / 30;
+    println!("seconds, then KiB, players, rooms, sessions, timers");
+    let live = |crowd: &mut Crowd, tenths: u32| {
+        for _ in 0..tenths {
+            crowd.live(tenth);
+            let figures = ["players", "rooms", "sessions", "timers"]
+                .map(|name| figure(admin, &format!("roshambo_{name}")));
+            let (passed, kib) = (started.elapsed().as_secs(), server.resident_kib());
+            println!("{passed:4} {kib:6} {figures:?}");
+        }
+        crowd.rest();
+        server.resident_kib()
+    };
+    let first = live(&mut crowd, 10);
+    let second = live(&mut crowd, 20);
     assert_eq!(crowd.open(), count);
     assert_eq!(server.descriptors(), descriptors + count);
 

@@ -1,0 +1,245 @@
+#!/usr/bin/env bash
+# Takes every limit away, one at a time, and looks whether a test fails. Without arguments all of
+# them, with arguments those whose names contain one of the words:
+#
+#   tests/mutants.sh
+#   tests/mutants.sh queue 'per turn'
+#
+# It works on a copy of the tree below the target directory and ends with a failure if an edit no
+# longer fits, if it does not compile, or if no test fails. It is not a part of tests/run.sh: each of
+# them compiles the crate again.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+target=${CARGO_TARGET_DIR:-target}/mutants
+mkdir -p "$target/tree"
+target=$(cd "$target" && pwd)
+log=$target/log
+export CARGO_TARGET_DIR=$target/build
+# They are built often and run shortly.
+export CARGO_PROFILE_DEV_OPT_LEVEL=0 CARGO_PROFILE_DEV_DEBUG=0 CARGO_TERM_COLOR=never
+words=("$@")
+missed=0 tried=0
+
+# mutant NAME FILE OLD NEW TEST...: replaces the one place of OLD in FILE by NEW; then `cargo test`
+# with the arguments TEST has to fail.
+mutant() {
+    local name=$1 file=$2 old=$3 new=$4 text rest word wanted=
+    shift 4
+    [ ${#words[@]} -gt 0 ] || wanted=1
+    for word in "${words[@]}"; do
+        [[ $name != *"$word"* ]] || wanted=1
+    done
+    [ -n "$wanted" ] || return 0
+    tried=$((tried + 1))
+    text=$(<"$file")
+    rest=${text#*"$old"}
+    if [ "$rest" = "$text" ] || [[ $rest == *"$old"* ]]; then
+        missed=$((missed + 1))
+        printf '%-42s DOES NOT FIT %s\n' "$name" "$file"
+        return 0
+    fi
+    printf '%s\n' "${text%%"$old"*}$new$rest" >"$target/tree/$file"
+    local status=0
+    (cd "$target/tree" && timeout -k 5 240 cargo test --locked "$@") >"$log" 2>&1 </dev/null ||
+        status=$?
+    cp -p "$file" "$target/tree/$file"
+    # cargo goes by the time of the change.
+    touch "$target/tree/$file"
+    local failed
+    failed=$(sed -n 's/^test \(.*\) \.\.\. FAILED$/\1/p' "$log" | head -1)
+    if [ "$status" -ne 0 ] && [ -n "$failed" ]; then
+        printf '%-42s %s\n' "$name" "$failed"
+    elif grep -q '^error.*could not compile' "$log"; then
+        missed=$((missed + 1))
+        printf '%-42s DOES NOT COMPILE\n' "$name"
+        grep -m1 -A4 '^error' "$log"
+    else
+        missed=$((missed + 1))
+        printf '%-42s NO TEST FAILS (status %s): %s\n' "$name" "$status" "$*"
+    fi
+}
+
+git ls-files -z --cached --others --exclude-standard |
+    tar --null --files-from=- --create --file=- | tar --extract --file=- --directory="$target/tree"
+
+# --- connections ---
+
+mutant '--max-connections' src/net/front/head.rs \
+    'full: self.config.max_connections <= self.sockets.open_count(),' 'full: false,' \
+    --lib net::server
+mutant 'sockets beyond --max-connections' src/net/front.rs \
+    ' && self.sockets.len() < room' ' && (room == 0 || true)' \
+    --test hostile floods::connections_over
+mutant '--max-per-address' src/net/peers.rs \
+    '.is_some_and(|place| self.each_max <= count(place))' '.is_some_and(|place| usize::MAX <= count(place))' \
+    --lib net::peers
+mutant '--max-per-address in the loop' src/net/sockets.rs \
+    'self.crowd.enter(conn.peer);' '' \
+    --test hostile floods::connections_over_the_limit_of_an_address
+mutant '--head-timeout' src/net/sockets.rs \
+    'Phase::Head { .. } => Some(id.index as usize),' 'Phase::Head { .. } => None,' \
+    --lib net::server::tests::a_request_that_takes_too_long
+mutant '--hello-timeout' src/session.rs \
+    '!self.spoke && self.opened_at + pace.hello_timeout_ms <= now' 'false' \
+    --lib session
+mutant '--ping-timeout' src/session.rs \
+    '(_, false) => self.seen_at + pace.ping_interval_ms + pace.ping_timeout_ms,' '(_, false) => NEVER,' \
+    --test scenarios life
+mutant '--ping-timeout-eio4' src/session.rs \
+    '(Dialect::Eio4, _) => self.seen_at + pace.ping_interval_ms + pace.ping_timeout_eio4_ms,' \
+    '(Dialect::Eio4, _) => NEVER,' --test scenarios life
+mutant '--ping-timeout-v2' src/session.rs \
+    'Some(pinged) => pinged + pace.ping_timeout_v2_ms,' 'Some(_) => NEVER,' \
+    --test scenarios life
+mutant '--ping-interval' src/session.rs \
+    'last + pace.ping_interval_ms' 'last + pace.ping_interval_ms + (NEVER.0 >> 1)' \
+    --test scenarios life
+mutant '--linger, time' src/net/sockets.rs \
+    'self.wheel.arm(now + self.linger_ms, Alarm::Socket(id));' \
+    'self.wheel.arm(now + self.linger_ms + 3_600_000, Alarm::Socket(id));' \
+    --lib net::server::tests::bounds::whoever
+mutant '--linger, bytes' src/net/conn.rs \
+    '*discarded < DISCARD_BYTES_MAX' '*discarded < usize::MAX || DISCARD_BYTES_MAX == 0' \
+    --test hostile http::what_follows_an_answer
+mutant 'time to take a goodbye' src/net/sockets.rs \
+    'self.wheel.arm(now + patience_ms, Alarm::Socket(id))' \
+    'self.wheel.arm(now + patience_ms + 3_600_000, Alarm::Socket(id))' \
+    --test hostile floods::many_who_do_not_read
+mutant 'a heartbeat timer goes with its connection' src/net/sockets.rs \
+    '            Phase::Open { timer, .. } => timer,' '            Phase::Open { .. } => None,' \
+    --test hostile floods::timers
+mutant 'timers of rooms that come and go' src/net/sockets.rs \
+    '        if let Some(before) = slot.take() {
+            self.wheel.cancel(before);
+        }' '' --test hostile game::ten_thousand_joins
+mutant 'the pause without descriptors' src/net/front.rs \
+    'self.accept_paused = true;' 'self.accept_paused = false;' \
+    --test hostile descriptors::without
+mutant 'the pause after passing errors' src/net/front.rs \
+    'Let::Next(error) if tried == ACCEPTS_MAX && taken == 0 => {' \
+    'Let::Next(error) if tried > ACCEPTS_MAX && taken == 0 => {' \
+    --lib net::server::tests::bounds::errors_of_accept
+mutant 'errors of accept' src/net/gate.rs \
+    '_ => Let::Pause(error),' '_ => Let::Next(error),' --lib net::gate
+
+# --- request heads ---
+
+mutant 'bytes of a head' src/net/http.rs \
+    'let considered = bytes.get(..HEAD_BYTES_MAX).unwrap_or(bytes);' 'let considered = bytes;' \
+    --lib net::http
+mutant 'a head that is full' src/net/http.rs \
+    'Ok(httparse::Status::Partial) if considered.len() < HEAD_BYTES_MAX =>' \
+    'Ok(httparse::Status::Partial) if considered.len() < usize::MAX =>' \
+    --lib net::http
+mutant 'fields of a head' src/net/http.rs \
+    'let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];' \
+    'let mut fields = [httparse::EMPTY_HEADER; 20 * FIELDS_MAX];' \
+    --test hostile http::heads_that_are_no_heads
+
+# --- frames ---
+
+mutant '--max-message, one frame' src/net/frames.rs \
+    '            .max_frame_size(Some(message_bytes_max));' \
+    '            .max_frame_size(None);' --lib net::frames
+mutant '--max-message, all fragments' src/net/frames.rs \
+    '.max_message_size(Some(message_bytes_max))' '.max_message_size(None)' --lib net::frames
+mutant '--max-message, waiting for a frame' src/net/frames.rs \
+    'Ok(length) if length <= self.message_bytes_max => length,' 'Ok(length) => length,' \
+    --lib net::frames
+mutant 'masking' src/net/frames.rs \
+    '            .write_buffer_size(0)' '            .write_buffer_size(0).accept_unmasked_frames(true)' \
+    --lib net::frames
+# Judged by tungstenite, which has no switch for it: what is taken away is our answer.
+mutant 'UTF-8' src/net/frames.rs \
+    'Error::Utf8(_) => (1007, "text is not UTF-8"),' '' --lib net::frames
+mutant 'control frames, opcodes, reserved bits' src/net/frames.rs \
+    '        _ => (1002, "protocol error"),' '        _ => (1000, "fine"),' --lib net::frames
+mutant 'a frame cut wrong' src/net/frames.rs \
+    'if !agreed || unfinished' 'let _ = agreed; if unfinished' --lib net::frames
+mutant 'a context after fragments' src/net/frames.rs \
+    '} else if !inside {' '} else {' --lib net::frames
+mutant '--max-queue' src/net/sockets.rs \
+    'Phase::Open { .. } if self.queue_bytes_max < conn.queue.len() => {' \
+    'Phase::Open { .. } if usize::MAX < conn.queue.len() + self.queue_bytes_max => {' \
+    --test loopback losses::a_slow_reader
+
+# --- events ---
+
+mutant '--rate-limit' src/session.rs \
+    'let within = 1_000 <= self.credit;' 'let within = true; self.credit = self.credit.max(1_000);' \
+    --lib session
+mutant '--rate-limit in the hub' src/hub/requests.rs \
+    'if !within && !matches!' 'if false && !within && !matches!' --test scenarios limits
+mutant 'drops before a flood is closed' src/session.rs \
+    'if FLOOD_DROPS_MAX <= trouble' 'if u32::MAX <= FLOOD_DROPS_MAX + trouble' --lib session
+mutant '--relay-interval' src/world/rounds.rs \
+    'if now < player.relay_free_at[kind] {' 'if false {' --test scenarios limits
+mutant 'wrong codes a minute' src/session.rs \
+    'most <= self.count && now.since(self.since) < window_ms' \
+    'most == 0 && now.since(self.since) < window_ms' --lib session
+mutant 'wrong codes a minute in the hub' src/hub/requests.rs \
+    'if tries_code && session.v2' 'if false && tries_code && session.v2' \
+    --test hostile game::room_codes
+mutant 'digits of an acknowledgement' src/wire/socket_io.rs \
+    'if ACK_DIGITS_MAX < digits {' 'if usize::MAX == digits {' --test hostile dialects::packets
+mutant "an event's name" src/wire/event.rs \
+    'let mut end = name.len().min(EVENT_NAME_BYTES_MAX);' 'let mut end = name.len();' --lib wire
+mutant 'uid' src/model.rs \
+    ' && text.len() <= Self::BYTES_MAX;' ';' --lib model
+mutant 'uname' src/model.rs \
+    'if text.len() <= Self::BYTES_MAX && !text' 'if !text' --lib model
+mutant 'uname, cleaned' src/model.rs \
+    'if Self::BYTES_MAX < name.len() + character.len_utf8() {' 'if name.len() == usize::MAX {' \
+    --lib model
+mutant 'uavatar' src/model.rs \
+    'let mut end = text.len().min(Self::BYTES_MAX);' 'let mut end = text.len();' --lib model
+
+# --- sessions ---
+
+mutant '--max-sessions' src/world/mod.rs \
+    'while self.rules.max_sessions <= self.by_token.len() {' 'while false {' \
+    --test scenarios sessions::the_longest
+mutant '--max-sessions at the start' src/world/mod.rs \
+    'records.truncate(self.rules.max_sessions.saturating_sub(self.by_token.len()));' '' \
+    --test scenarios sessions
+mutant '--session-ttl' src/world/mod.rs \
+    'let expires_at = now + self.rules.session_ttl_ms;' 'let expires_at = Millis(u64::MAX);' \
+    --test scenarios sessions
+mutant '--session-ttl over a restart' src/world/mod.rs \
+    'records.retain(|record| record.idle_ms < self.rules.session_ttl_ms);' '' \
+    --test scenarios sessions
+
+# --- per turn ---
+
+mutant 'accepts per turn' src/net/front.rs \
+    'const ACCEPTS_MAX: usize = 64;' 'const ACCEPTS_MAX: usize = 1 << 30;' --lib net::server
+mutant 'frames per turn' src/net/front.rs \
+    'for _ in 0..FRAMES_MAX {' 'for _ in 0..usize::MAX {' --lib net::server
+mutant 'bytes per turn' src/net/conn.rs \
+    'let asked = back.len().min(RECV_BYTES);' 'let asked = back.len();' --lib net::conn
+mutant 'events per turn' src/net/server.rs \
+    'const EVENTS_MAX: usize = 1024;' 'const EVENTS_MAX: usize = 1 << 16;' --lib net::server
+mutant 'timers per turn' src/net/server.rs \
+    'for fired in 0..TIMERS_MAX {' 'for fired in 0..usize::MAX {' --lib net::server
+mutant 'dismissals per turn' src/net/server/drain.rs \
+    'let until = next.saturating_add(DISMISSALS_MAX).min(last);' \
+    'let until = next.saturating_add(DISMISSALS_MAX << 32).min(last);' --lib net::server
+
+# --- the end ---
+
+mutant '--drain-timeout' src/net/server.rs \
+    'Alarm::DrainEnd => self.life = Life::Over,' 'Alarm::DrainEnd => (),' --lib net::server
+mutant '--drain-timeout, rounds' src/net/server.rs \
+    'Alarm::DrainHurry => self.hurry(),' 'Alarm::DrainHurry => (),' --test loopback drain::a_round
+
+# --- memory ---
+
+mutant 'buffers kept' src/net/queue.rs \
+    'let kept = (1..=Self::CAPACITY_MAX).contains(&buffer.capacity());' \
+    'let kept = 1 <= buffer.capacity();' --lib net::queue
+mutant 'admin connections' src/net/admin.rs \
+    'const CONNS_MAX: usize = 16;' 'const CONNS_MAX: usize = 4096;' --test hostile floods::admin
+
+echo "$tried limits, $missed without a test"
+[ "$missed" -eq 0 ]
