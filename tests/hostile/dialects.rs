@@ -88,6 +88,8 @@ fn texts_that_are_no_event() {
         ("a key without quotes", "[\"face\",{face:1}]"), ("a comma too many", "[\"face\",{\"face\":1,}]"),
         ("an object with a name", "{\"0\":\"join\"}"), ("true", "[true]"), ("a big number", "[1e999]"),
         ("a lone surrogate for a name", "[\"\\udc00\"]"),
+        ("coordinates of NaN", "[\"hello\",{\"user\":{\"uid\":\"a\"},\"cordinate\":{\"lat\":NaN,\"lng\":1}}]"),
+        ("infinite coordinates in words", "[\"hello\",{\"user\":{\"uid\":\"a\"},\"cordinate\":{\"lat\":Infinity,\"lng\":1}}]"),
     ];
     for (what, text) in table {
         check_event(&mut ground, what, text, Closed(1008));
