@@ -143,7 +143,7 @@ impl Table {
                     self.timers.truncate(8);
                     self.timers.push_front(timer);
                 }
-                Output::Ping { .. } | Output::Close { .. } => (),
+                Output::Ping { .. } | Output::Close { .. } | Output::Disarm { .. } => (),
             }
         }
     }

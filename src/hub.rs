@@ -28,6 +28,7 @@ use self::endings::Ending;
 pub use self::facts::{Input, Output, Place, Timer};
 use self::orders::Order;
 pub use crate::wire::Dialect;
+pub use crate::world::Timer as GameTimer;
 
 /// Why a state file was not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,6 +158,7 @@ impl Hub {
                 told_to_stay,
             },
             Order::Arm { at, timer } => Output::Arm { at, timer },
+            Order::Disarm { timer } => Output::Disarm { timer },
         })
     }
 

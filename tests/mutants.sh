@@ -20,6 +20,12 @@ export CARGO_TARGET_DIR=$target/build
 export CARGO_PROFILE_DEV_OPT_LEVEL=0 CARGO_PROFILE_DEV_DEBUG=0 CARGO_TERM_COLOR=never
 words=("$@")
 missed=0 tried=0
+declare -A sound
+
+fail() {
+    echo "tests/mutants.sh: $*" >&2
+    exit 1
+}
 
 # mutant NAME FILE OLD NEW TEST...: replaces the one place of OLD in FILE by NEW; then `cargo test`
 # with the arguments TEST has to fail.
@@ -38,6 +44,13 @@ mutant() {
         missed=$((missed + 1))
         printf '%-42s DOES NOT FIT %s\n' "$name" "$file"
         return 0
+    fi
+    # A test that fails in any case says nothing, and neither does one that is not there.
+    if [ -z "${sound[$*]:-}" ]; then
+        (cd "$target/tree" && timeout -k 5 240 cargo test --locked "$@") >"$log" 2>&1 </dev/null ||
+            fail "without an edit, these tests fail: $*"
+        grep -q '^test .* \.\.\. ok$' "$log" || fail "there are no such tests: $*"
+        sound[$*]=1
     fi
     printf '%s\n' "${text%%"$old"*}$new$rest" >"$target/tree/$file"
     local status=0
@@ -77,7 +90,7 @@ mutant '--max-per-address' src/net/peers.rs \
 mutant '--max-per-address in the loop' src/net/sockets.rs \
     'self.crowd.enter(conn.peer);' '' \
     --test hostile floods::connections_over_the_limit_of_an_address
-mutant '--head-timeout' src/net/sockets.rs \
+mutant '--head-timeout' src/net/sockets/timers.rs \
     'Phase::Head { .. } => Some(id.index as usize),' 'Phase::Head { .. } => None,' \
     --lib net::server::tests::a_request_that_takes_too_long
 mutant '--hello-timeout' src/session.rs \
@@ -109,10 +122,14 @@ mutant 'time to take a goodbye' src/net/sockets.rs \
 mutant 'a heartbeat timer goes with its connection' src/net/sockets.rs \
     '            Phase::Open { timer, .. } => timer,' '            Phase::Open { .. } => None,' \
     --test hostile floods::timers
-mutant 'timers of rooms that come and go' src/net/sockets.rs \
+mutant 'a room takes its timer along' src/world/joining.rs \
+    '        if room.armed.is_some() {' '        if false {' --test hostile game::ten_thousand_joins
+mutant 'one timer for each room and player' src/net/sockets/timers.rs \
     '        if let Some(before) = slot.take() {
             self.wheel.cancel(before);
-        }' '' --test hostile game::ten_thousand_joins
+        }' '' --lib net::server::tests::bounds::a_timer
+mutant 'buffers in a turn' src/net/front.rs \
+    'if self.sockets.is_loaded() {' 'if false {' --lib net::server::tests::bounds::a_burst
 mutant 'the pause without descriptors' src/net/front.rs \
     'self.accept_paused = true;' 'self.accept_paused = false;' \
     --test hostile descriptors::without
@@ -202,13 +219,13 @@ mutant '--max-sessions' src/world/mod.rs \
     --test scenarios sessions::the_longest
 mutant '--max-sessions at the start' src/world/mod.rs \
     'records.truncate(self.rules.max_sessions.saturating_sub(self.by_token.len()));' '' \
-    --test scenarios sessions
+    --test loopback drain::of_a_state_file
 mutant '--session-ttl' src/world/mod.rs \
     'let expires_at = now + self.rules.session_ttl_ms;' 'let expires_at = Millis(u64::MAX);' \
     --test scenarios sessions
 mutant '--session-ttl over a restart' src/world/mod.rs \
     'records.retain(|record| record.idle_ms < self.rules.session_ttl_ms);' '' \
-    --test scenarios sessions
+    --test loopback drain::of_a_state_file
 
 # --- per turn ---
 
@@ -231,7 +248,7 @@ mutant 'dismissals per turn' src/net/server/drain.rs \
 mutant '--drain-timeout' src/net/server.rs \
     'Alarm::DrainEnd => self.life = Life::Over,' 'Alarm::DrainEnd => (),' --lib net::server
 mutant '--drain-timeout, rounds' src/net/server.rs \
-    'Alarm::DrainHurry => self.hurry(),' 'Alarm::DrainHurry => (),' --test loopback drain::a_round
+    'Alarm::DrainHurry => self.hurry(),' 'Alarm::DrainHurry => (),' --lib net::server::tests::bounds::a_round
 
 # --- memory ---
 
@@ -239,7 +256,7 @@ mutant 'buffers kept' src/net/queue.rs \
     'let kept = (1..=Self::CAPACITY_MAX).contains(&buffer.capacity());' \
     'let kept = 1 <= buffer.capacity();' --lib net::queue
 mutant 'admin connections' src/net/admin.rs \
-    'const CONNS_MAX: usize = 16;' 'const CONNS_MAX: usize = 4096;' --test hostile floods::admin
+    'const CONNS_MAX: usize = 16;' 'const CONNS_MAX: usize = 4096;' --test hostile floods::a_crowd_at_the_admin
 
 echo "$tried limits, $missed without a test"
 [ "$missed" -eq 0 ]

@@ -58,6 +58,9 @@ impl Consoles {
                     self.armed += 1;
                     self.timers.insert((at, self.armed), timer);
                 }
+                Output::Disarm { timer } => {
+                    self.timers.retain(|_, old| old.place() != timer.place());
+                }
                 // A console answers pings by itself.
                 Output::Ping { .. } => (),
                 Output::Close { reason, .. } => panic!("a console was closed: {reason}"),

@@ -87,6 +87,10 @@ impl Stage {
                     self.timers.insert((at, self.count as usize), timer);
                     continue;
                 }
+                Output::Disarm { timer } => {
+                    self.timers.retain(|_, old| old.place() != timer.place());
+                    continue;
+                }
                 Output::Send { conn, text } => (conn, format!("< {text}")),
                 Output::Ping { conn } => (conn, "< (ping)".to_owned()),
                 Output::Close {

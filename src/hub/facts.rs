@@ -136,4 +136,9 @@ pub enum Output<'a> {
         /// What.
         timer: Timer,
     },
+    /// Forget the timer that has this one's place: whom it was for is gone.
+    Disarm {
+        /// What.
+        timer: Timer,
+    },
 }

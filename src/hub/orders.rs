@@ -32,6 +32,9 @@ pub(super) enum Order {
         at: Millis,
         timer: Timer,
     },
+    Disarm {
+        timer: Timer,
+    },
 }
 
 impl Hub {
@@ -52,6 +55,10 @@ impl Hub {
                         at,
                         timer: Timer::World(timer),
                     });
+                }
+                Effect::Disarm { timer } => {
+                    let timer = Timer::World(timer);
+                    self.orders.push_back(Order::Disarm { timer });
                 }
             }
         }

@@ -181,6 +181,7 @@ impl<B: Behind> Front<B> {
         let count = batch.len();
         for index in batch.drain(..) {
             self.read(index);
+            self.relieve();
         }
         self.batch = batch;
         count
@@ -277,6 +278,14 @@ impl<B: Behind> Front<B> {
             let traffic = &mut self.sockets.traffic;
             traffic.count_refusal(Refusal::HeadTimeout);
             self.sockets.answer(self.now, index, &http::timed_out());
+        }
+    }
+
+    /// Writes before the turn's end if very many wait for that: after a pause of the process all
+    /// heartbeats are due at once, and each is a buffer.
+    pub(crate) fn relieve(&mut self) {
+        if self.sockets.is_loaded() {
+            self.write();
         }
     }
 

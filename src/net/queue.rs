@@ -69,7 +69,7 @@ pub(crate) struct Pool {
 
 impl Pool {
     /// Most buffers kept: about as many connections as one turn writes to.
-    const BUFFERS_MAX: usize = 1024;
+    pub(crate) const BUFFERS_MAX: usize = 1024;
     /// Largest buffer kept: some games' worth of events; together at most 4 MiB.
     const CAPACITY_MAX: usize = 4096;
     /// Size of a fresh one: a `start` and a `result` with long names fit.

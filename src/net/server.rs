@@ -249,6 +249,7 @@ impl Server {
                 // The end of the turn looks whether it is over.
                 Alarm::LastCall => (),
             }
+            self.front.relieve();
         }
         TIMERS_MAX
     }

@@ -2,6 +2,10 @@
 //! and removed in a turn.
 //!
 //! Absent: the hub and its rules, the clock, the decoding of what comes in.
+//!
+//! - `timers`: which timers there are, and which of them take another one's place.
+
+mod timers;
 
 use std::io;
 
@@ -16,38 +20,20 @@ use super::listen::Socket;
 use super::peers::{Crowd, Peer};
 use super::queue::Pool;
 use crate::config::Config;
-use crate::hub::{Dialect, Output, Place, Timer};
+use crate::hub::{Dialect, Output};
 use crate::metrics::Traffic;
 use crate::model::ConnId;
 use crate::time::Millis;
-use crate::wheel::{TimerKey, Wheel};
+use crate::wheel::Wheel;
+
+pub(crate) use self::timers::Alarm;
+use self::timers::Named;
 
 /// How long a close frame waits behind Socket.IO's `41`.
 ///
 /// A library that handles every packet in a thread of its own, as python-socketio does, would
 /// otherwise notice the end before it has handled the `41`, and come back.
 pub(crate) const HELD_MS: u64 = 250;
-
-/// What a timer of the loop's wheel is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Alarm {
-    /// The hub's own.
-    Hub(Timer),
-    /// A connection is slow to send its head, or lingers.
-    Socket(ConnId),
-    /// Descriptors ran out a while ago: try again.
-    Accept,
-    /// Rounds or not, everybody is to be sent away now.
-    DrainHurry,
-    /// The drain takes too long.
-    DrainEnd,
-    /// The service manager waits for a sign of life.
-    Watchdog,
-    /// Those who look on are told figures.
-    Tick,
-    /// Those who came before the stop had their time to ask.
-    LastCall,
-}
 
 /// Why the loop gave a connection up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,27 +70,6 @@ pub(crate) struct Sockets {
     queue_bytes_max: usize,
     head_timeout_ms: u64,
     linger_ms: u64,
-}
-
-/// The game's timers, by what they are for.
-///
-/// A room or player that is gone leaves its timer behind. Whoever is given its index takes the
-/// timer's place, so however fast they come and go, there are no more timers than there were ever
-/// rooms and players at a time.
-#[derive(Debug, Default)]
-struct Named {
-    sessions: Option<TimerKey>,
-    players: Vec<Option<TimerKey>>,
-    rooms: Vec<Option<TimerKey>>,
-}
-
-/// The timer at an index, whoever has it.
-fn slot(timers: &mut Vec<Option<TimerKey>>, index: u32) -> Option<&mut Option<TimerKey>> {
-    let index = index as usize;
-    if timers.len() <= index {
-        timers.resize(index + 1, None);
-    }
-    timers.get_mut(index)
 }
 
 impl Sockets {
@@ -368,37 +333,8 @@ impl Sockets {
                 }
             }
             Output::Arm { at, timer } => self.arm(at, timer),
+            Output::Disarm { timer } => self.disarm(timer),
         }
-    }
-
-    /// Arms one of the hub's timers in place of the one that had its name before. A connection's
-    /// own is remembered with it, to be cancelled when it ends.
-    fn arm(&mut self, at: Millis, timer: Timer) {
-        let slot = match timer.place() {
-            Place::Session(id) => match self.conns.get_mut(id.index as usize) {
-                Some(Conn {
-                    generation,
-                    phase: Phase::Open { timer, .. },
-                    ..
-                }) if *generation == id.generation => Some(timer),
-                _ => None,
-            },
-            Place::Player(index) => slot(&mut self.named.players, index),
-            Place::Room(index) => slot(&mut self.named.rooms, index),
-            Place::Sessions => Some(&mut self.named.sessions),
-        };
-        let Some(slot) = slot else { return };
-        if let Some(before) = slot.take() {
-            self.wheel.cancel(before);
-        }
-        *slot = Some(self.wheel.arm(at, Alarm::Hub(timer)));
-    }
-
-    /// How many timers of the hub's are armed: for the last line of the log, for it takes all out.
-    pub(crate) fn hub_timers(&mut self) -> usize {
-        let due = || self.wheel.pop_due(Millis(u64::MAX));
-        let hubs = |(_, alarm): &(Millis, Alarm)| matches!(alarm, Alarm::Hub(_));
-        std::iter::from_fn(due).filter(hubs).count()
     }
 
     /// One line for one connection that ended.
@@ -426,6 +362,12 @@ impl Sockets {
         );
     }
 
+    /// Whether so many wait to be written to that it is to be done before anything else: each of
+    /// them holds a buffer, and no more than those are kept.
+    pub(crate) fn is_loaded(&self) -> bool {
+        Pool::BUFFERS_MAX <= self.dirty.len()
+    }
+
     /// Appends to the queue of a connection that speaks WebSocket.
     pub(crate) fn put(&mut self, id: ConnId, write: impl FnOnce(&mut Vec<u8>)) {
         let index = id.index as usize;
@@ -439,23 +381,6 @@ impl Sockets {
                 self.dirty.push(index);
             }
         }
-    }
-
-    /// A socket's timer is due: its head took too long, a close frame waited long enough, or it
-    /// lingered long enough.
-    ///
-    /// Returns the index of a connection that is to be told that its head took too long.
-    pub(crate) fn on_timer(&mut self, now: Millis, id: ConnId) -> Option<usize> {
-        let index = id.index as usize;
-        match &mut self.get(id)?.phase {
-            Phase::Head { .. } => return Some(index),
-            Phase::Lingering(end) => match end.held.take() {
-                Some((code, reason)) => self.send_held(now, index, code, reason),
-                None => self.drop_at(index),
-            },
-            Phase::Open { .. } | Phase::Gone => (),
-        }
-        None
     }
 
     fn send_held(&mut self, now: Millis, index: usize, code: u16, reason: &str) {

@@ -2,7 +2,7 @@
 
 use super::player::Player;
 use super::room::{ABSENCE_MS, Between, Phase, Private, Room, Seat, Waiting, Who};
-use super::{Outcome, RoomId, World};
+use super::{Effect, Outcome, RoomId, Timer, World};
 use crate::model::{Entropy, Event, Generation, Join, PlayerId, ProblemCode, RoomCode};
 use crate::time::Millis;
 
@@ -224,6 +224,10 @@ impl World {
         }
         if let Some(private) = room.private {
             self.by_code.remove(&private.code);
+        }
+        if room.armed.is_some() {
+            let timer = Timer::Room(id);
+            self.effects.push_back(Effect::Disarm { timer });
         }
     }
 

@@ -109,6 +109,11 @@ pub enum Effect {
         /// What.
         timer: Timer,
     },
+    /// Whom this timer is for is gone: it need not be handed back.
+    Disarm {
+        /// What.
+        timer: Timer,
+    },
 }
 
 /// A timer of the world's. One that is no longer wanted does nothing when it is due.

@@ -232,6 +232,10 @@ impl World {
         if let Some(token) = player.token {
             self.by_token.remove(&token);
         }
+        if player.play.is_some_and(|play| play.armed.is_some()) {
+            let timer = Timer::Player(id);
+            self.effects.push_back(Effect::Disarm { timer });
+        }
     }
 
     /// Ends a session for good, wherever its player sits.

@@ -153,6 +153,10 @@ impl Bench {
                     self.timers.retain(|_, timer| *timer != ended);
                     (conn, Act::Close(code))
                 }
+                Output::Disarm { timer } => {
+                    self.timers.retain(|_, old| old.place() != timer.place());
+                    continue;
+                }
                 Output::Arm { at, timer } => {
                     self.timers.retain(|_, old| old.place() != timer.place());
                     let due = at.0.saturating_add(self.born).max(self.now);

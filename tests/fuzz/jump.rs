@@ -48,7 +48,8 @@ impl Place {
                 Output::Send { conn, text } => self.texts.push((conn, text.to_owned())),
                 Output::Close { conn, code, .. } => self.closed.push((conn, code)),
                 Output::Arm { at, timer } => drop(self.wheel.arm(at, timer)),
-                Output::Ping { .. } => (),
+                // A timer that is no longer wanted does nothing.
+                Output::Ping { .. } | Output::Disarm { .. } => (),
             }
         }
     }

@@ -2,6 +2,9 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use roshambo::model::{Avatar, Name, Profile, SessionRecord, Token, Uid};
+use roshambo::wire::state;
+
 use crate::support::Directory;
 use crate::support::client::{Client, Dialect, Hi};
 use crate::support::http::{ask, get};
@@ -145,25 +148,6 @@ fn a_client_that_stays_does_not_hold_the_end_up() {
 }
 
 #[test]
-fn a_round_that_is_too_long_for_a_drain_is_cut_short() {
-    let flags = ["--game-time", "60s", "--drain-timeout", "4s"];
-    let server = Server::start(&[&flags, ["--robot-after", "100ms"].as_slice()].concat());
-    let mut client = Client::v2(server.address(), Dialect::Plain, "Ann").0;
-    client.send(r#"["join"]"#);
-    client.until("start");
-    drain(&server, "TERM");
-    // It is told to come back while there is still time to say so.
-    let (texts, code) = client.until_close();
-    assert_eq!(code, Some(1012), "{texts:?}");
-    let last = texts.last().expect("a goodbye");
-    assert!(last.starts_with(r#"["bye",{"code":1012,"#), "{last}");
-    drop(client);
-    let exit = server.wait();
-    assert_eq!(exit.code(), Some(0), "{}", exit.stderr);
-    assert!(exit.stderr.contains("1 rounds are cut short"));
-}
-
-#[test]
 fn a_second_signal_does_not_wait_for_the_round() {
     let server = Server::start(&[
         "--game-time",
@@ -236,6 +220,59 @@ fn sessions_outlive_the_process_in_a_file_of_ours_alone() {
         ..other
     };
     assert_eq!(again, want);
+}
+
+/// Limits may be smaller than those that the file was written with.
+#[test]
+fn of_a_state_file_only_what_the_limits_allow_is_taken() {
+    let mut rng = fastrand::Rng::with_seed(1);
+    let mut entropy = move |bytes: &mut [u8]| rng.fill(bytes);
+    let idle_minutes = [3, 40, 1, 4, 2];
+    let records = idle_minutes.map(|minutes| SessionRecord {
+        token: Token::draw(&mut entropy),
+        profile: Profile {
+            uid: Uid::draw("p-", 12, &mut entropy),
+            name: Name::new("Ann"),
+            avatar: Avatar::None,
+        },
+        total_score: 7,
+        win_streak: 0,
+        idle_ms: minutes * 60_000,
+    });
+    let directory = Directory::new();
+    let path = directory.file("sessions.json");
+    // Flags, and whose time was not over and who found room: those who left last.
+    let rows: [(&[&str], &[u64]); 3] = [
+        (&["--session-ttl", "1h"], &[1, 2, 3, 4, 40]),
+        (&["--session-ttl", "30m"], &[1, 2, 3, 4]),
+        (&["--session-ttl", "1h", "--max-sessions", "2"], &[1, 2]),
+    ];
+    for (flags, want) in rows {
+        std::fs::write(&path, state::encode(&records)).expect("a writable place");
+        let state = path.to_str().expect("an ASCII path");
+        let flags = [&["--state", state, "--max-connections", "2"], flags].concat();
+        let server = Server::start(&flags);
+        let told = |line: &str| line.contains("session") && !line.contains("listening");
+        let line = server.log().wait_for("what was taken in", told);
+        assert!(
+            line.contains(&format!("{} ", want.len())),
+            "{flags:?}: {line}"
+        );
+        let mut resumed = Vec::new();
+        // The newest first: each that is unknown is a session of its own, for which one has to go.
+        for minutes in [1, 2, 3, 4, 40] {
+            let record = records
+                .iter()
+                .find(|record| record.idle_ms == minutes * 60_000);
+            let token = record.expect("one of them").token.as_str();
+            let (client, hi) = Client::resume(server.address(), Dialect::Plain, token);
+            if hi.resumed {
+                resumed.push(minutes);
+            }
+            client.leave();
+        }
+        assert_eq!(resumed, want, "{flags:?}");
+    }
 }
 
 #[test]

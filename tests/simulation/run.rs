@@ -498,7 +498,7 @@ impl Crowd {
                         self.actors[index].closed(now, back_ms);
                     }
                 }
-                Order::Arm { .. } => (),
+                Order::Arm { .. } | Order::Disarm { .. } => (),
             }
         }
     }

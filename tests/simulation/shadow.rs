@@ -297,7 +297,7 @@ impl Shadow {
                     }
                 }
                 Order::Close { conn, code, .. } => self.follow_close(now, fact, *conn, *code)?,
-                Order::Arm { .. } => (),
+                Order::Arm { .. } | Order::Disarm { .. } => (),
             }
         }
         self.end_of_step(now, fact)

@@ -46,6 +46,9 @@ pub(crate) enum Order {
         at: Millis,
         timer: Timer,
     },
+    Disarm {
+        timer: Timer,
+    },
 }
 
 /// How many lines of a transcript a failure shows.
@@ -154,7 +157,7 @@ impl World {
         }
         for order in &orders {
             self.digest(order);
-            if !matches!(order, Order::Arm { .. }) {
+            if !matches!(order, Order::Arm { .. } | Order::Disarm { .. }) {
                 self.note(|| format!("< {order:?}"));
             }
         }
@@ -167,6 +170,9 @@ impl World {
                     self.timers.retain(|_, old| old.place() != timer.place());
                     self.timers_armed += 1;
                     self.timers.insert((at, self.timers_armed), timer);
+                }
+                Order::Disarm { timer } => {
+                    self.timers.retain(|_, old| old.place() != timer.place());
                 }
                 Order::Close { conn, .. } => {
                     self.free(conn);
@@ -267,6 +273,7 @@ impl World {
             Order::Ping { conn } => (2, Some(conn)),
             Order::Close { conn, .. } => (3, Some(conn)),
             Order::Arm { .. } => (4, None),
+            Order::Disarm { .. } => (5, None),
         };
         eat(&[kind]);
         if let Some(conn) = conn {
@@ -280,6 +287,7 @@ impl World {
                 eat(&code.to_le_bytes());
                 eat(reason.as_bytes());
             }
+            Order::Disarm { timer } => eat(format!("{timer:?}").as_bytes()),
             Order::Arm { at, timer } => {
                 eat(&at.0.to_le_bytes());
                 eat(format!("{timer:?}").as_bytes());
@@ -317,5 +325,6 @@ fn order(output: Output<'_>) -> Order {
             conn, code, reason, ..
         } => Order::Close { conn, code, reason },
         Output::Arm { at, timer } => Order::Arm { at, timer },
+        Output::Disarm { timer } => Order::Disarm { timer },
     }
 }

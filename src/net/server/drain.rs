@@ -75,9 +75,10 @@ impl Server {
             self.front.sockets.wheel.arm(over, Alarm::LastCall);
         }
         let end = self.front.now + self.front.config.drain_timeout_ms;
-        // The last part of the time is for saying goodbye.
-        let farewell_ms =
-            (self.front.config.linger_ms + 500).min(self.front.config.drain_timeout_ms / 2);
+        // The last part of the time is for saying goodbye; rounds that began before have theirs.
+        let config = &self.front.config;
+        let spare_ms = config.drain_timeout_ms.saturating_sub(config.game_time_ms);
+        let farewell_ms = (config.linger_ms + 500).min(spare_ms.max(config.drain_timeout_ms / 4));
         self.front
             .sockets
             .wheel

@@ -2,16 +2,19 @@
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use mio::Events;
 
 use super::{PING, UPGRADE};
 use crate::config::{Config, Listen};
+use crate::hub::{GameTimer, Output, Timer};
 use crate::net::front::FRAMES_MAX;
 use crate::net::gate::Let;
 use crate::net::server::{EVENTS_MAX, Life, Server, TIMERS_MAX};
 use crate::net::sockets::Alarm;
+use crate::slots::Handle;
 use crate::time::Millis;
 
 /// A server that does nothing until it is told to turn.
@@ -217,4 +220,111 @@ fn errors_of_accept_never_spin_and_never_end_it() {
         streams.extend(hand.connect(1));
         hand.turn_until("the end of the pause", |hand| count < hand.sockets());
     }
+}
+
+#[test]
+fn a_timer_takes_the_place_of_the_one_before_and_goes_with_its_room() {
+    let mut hand = ByHand::start(|_| ());
+    let sockets = &mut hand.server.front.sockets;
+    let handle = |generation| Handle {
+        index: 3,
+        generation: NonZeroU32::new(generation).expect("from 1"),
+    };
+    let room = |generation| Timer::World(GameTimer::Room(handle(generation)));
+    let player = |generation| Timer::World(GameTimer::Player(handle(generation)));
+    let before = sockets.wheel.len();
+    for round in 1..100 {
+        for timer in [room(round), player(round)] {
+            let at = Millis(1_000_000 - u64::from(round));
+            sockets.carry_out(Millis::ZERO, Output::Arm { at, timer });
+        }
+        assert_eq!(sockets.wheel.len(), before + 2);
+    }
+    for timer in [room(99), player(99), room(99)] {
+        sockets.carry_out(Millis::ZERO, Output::Disarm { timer });
+    }
+    assert_eq!(sockets.wheel.len(), before);
+}
+
+#[test]
+fn a_burst_of_heartbeats_is_written_in_parts() {
+    let count = 1_300;
+    rlimit::increase_nofile_limit(4_096).expect("descriptors");
+    let mut hand = ByHand::start(|_| ());
+    let mut streams = hand.connect(count);
+    for stream in &mut streams {
+        stream.write_all(UPGRADE.as_bytes()).expect("taken");
+    }
+    hand.turn_until("the last one's upgrade", |hand| {
+        hand.server.front.sockets.open_count() == count
+    });
+    let sent = |hand: &ByHand| hand.server.front.sockets.traffic.bytes_out;
+    let before = sent(&hand);
+    // The process stood still for a heartbeat's interval: everybody is to be pinged.
+    hand.server.front.now = hand.server.front.now + 26_000;
+    hand.server.fire_timers();
+    // Two bytes each; the rest of them wait for the end of the turn.
+    let pings = (sent(&hand) - before) / 2;
+    assert!((1_024..count as u64).contains(&pings), "{pings} pings");
+    hand.server.front.write();
+    assert_eq!((sent(&hand) - before) / 2, count as u64);
+}
+
+/// No flags allow for such a round; should one ever hang, it does not hold the end up.
+#[test]
+fn a_round_that_outlasts_a_drain_is_cut_short_in_time_for_goodbyes() {
+    let mut hand = ByHand::start(|config| {
+        config.game_time_ms = 600_000;
+        config.robot_after_ms = 0;
+        config.drain_timeout_ms = 4_000;
+        config.linger_ms = 500;
+    });
+    let mut stream = hand.connect(1).remove(0);
+    let join = b"\x81\x88\0\0\0\0[\"join\"]";
+    stream
+        .write_all(&[UPGRADE.as_bytes(), join].concat())
+        .expect("taken");
+    hand.turn_until("a round", |hand| {
+        hand.server.front.behind.running_rounds() == 1
+    });
+    hand.server.on_stop("asked");
+    hand.turn_until("the last goodbye", |hand| hand.server.life == Life::Leaving);
+    assert_eq!(hand.server.front.behind.running_rounds(), 1);
+    // It is told so while there is still time to say it.
+    hand.server.front.write();
+    let mut heard = vec![0; 4_096];
+    let count = stream
+        .read(&mut heard)
+        .expect("the upgrade, a start, a goodbye");
+    let close = [0x88_u8, 21, 0x03, 0xf4];
+    assert!(
+        heard[..count].windows(4).any(|four| four == close),
+        "{count} bytes"
+    );
+}
+
+#[test]
+fn a_round_of_the_whole_time_ends_with_its_result_before_a_drain_is_over() {
+    let mut hand = ByHand::start(|config| {
+        config.game_time_ms = 1_000;
+        config.robot_after_ms = 0;
+        config.linger_ms = 500;
+        // The least that the flags allow.
+        config.drain_timeout_ms = 1_500;
+    });
+    let mut stream = hand.connect(1).remove(0);
+    let join = b"\x81\x88\0\0\0\0[\"join\"]";
+    stream
+        .write_all(&[UPGRADE.as_bytes(), join].concat())
+        .expect("taken");
+    hand.turn_until("a round", |hand| {
+        hand.server.front.behind.running_rounds() == 1
+    });
+    hand.server.on_stop("asked");
+    hand.turn_until("the last goodbye", |hand| hand.server.life == Life::Leaving);
+    hand.server.front.write();
+    let mut heard = vec![0; 4_096];
+    let count = stream.read(&mut heard).expect("all that was said");
+    let heard = String::from_utf8_lossy(&heard[..count]);
+    assert!(heard.contains(r#"["result","#), "{heard}");
 }
