@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use roshambo::config::Config;
-use roshambo::hub::{Dialect, Hub, Input, Output, Timer};
+use roshambo::hub::{Dialect, Hub, Input, Output, Place, Timer};
 use roshambo::model::ConnId;
 use roshambo::time::Millis;
 
@@ -117,6 +117,15 @@ impl Bench {
     #[allow(dead_code, reason = "not every test asks")]
     pub(crate) fn timers(&self) -> usize {
         self.timers.len()
+    }
+
+    /// How many of them are for players, and for rooms.
+    #[allow(dead_code, reason = "not every test asks")]
+    pub(crate) fn game_timers(&self) -> (usize, usize) {
+        let places = || self.timers.values().map(|timer| timer.place());
+        let players = places().filter(|place| matches!(place, Place::Player(_)));
+        let rooms = places().filter(|place| matches!(place, Place::Room(_)));
+        (players.count(), rooms.count())
     }
 
     /// What the hub did since this was last asked.

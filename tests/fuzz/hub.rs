@@ -166,6 +166,12 @@ impl Play {
             _ => self.bench.advance(self.now(u64::from(*which % 4)), false),
         }
         self.listen();
+        let (timers, (players, rooms, _)) =
+            (self.bench.game_timers(), self.bench.hub().population());
+        assert!(
+            timers.0 <= players && timers.1 <= rooms,
+            "{timers:?} timers for {players} players and {rooms} rooms"
+        );
         true
     }
 }
@@ -228,4 +234,24 @@ fn schedules() {
         ],
         run,
     });
+}
+
+#[test]
+fn a_player_s_timer_goes_with_it() {
+    let mut play = Play::new();
+    let [ann, bob] = ["a", "b"].map(|uid| {
+        let conn = play.bench.open(Dialect::Plain);
+        let hello = format!(r#"["hello",{{"user":{{"uid":"{uid}"}}}}]"#);
+        play.say(conn, Dialect::Plain, &hello);
+        play.say(conn, Dialect::Plain, r#"["join"]"#);
+        conn
+    });
+    // The second one is held back for a while, and whom it is for does not wait for it.
+    for _ in 0..2 {
+        play.say(ann, Dialect::Plain, r#"["face",{"face":1}]"#);
+    }
+    assert_eq!(play.bench.game_timers(), (1, 1));
+    play.say(bob, Dialect::Plain, r#"["leave"]"#);
+    play.bench.tell(Input::Closed { conn: bob });
+    assert_eq!(play.bench.game_timers().0, 0);
 }
