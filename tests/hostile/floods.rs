@@ -164,7 +164,8 @@ fn a_crowd_at_the_admin_listener_is_bounded_and_figures_are_told() {
             assert_eq!(figure(admin, "roshambo_slow_readers_total"), 0);
             ground.check();
         }
-        assert!(ground.server().descriptors() <= before + 16);
+        // The oldest goes once the newest is here.
+        assert!(ground.server().descriptors() <= before + 20);
     }
     drop(crowd);
     ground.finish();
