@@ -66,7 +66,7 @@ pub struct TimerKey {
 /// One timer. Indexes are 32 bits wide and zero is no generation, so that it stays small.
 ///
 /// Generations begin again after 2³² timers. A key would have to be kept for that long, and meet
-/// its own index, to match another timer; the loop keeps none for more than minutes.
+/// its own index, to match another timer; the loop keeps none of one that fired.
 #[derive(Debug)]
 struct Entry<T> {
     deadline: Millis,

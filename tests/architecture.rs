@@ -24,7 +24,7 @@ struct Row {
 const TABLE: &[Row] = &[
     Row { module: "time",    modules: &[], packages: &[] },
     Row { module: "slots",   modules: &[], packages: &["slab"] },
-    Row { module: "model",   modules: &["slots"], packages: &["serde"] },
+    Row { module: "model",   modules: &["slots"], packages: &[] },
     Row { module: "wheel",   modules: &["time"], packages: &["slab"] },
     Row { module: "config",  modules: &[], packages: &["lexopt", "log"] },
     Row { module: "metrics", modules: &[], packages: &[] },
@@ -32,10 +32,10 @@ const TABLE: &[Row] = &[
     Row { module: "session", modules: &["wire", "time", "model"], packages: &[] },
     // The world counts its rounds and waits, which is all that metrics are to it: numbers.
     Row { module: "world",   modules: &["time", "model", "slots", "metrics"],
-          packages: &["fastrand", "slab"] },
+          packages: &["fastrand"] },
     Row { module: "hub",
-          modules: &["session", "world", "metrics", "config", "time", "model", "wire", "slots"],
-          packages: &["fastrand", "slab"] },
+          modules: &["session", "world", "metrics", "config", "time", "model", "wire"],
+          packages: &["fastrand"] },
     // It counts what happens on sockets, and tells everybody's numbers on the admin listener.
     Row { module: "net",
           modules: &["hub", "wheel", "config", "time", "model", "slots", "metrics"],

@@ -23,7 +23,8 @@ impl Hub {
         let Some(session) = self.session_mut(conn) else {
             return;
         };
-        let within = matches!(named.request, Ok(Request::Ping)) || session.allow(now, &pace);
+        let is_free = session.v2 && matches!(named.request, Ok(Request::Ping));
+        let within = is_free || session.allow(now, &pace);
         if !within && !matches!(named.request, Ok(Request::Choice(_))) {
             return self.drop_event(now, conn, ack, &named.name);
         }

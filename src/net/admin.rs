@@ -18,6 +18,7 @@ use std::ops::Range;
 
 use mio::{Interest, Registry, Token};
 
+use super::http::{FIELDS_MAX, HEAD_BYTES_MAX};
 use super::listen::{Listener, Socket};
 use crate::config::Config;
 use crate::hub::Hub;
@@ -29,10 +30,6 @@ use self::process::Process;
 
 /// Most connections at a time: a scraper, a few browsers, and some room for those that hang.
 const CONNS_MAX: usize = 16;
-/// Longest request head; browsers with many cookies for localhost send a few kilobytes.
-const HEAD_BYTES_MAX: usize = 8 * 1024;
-const FIELDS_MAX: usize = 64;
-
 /// The listener's token, then one per connection.
 pub(crate) const ADMIN_TOKENS: Range<usize> = usize::MAX - 4 - CONNS_MAX - 1..usize::MAX - 4;
 

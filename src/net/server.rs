@@ -169,11 +169,12 @@ impl Server {
         if let Some(line) = self.watch.wake(woken, patience) {
             log::warn!("{line}");
         }
-        let mut stop = None;
+        let (mut signalled, mut asked) = (false, false);
         for event in events.iter() {
             match event.token() {
                 LISTENER => self.front.gate.note(),
-                token @ (SIGNALS | STOP) => stop = Some(token),
+                SIGNALS => signalled = true,
+                STOP => asked = true,
                 Token(token) if ADMIN_TOKENS.contains(&token) => {
                     if let Some(admin) = &mut self.admin {
                         admin.note(token);
@@ -186,10 +187,11 @@ impl Server {
         self.watch.lap(Instant::now());
         let to_read = self.front.read_all();
         // Those who came in the same turn were here before: they are answered as ever.
-        match stop {
-            Some(SIGNALS) => self.on_signals(),
-            Some(_) => self.on_stop("asked"),
-            None => (),
+        if signalled {
+            self.on_signals();
+        }
+        if asked {
+            self.on_stop("asked");
         }
         self.watch.lap(Instant::now());
         let timers = self.fire_timers();
@@ -239,7 +241,10 @@ impl Server {
                 return fired;
             };
             match alarm {
-                Alarm::Hub(timer) => self.tell(Input::Due { timer }),
+                Alarm::Hub(timer) => {
+                    self.front.sockets.fired(timer);
+                    self.tell(Input::Due { timer });
+                }
                 Alarm::Socket(id) => self.front.on_timer(id),
                 Alarm::Accept => self.front.accept_again(),
                 Alarm::DrainHurry => self.hurry(),

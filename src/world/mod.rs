@@ -62,6 +62,7 @@ use crate::time::Millis;
 use lobby::Lobby;
 use player::Player;
 use room::{Room, Round};
+use sessions::SWEEP_MAX;
 pub use tally::Tally;
 
 /// One room of the world.
@@ -276,12 +277,13 @@ impl World {
             }
             Timer::Sessions => {
                 self.sweep_armed = self.sweep_armed.filter(|&armed| now < armed);
-                while let Some(&(expires_at, id)) = self.offline.first()
-                    && expires_at <= now
-                {
-                    self.end_session(now, id);
+                for _ in 0..SWEEP_MAX {
+                    match self.offline.first() {
+                        Some(&(expires_at, id)) if expires_at <= now => self.end_session(now, id),
+                        _ => break,
+                    }
                 }
-                self.arm_sweep();
+                self.arm_sweep(now);
             }
         }
     }

@@ -10,6 +10,9 @@ use crate::model::{
 };
 use crate::time::Millis;
 
+/// Most sessions ended by one timer. After a restart all that nobody came back for end together.
+pub(super) const SWEEP_MAX: usize = 1_000;
+
 impl World {
     /// A new player on a connection; it is told `hi`. v2 players bring a fresh token.
     pub fn enter(
@@ -136,7 +139,7 @@ impl World {
             self.vacate(now, id);
             self.remove_player(id);
         }
-        self.arm_sweep();
+        self.arm_sweep(now);
     }
 
     /// All sessions, as they are to be kept over a restart.
@@ -187,7 +190,7 @@ impl World {
             self.offline.insert((expires_at, id));
             taken += 1;
         }
-        self.arm_sweep();
+        self.arm_sweep(now);
         taken
     }
 
@@ -254,10 +257,13 @@ impl World {
         }
     }
 
-    pub(super) fn arm_sweep(&mut self) {
-        let Some(&(at, _)) = self.offline.first() else {
+    /// Arms the timer of the session that ends first. One that is over already was too many for
+    /// this turn.
+    pub(super) fn arm_sweep(&mut self, now: Millis) {
+        let Some(&(expires_at, _)) = self.offline.first() else {
             return;
         };
+        let at = expires_at.max(now + 1);
         if self.sweep_armed.is_none_or(|armed| at < armed) {
             self.sweep_armed = Some(at);
             self.effects.push_back(Effect::Arm {

@@ -168,6 +168,33 @@ fn an_acknowledgement_says_too_fast() {
 }
 
 #[test]
+fn a_ping_is_free_for_v2_alone() {
+    let answers = |what: &str, count| format!("5000 a < {what}\n").repeat(count);
+    play(&format!(
+        "
+    0 a enter plain A v2
+{}
+{}
+ 5001 a > face 1
+ 5002 a quiet
+        ",
+        burst(5_000, 'a', "ping", 50),
+        answers("pong", 50),
+    ));
+    play(&format!(
+        "
+    0 a enter plain A
+{}
+{}
+ 5000 a > ping
+ 5000 a < problem too-fast ping
+        ",
+        burst(5_000, 'a', "ping", 20),
+        answers("problem unknown-event ping", 20),
+    ));
+}
+
+#[test]
 fn the_hundredth_dropped_event_within_ten_seconds_closes() {
     for (dialect, disconnect) in [
         ("plain", ""),

@@ -114,11 +114,9 @@ impl Server {
 
     /// The time for rounds is over.
     pub(super) fn hurry(&mut self) {
-        if self.life == Life::Draining {
-            log::warn!(
-                "{} rounds are cut short",
-                self.front.behind.running_rounds()
-            );
+        let rounds = self.front.behind.running_rounds();
+        if self.life == Life::Draining && 0 < rounds {
+            log::warn!("{rounds} rounds are cut short");
             self.dismiss_all();
         }
     }

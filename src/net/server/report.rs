@@ -3,7 +3,7 @@
 //! Absent: how it is told, and what is counted.
 
 use super::{Life, Server};
-use crate::net::admin::Figures;
+use crate::net::admin::{ADMIN_TOKENS, Figures};
 use crate::net::sockets::Alarm;
 
 /// How often the service manager's status line and the history of the status page are renewed.
@@ -28,6 +28,10 @@ impl Server {
             .wheel
             .arm(self.front.now + TICK_MS, Alarm::Tick);
         self.manager.status(&self.status());
+        // Whoever waits there since descriptors ran out is not told of again.
+        if let Some(admin) = &mut self.admin {
+            admin.note(ADMIN_TOKENS.start);
+        }
         let tally = self.front.behind.tally();
         let rounds = tally.human_rounds + tally.robot_rounds;
         let turns = &self.front.sockets.traffic.turns;

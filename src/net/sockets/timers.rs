@@ -14,7 +14,7 @@ use crate::wheel::TimerKey;
 pub(crate) enum Alarm {
     /// The hub's own.
     Hub(Timer),
-    /// A connection is slow to send its head, or lingers.
+    /// A connection is slow to send its head, holds its close frame back, or lingers.
     Socket(ConnId),
     /// Descriptors ran out a while ago: try again.
     Accept,
@@ -54,15 +54,20 @@ impl Sockets {
     /// Arms one of the hub's timers in place of the one that had its name before. A connection's
     /// own is remembered with it, to be cancelled when it ends.
     pub(super) fn arm(&mut self, at: Millis, timer: Timer) {
-        let Some(slot) = self.slot_of(timer) else {
-            return;
-        };
-        if let Some(before) = slot.take() {
-            self.wheel.cancel(before);
-        }
         let key = self.wheel.arm(at, Alarm::Hub(timer));
+        let replaced = match self.slot_of(timer) {
+            Some(slot) => slot.replace(key),
+            None => Some(key),
+        };
+        if let Some(key) = replaced {
+            self.wheel.cancel(key);
+        }
+    }
+
+    /// One of the hub's timers was taken out of the wheel: its key names nothing any more.
+    pub(crate) fn fired(&mut self, timer: Timer) {
         if let Some(slot) = self.slot_of(timer) {
-            *slot = Some(key);
+            *slot = None;
         }
     }
 
@@ -88,6 +93,11 @@ impl Sockets {
             Place::Room(index) => slot(&mut self.named.rooms, index),
             Place::Sessions => Some(&mut self.named.sessions),
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_armed(&mut self, timer: Timer) -> bool {
+        self.slot_of(timer).is_some_and(|slot| slot.is_some())
     }
 
     /// How many timers of the hub's are armed: for the last line of the log, for it takes all out.

@@ -42,7 +42,7 @@ impl Play for Churn {
 /// A sentence: the server lost one, or did not answer.
 pub(super) fn run(options: &Options, progress: &mut Progress) -> Result<Report, String> {
     let mut report = Report::new(Mode::Churn);
-    let at_once = options.count.unwrap_or(16) as u64;
+    let at_once = options.count_for(Mode::Churn) as u64;
     let mut fleet = Fleet::new(options)?;
     let mut churn = Churn {
         begun: Vec::new(),

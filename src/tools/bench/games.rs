@@ -66,7 +66,7 @@ struct Games {
 /// A sentence: the players could not come, or one was lost.
 pub(super) fn run(options: &Options, progress: &mut Progress) -> Result<Report, String> {
     let mut report = Report::new(Mode::Games);
-    let count = options.count.unwrap_or(200);
+    let count = options.count_for(Mode::Games);
     let mut fleet = Fleet::new(options)?;
     let mut games = Games {
         by_uid: HashMap::new(),
@@ -99,7 +99,7 @@ pub(super) fn run(options: &Options, progress: &mut Progress) -> Result<Report, 
             ..1.0 => (count as f64 * share) as usize / 2 * 2,
             _ => count,
         };
-        for index in joined..due {
+        for index in (joined..due).take_while(|_| !games.ending) {
             fleet.crew.send(index, "[\"join\"]");
         }
         joined = due;

@@ -20,7 +20,7 @@ const SETTLE: Duration = Duration::from_millis(500);
 /// A sentence: the server did not greet them all.
 pub(super) fn run(options: &Options, progress: &mut Progress) -> Result<Report, String> {
     let mut report = Report::new(Mode::Idle);
-    let count = options.count.unwrap_or(1_000);
+    let count = options.count_for(Mode::Idle);
     let first = FIRST.min(count / 10);
     let server = options.pid.map(Process::other);
     let resident = || server.as_ref().and_then(Process::resident_bytes);

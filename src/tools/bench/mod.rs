@@ -39,7 +39,8 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let most = options.count.unwrap_or(1_000) + options.beside + OTHER_DESCRIPTORS;
+    let counts = options.modes.iter().map(|&mode| options.count_for(mode));
+    let most = counts.max().unwrap_or(0) + options.beside + OTHER_DESCRIPTORS;
     if !matches!(rlimit::increase_nofile_limit(most as u64), Ok(granted) if most as u64 <= granted)
     {
         complain(&format!(

@@ -33,6 +33,15 @@ impl Mode {
         Self::Churn,
     ];
 
+    /// How many sockets, players, or connections at a time it takes, if not told otherwise.
+    fn default_count(self) -> usize {
+        match self {
+            Self::Idle => 1_000,
+            Self::Relay | Self::Flood | Self::Games => 200,
+            Self::Churn => 16,
+        }
+    }
+
     /// As it is typed.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -117,6 +126,13 @@ pub(super) struct Options {
     pub(super) json: bool,
     /// No progress.
     pub(super) quiet: bool,
+}
+
+impl Options {
+    /// How many sockets, players, or connections at a time a mode takes.
+    pub(super) fn count_for(&self, mode: Mode) -> usize {
+        self.count.unwrap_or_else(|| mode.default_count())
+    }
 }
 
 /// What the command line asks for.

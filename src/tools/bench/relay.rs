@@ -42,7 +42,7 @@ pub(super) fn run(
     progress: &mut Progress,
 ) -> Result<Report, String> {
     let mut report = Report::new(mode);
-    let count = options.count.unwrap_or(200) / 2 * 2;
+    let count = options.count_for(mode) / 2 * 2;
     let mut fleet = Fleet::new(options)?;
     let mut seats = Seats::new(options);
     seats.gather(&mut fleet, count, options.beside, progress)?;

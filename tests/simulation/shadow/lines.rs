@@ -252,7 +252,8 @@ impl Shadow {
         }
         let wanted = usize::from(said.ack.is_some());
         ensure!(acks <= wanted, rules::ACK, "{acks} acknowledgements");
-        let within = said.name == "ping" || rate == 0 || {
+        let is_free = line.v2 && said.name == "ping";
+        let within = is_free || rate == 0 || {
             line.credit += now.since(line.credited_at) * rate;
             line.credit = line.credit.min(rate * 2_000);
             line.credited_at = now;

@@ -247,6 +247,47 @@ fn a_timer_takes_the_place_of_the_one_before_and_goes_with_its_room() {
 }
 
 #[test]
+fn a_timer_that_fired_is_nobody_s_any_more() {
+    let mut hand = ByHand::start(|_| ());
+    let room = Timer::World(GameTimer::Room(Handle {
+        index: 3,
+        generation: NonZeroU32::MIN,
+    }));
+    let sockets = &mut hand.server.front.sockets;
+    let at = Millis(1);
+    sockets.carry_out(Millis::ZERO, Output::Arm { at, timer: room });
+    assert!(sockets.is_armed(room));
+    hand.server.front.now = at;
+    assert_eq!(hand.server.fire_timers(), 1);
+    assert!(!hand.server.front.sockets.is_armed(room));
+}
+
+/// After a restart all that nobody came back for end together.
+#[test]
+fn a_turn_ends_a_bounded_number_of_sessions() {
+    const MOST: usize = 1_000;
+    let count = 2 * MOST + 1;
+    let entry = |index| {
+        format!(
+            r#"{{"token":"{index:024}","uid":"u{index}","uname":"","uavatar":"","totalScore":1,"winStreak":1,"idle_ms":0}}"#
+        )
+    };
+    let entries: Vec<String> = (0..count).map(entry).collect();
+    let text = format!(r#"{{"roshambo":1,"sessions":[{}]}}"#, entries.join(","));
+    let mut hand = ByHand::start(|_| ());
+    let front = &mut hand.server.front;
+    assert_eq!(front.behind.import_sessions(Millis::ZERO, &text), Ok(count));
+    super::super::carry_out_orders(&mut front.behind, Millis::ZERO, &mut front.sockets);
+    front.now = Millis(front.config.session_ttl_ms);
+    for left in [count - MOST, 1, 0, 0] {
+        hand.server.fire_timers();
+        assert_eq!(hand.server.front.behind.population().2, left);
+        let front = &mut hand.server.front;
+        front.now = front.now + 1;
+    }
+}
+
+#[test]
 fn a_burst_of_heartbeats_is_written_in_parts() {
     let count = 1_300;
     rlimit::increase_nofile_limit(4_096).expect("descriptors");
