@@ -119,7 +119,7 @@ impl Crowd {
 
     /// Turns until something is so, or it takes far too long.
     #[track_caller]
-    fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
+    pub(crate) fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
         let until = Instant::now() + 3 * PATIENCE;
         while !is_so(self) {
             assert!(Instant::now() < until, "{what} does not happen");
@@ -135,14 +135,6 @@ impl Crowd {
             for _ in 0..room.min(self.count - self.open().min(self.count)) {
                 self.connect(None);
             }
-            self.turn();
-        }
-    }
-
-    /// Answers heartbeats and nothing else.
-    pub(crate) fn idle(&mut self, time: Duration) {
-        let until = Instant::now() + time;
-        while Instant::now() < until {
             self.turn();
         }
     }
@@ -205,7 +197,10 @@ impl Crowd {
     /// Comes to rest: everybody is connected and greeted, nobody plays, and some heartbeats pass.
     pub(crate) fn rest(&mut self) {
         self.until("rest", |crowd| {
-            crowd.count_in(&[Stage::Upgrading, Stage::Greeting, Stage::Closing]) == 0
+            // Those who are taken over do not know it yet.
+            let leaving = crowd.peers.iter().flatten().any(|peer| peer.is_mute);
+            let stages = [Stage::Upgrading, Stage::Greeting, Stage::Closing];
+            !leaving && crowd.count_in(&stages) == 0
         });
         self.fill();
         while self.count < self.open() {
@@ -219,10 +214,15 @@ impl Crowd {
         }
         for peer in self.peers.iter_mut().flatten() {
             peer.say(r#"["leave"]"#, &mut self.tally);
+            peer.ask();
             peer.stage = Stage::Idle;
         }
         self.send_all();
-        self.idle(Duration::from_millis(2_500));
+        // The answer comes when the server has read what was said before.
+        self.until("heartbeats at rest", |crowd| {
+            let mut peers = crowd.peers.iter().flatten();
+            peers.all(|peer| peer.is_answered && 2 <= peer.heartbeats)
+        });
         for peer in self.peers.iter_mut().flatten() {
             // A result of a round that it had left does not come, and a start that crossed its leave
             // is over by now.
@@ -237,8 +237,6 @@ impl Crowd {
         }
         self.send_all();
         self.until("the last goodbye", |crowd| crowd.open() == 0);
-        // The server's end of a connection is closed after ours: it has to hear of it first.
-        self.idle(Duration::from_millis(500));
     }
 
     fn send_all(&mut self) {

@@ -50,6 +50,10 @@ pub(crate) struct Peer {
     pub(crate) stage: Stage,
     /// Another connection takes its session over: what it says from now on may not be counted.
     pub(crate) is_mute: bool,
+    /// The server has read all that was said before [`ask`](Self::ask).
+    pub(crate) is_answered: bool,
+    /// How often it was pinged since.
+    pub(crate) heartbeats: u32,
     unread: Vec<u8>,
     unsent: Vec<u8>,
 }
@@ -69,6 +73,8 @@ impl Peer {
             token,
             stage: Stage::Upgrading,
             is_mute: false,
+            is_answered: false,
+            heartbeats: 0,
             unread: Vec::new(),
             unsent: upgrade_request(&dialect.target()),
         }
@@ -91,6 +97,13 @@ impl Peer {
             self.unsent.extend(frame(0x81, text.as_bytes()));
             tally.said += 1;
         }
+    }
+
+    /// Asks for a sign that all is read so far: a ping frame, which is no message and not counted.
+    pub(crate) fn ask(&mut self) {
+        self.unsent.extend(frame(0x89, b""));
+        self.is_answered = false;
+        self.heartbeats = 0;
     }
 
     /// Says goodbye.
@@ -157,8 +170,10 @@ impl Peer {
                 }
                 0x89 => {
                     tally.pings += 1;
+                    self.heartbeats += 1;
                     self.unsent.extend(frame(0x8a, &payload));
                 }
+                0x8a => self.is_answered = true,
                 0x88 => {
                     let code = payload.first_chunk().copied().map(u16::from_be_bytes);
                     tally.taken_over += u64::from(code == Some(4001));
@@ -203,6 +218,7 @@ impl Peer {
         match text {
             "2" => {
                 tally.pings += 1;
+                self.heartbeats += 1;
                 return self.say_text("3", tally);
             }
             "40" => return self.greet(tally),
