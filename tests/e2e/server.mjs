@@ -18,6 +18,10 @@ export function stopAll() {
   running.forEach((child) => child.kill('SIGKILL'));
 }
 
+// However this process ends; a signal alone would leave the servers behind.
+process.on('exit', stopAll);
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
+
 /** Runs the server with these flags and returns it once it listens. */
 export async function serve(flags = [], port = 0) {
   const child = spawn(BINARY, ['--listen', `127.0.0.1:${port}`, ...flags], {

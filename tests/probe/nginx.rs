@@ -20,6 +20,7 @@ static AUTHORITIES: LazyLock<Authorities> = LazyLock::new(Authorities::make);
 
 impl Authorities {
     fn make() -> Self {
+        sweep();
         let directory = directory("authorities");
         let authorities = Self(directory);
         // `openssl ca` takes dates in the past, which nothing else of version 3.0 does.
@@ -131,9 +132,25 @@ impl Authorities {
     }
 }
 
+/// What stands before the process id in the names of our directories.
+const OURS: &str = "probe-nginx-";
+
+/// Removes what earlier runs left: statics are not dropped, and neither is anything by a signal.
+fn sweep() {
+    let entries = fs::read_dir(env!("CARGO_TARGET_TMPDIR")).expect("cargo made it");
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| name.strip_prefix(OURS));
+        let pid = pid.and_then(|rest| rest.split('-').next());
+        if pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 fn directory(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join(format!("probe-nginx-{}-{name}", std::process::id()));
+    let path =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{OURS}{}-{name}", std::process::id()));
     fs::create_dir_all(&path).expect("a directory");
     path
 }
@@ -207,7 +224,7 @@ impl Nginx {
         fs::write(file("nginx.conf"), main).expect("room");
         // Debian keeps it where only root's path leads.
         let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin";
-        let mut child = Command::new("nginx")
+        let child = Command::new("nginx")
             .args([
                 "-p",
                 &file(""),
@@ -220,18 +237,21 @@ impl Nginx {
             .stderr(Stdio::null())
             .spawn()
             .expect("nginx is there");
+        // From here on it ends with this, whatever follows.
+        let mut nginx = Self {
+            child,
+            directory,
+            tls,
+            plain,
+        };
         let end = Instant::now() + Duration::from_secs(60);
         loop {
             if TcpStream::connect(("127.0.0.1", tls)).is_ok() {
-                return Some(Self {
-                    child,
-                    directory,
-                    tls,
-                    plain,
-                });
+                return Some(nginx);
             }
-            if child.try_wait().expect("a child").is_some() {
-                let log = fs::read_to_string(file("error.log")).unwrap_or_default();
+            if nginx.child.try_wait().expect("a child").is_some() {
+                let log = fs::read_to_string(nginx.directory.join("error.log"));
+                let log = log.unwrap_or_default();
                 assert!(log.contains("Address already in use"), "{log}");
                 return None;
             }
@@ -243,14 +263,17 @@ impl Nginx {
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // Its workers end with the master only if it is asked to.
-        let quit = Command::new("sh")
-            .args(["-c", &format!("kill -TERM {}", self.child.id())])
-            .status();
-        if !quit.is_ok_and(|status| status.success()) {
-            let _ = self.child.kill();
+        // One that ended by itself has no process id any more.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            // Its workers end with the master only if it is asked to.
+            let quit = Command::new("sh")
+                .args(["-c", &format!("kill -TERM {}", self.child.id())])
+                .status();
+            if !quit.is_ok_and(|status| status.success()) {
+                let _ = self.child.kill();
+            }
+            let _ = self.child.wait();
         }
-        let _ = self.child.wait();
         match fs::remove_dir_all(&self.directory) {
             Err(error) if error.kind() != ErrorKind::NotFound => eprintln!("{error}"),
             _ => (),
@@ -370,7 +393,7 @@ fn a_wrong_site_is_named_with_the_line_to_change() {
                 ),
             ],
             "",
-            &["status 502", "upstream roshambo"],
+            &["status 502", "server unix:/run/roshambo/roshambo.sock;"],
         ),
         (
             "limited",

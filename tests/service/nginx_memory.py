@@ -17,9 +17,12 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FIRST = 100
+# Longer than any start or end takes.
+PATIENCE_S = 60
 # Below limit_conn of the site.
 PER_ADDRESS = 200
 UPGRADE = (
@@ -72,17 +75,46 @@ def slab():
 def greet(context, number, port):
     source = f"127.0.{1 + number // PER_ADDRESS // 200}.{1 + number // PER_ADDRESS % 200}"
     sock = socket.create_connection(("127.0.0.1", port), source_address=(source, 0))
-    sock.settimeout(60)
+    sock.settimeout(PATIENCE_S)
     sock = context.wrap_socket(sock)
     sock.sendall(UPGRADE)
     said = b""
     while b"\r\n\r\n" not in said:
-        said += sock.recv(4096)
+        said += received(sock)
     assert said.startswith(b"HTTP/1.1 101 "), said
     sock.sendall(bytes([0x81, 0x80 | len(HELLO), 0, 0, 0, 0]) + HELLO)
     while b'["hi",' not in said:
-        said += sock.recv(4096)
+        said += received(sock)
     return sock
+
+
+def received(sock):
+    piece = sock.recv(4096)
+    assert piece, "the other end is gone"
+    return piece
+
+
+def until_listening(family, address, child):
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        assert child.poll() is None, f"{child.args[0]} has ended"
+        with socket.socket(family) as sock:
+            try:
+                return sock.connect(address)
+            except (ConnectionRefusedError, FileNotFoundError):
+                assert time.monotonic() < end, f"{child.args[0]} does not listen"
+        time.sleep(0.02)
+
+
+def end_all(children):
+    for child in children:
+        child.terminate()
+    for child in children:
+        try:
+            child.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
 
 
 def main():
@@ -110,29 +142,27 @@ def main():
             f"events {{ worker_connections {2 * players + 100}; }}\n"
             f"http {{\naccess_log off;\n{places}include {directory}/site.conf;\n}}\n"
         )
-        # Nobody is pinged or missed while this lasts.
-        server = subprocess.Popen(
-            [program, "--listen", f"unix:{upstream}", "--ping-interval", "10m",
-             "--ping-timeout", "1h", "--max-connections", str(players + 10),
-             "--max-per-address", "0"],
-            stderr=subprocess.PIPE,
-        )
-        while b"listening on" not in server.stderr.readline():
-            pass
-        nginx = subprocess.Popen(
-            ["nginx", "-p", directory, "-c", f"{directory}/nginx.conf", "-e",
-             f"{directory}/error.log"],
-            env={"PATH": "/usr/sbin:/usr/bin:/bin"}, stderr=subprocess.DEVNULL,
-        )
+        # Whatever was started ends with this, whatever happens.
+        children = []
         try:
+            # Nobody is pinged or missed while this lasts.
+            server = subprocess.Popen(
+                [program, "--listen", f"unix:{upstream}", "--ping-interval", "10m",
+                 "--ping-timeout", "1h", "--max-connections", str(players + 10),
+                 "--max-per-address", "0"],
+                stderr=subprocess.DEVNULL,
+            )
+            children.append(server)
+            until_listening(socket.AF_UNIX, upstream, server)
+            nginx = subprocess.Popen(
+                ["nginx", "-p", directory, "-c", f"{directory}/nginx.conf", "-e",
+                 f"{directory}/error.log"],
+                env={"PATH": "/usr/sbin:/usr/bin:/bin"}, stderr=subprocess.DEVNULL,
+            )
+            children.append(nginx)
             context = ssl.create_default_context(cafile=f"{directory}/cert.pem")
             context.check_hostname = False
-            while nginx.poll() is None:
-                try:
-                    socket.create_connection(("127.0.0.1", port)).close()
-                    break
-                except ConnectionRefusedError:
-                    continue
+            until_listening(socket.AF_INET, ("127.0.0.1", port), nginx)
             here = [greet(context, number, port) for number in range(FIRST)]
             before = resident(nginx.pid), resident(server.pid), slab()
             here += [greet(context, number, port) for number in range(FIRST, players)]
@@ -143,10 +173,7 @@ def main():
             for name, value in zip(("nginx", "roshambo", "kernel slabs, all ends"), grown):
                 print(f"  {name:<24}{value:8.0f} bytes a player")
         finally:
-            for child in (nginx, server):
-                child.terminate()
-                child.wait()
-            server.stderr.close()
+            end_all(children[::-1])
 
 
 main()

@@ -128,7 +128,8 @@ export class Nginx {
   }
 
   kill() {
-    this.child.kill("SIGKILL");
+    // Its workers end with the master only if it is asked to.
+    this.child.kill("SIGTERM");
     if (this.directory) rmSync(this.directory, { recursive: true, force: true });
   }
 }

@@ -5,9 +5,11 @@ import { createInterface } from "node:readline";
 
 import { check, until, within } from "./util.mjs";
 
-/** Every server that runs, so that none outlives the runner. */
+/** Every server that runs, so that none outlives the runner, however it ends. */
 const running = new Set();
 process.on("exit", () => running.forEach((server) => server.child.kill("SIGKILL")));
+// A signal ends a process without that word, and the hooks of the other modules wait for it, too.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(1));
 
 export class Server {
   /** What it said, line by line. */
