@@ -2,7 +2,7 @@
 # The package on a real systemd: a small Debian is made, the package installed into it and purged; then
 # it is booted in a container without a network, and tests/service/boot.py run inside, which follows
 # the README with its own commands. Needs root, debootstrap, openssl and systemd-nspawn, and a Debian
-# mirror (DEBIAN_MIRROR).
+# mirror: DEBIAN_MIRROR, or the first of apt's own sources that is one.
 #
 #   tests/service/boot.sh roshambo_….deb
 #
@@ -19,9 +19,11 @@ deb=$(realpath "${1:?which package?}")
 [ "$(id -u)" -eq 0 ] || fail "needs root: it makes a file system and boots it"
 work=$(realpath "${CARGO_TARGET_DIR:-target}")/debian
 tree=$work/tree
-# By default the one that this machine's apt uses itself.
+# Of the sources that this machine's apt uses itself the first that is Debian's main archive, which a
+# path that ends in /debian tells; others, of Ubuntu or of a program's maker, have no Debian to offer.
 mirror=${DEBIAN_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
-    sed -n 1p)}
+    sed -n '\,/debian/*$,{p;q}')}
+[ -n "$mirror" ] || fail "apt has no Debian mirror here: name one in DEBIAN_MIRROR"
 
 rm -rf "$work"
 mkdir -p "$work"
@@ -104,13 +106,14 @@ ExecStart=/usr/bin/python3 /check/boot.py
 [Install]
 WantedBy=default.target
 UNIT
-# A hung loop is found within the test's time; rounds are short.
+# A hung loop is found within the test's time. Rounds last long enough for dpkg to reach the restart
+# while one is played, and end before --drain-timeout (10s) does.
 install -d "$tree/etc/systemd/system/roshambo.service.d"
 cat >"$tree/etc/systemd/system/roshambo.service.d/test.conf" <<'UNIT'
 [Service]
 WatchdogSec=2s
 TimeoutAbortSec=1s
-Environment=ROSHAMBO_ROBOT_AFTER=0 ROSHAMBO_GAME_TIME=3s
+Environment=ROSHAMBO_ROBOT_AFTER=0 ROSHAMBO_GAME_TIME=8s
 UNIT
 chroot "$tree" systemctl enable check.service >>"$work/dpkg.log" 2>&1
 timeout 900 systemd-nspawn --quiet --directory "$tree" --boot --register=no --keep-unit \
