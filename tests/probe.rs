@@ -131,7 +131,7 @@ fn a_wrong_proxy_is_named_with_the_line_to_change() {
         ),
         (
             "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n",
-            "upstream roshambo",
+            "upstream roshambo { server unix:/run/roshambo/roshambo.sock; }",
         ),
         (
             "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",

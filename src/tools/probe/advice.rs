@@ -39,6 +39,9 @@ pub(super) fn lines(failure: &Failure) -> &'static [&'static str] {
         Failure::Status(401 | 403) => &["The proxy wants to know who asks: a rule of its own."],
         Failure::Status(502) => &[
             "nginx cannot reach roshambo: systemctl status roshambo, and the address in",
+            "    upstream roshambo { server unix:/run/roshambo/roshambo.sock; }",
+            "which the package's socket unit opens for the group www-data. Without socket",
+            "activation, and without the package, it is what --listen says:",
             "    upstream roshambo { server 127.0.0.1:9595; }",
         ],
         Failure::Status(503 | 429) => &[
