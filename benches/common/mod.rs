@@ -201,6 +201,8 @@ pub(crate) fn machine() -> String {
         .map_or("an unknown processor", |(_, model)| model);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let kernel = answers("uname", "-sr").unwrap_or_default();
+    // What is behind the number is the builder's own name for it.
+    let kernel = kernel.split('-').next().unwrap_or_default();
     let pinning = if can_pin() {
         "server and client pinned to different cores"
     } else {
