@@ -52,7 +52,7 @@ made() {
 deb() {
     # It comes with dpkg-dev; cargo-deb asks it for $auto.
     command -v dpkg-shlibdeps >/dev/null || fail "dpkg-dev is missing: apt-get install dpkg-dev"
-    command -v cargo-deb >/dev/null || fail "cargo-deb is missing: cargo install cargo-deb --locked"
+    command -v cargo-deb >/dev/null || fail "cargo-deb is missing: README, Deploy, step 1"
     local revision
     revision=$(sed -n '1s/.*(\(.*\)).*/\1/p' systemd/deb/changelog)
     [ "${revision%-*}" = "$version" ] ||

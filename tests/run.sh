@@ -59,8 +59,9 @@ part_nginx() {
 }
 
 # Whether those clients see a mistake: one for each dialect. `node tests/e2e/clients/mutants.mjs`
-# plants many more.
+# plants many more. And whether what tests/mutants.sh takes away is still there.
 part_mutants() {
+    tests/mutants.sh --fit
     install_clients
     node tests/e2e/clients/mutants.mjs --quick
 }
@@ -118,13 +119,19 @@ part_package() {
     size=$(dpkg-deb --fsys-tarfile "$deb" | tar --extract --to-stdout ./usr/bin/roshambo | wc -c)
     [ "$size" -lt $((5 * 1024 * 1024 / 2)) ] || fail "the program has $size bytes"
     echo "the program: $size bytes"
+    # Ubuntu 22.04 has 2.35: the package is built where the program asks for nothing newer.
+    local libc
+    libc=$(dpkg-deb --field "$deb" Depends | sed -n 's/.*libc6 (>= \([^)]*\)).*/\1/p')
+    [ -n "$libc" ] || fail "the package depends on no libc6"
+    dpkg --compare-versions "$libc" le 2.35 ||
+        fail "the package asks for libc6 $libc, Ubuntu 22.04 has 2.35: build it on Debian 12 or older"
+    echo "needs libc6 $libc or newer"
     lintian --fail-on error,warning --allow-root "$deb"
     tests/service/boot.sh "$deb"
     tarball=$(systemd/package.sh tarball | tail -1)
     tests/service/tarball.sh "$tarball"
     ls -l "$deb" "$tarball"
 }
-
 
 # --- tools ---
 
@@ -152,6 +159,20 @@ need_package() {
     "${as_root[@]}" apt-get update -qq
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -qq --no-install-recommends "$1" >/dev/null
+}
+
+# A site file needs nginx, not a server that runs: what Debian starts when it is installed would keep
+# port 80 of this machine, so what we install we also switch off.
+need_nginx() {
+    command -v nginx >/dev/null && return
+    need nginx nginx-light
+    local as_root=()
+    [ "$(id -u)" -eq 0 ] || as_root=(sudo -n)
+    if [ -d /run/systemd/system ]; then
+        "${as_root[@]}" systemctl disable --quiet --now nginx.service
+    elif [ -x /etc/init.d/nginx ]; then
+        "${as_root[@]}" /etc/init.d/nginx stop >/dev/null || true
+    fi
 }
 
 # promtool comes in a package that starts a whole Prometheus: only the tool is taken out of it.
@@ -188,19 +209,28 @@ need_cargo() {
     rustup component add "$component"
 }
 
-# The packager, beside what was built; a newer version may write another package.
+# The packager, in the version that the README names: another one may write another package.
 need_cargo_deb() {
-    command -v cargo-deb >/dev/null && return
-    local tools=${CARGO_TARGET_DIR:-target}/tools
+    local want tools=${CARGO_TARGET_DIR:-target}/tools
+    want=$(sed -n 's/^cargo install cargo-deb --locked --version //p' README.md)
+    [ -n "$want" ] || fail "the README names no version of cargo-deb"
+    is_cargo_deb "$want" && return
+    # Beside what was built, and before any other.
     mkdir -p "$tools"
     tools=$(cd "$tools" && pwd)
-    PATH="$PATH:$tools/bin"
-    command -v cargo-deb >/dev/null && return
-    echo "== installing cargo-deb"
+    PATH="$tools/bin:$PATH"
+    is_cargo_deb "$want" && return
+    echo "== installing cargo-deb $want"
     # Its own target, so that neither build waits for the other's files.
-    CARGO_TARGET_DIR=$tools/build cargo install --quiet --locked --version 3.8.0 --root "$tools" \
-        cargo-deb
+    CARGO_TARGET_DIR=$tools/build cargo install --quiet --locked --force --version "$want" \
+        --root "$tools" cargo-deb
     rm -rf "$tools/build"
+    is_cargo_deb "$want" || fail "cargo-deb $want was installed and is not there"
+}
+
+# is_cargo_deb VERSION: whether that one is in the path.
+is_cargo_deb() {
+    command -v cargo-deb >/dev/null && [ "$(cargo-deb --version)" = "cargo-deb $1" ]
 }
 
 need_node() {
@@ -214,6 +244,8 @@ need_node() {
 need_browser() {
     need_node
     need chromium chromium
+    CHROMIUM=${CHROMIUM:-$(command -v chromium)}
+    export CHROMIUM
     need fc-list fontconfig
     [ -n "$(fc-list :lang=zh-cn)" ] || need_package fonts-noto-cjk
     [ -n "$(fc-list :lang=en)" ] || need_package fonts-dejavu-core
@@ -234,8 +266,16 @@ check_tools() {
     # Debian keeps nginx there, where only root's path leads.
     PATH="$PATH:/usr/sbin"
     command -v cargo >/dev/null || fail "cargo is missing; install Rust from https://rustup.rs"
-    # rustc links by it.
+    # Before anything is installed or built for it.
+    case " $* " in
+    *" package "*)
+        [ "$(id -u)" -eq 0 ] || fail "package boots a Debian of its own, which needs root; all" \
+            "others: tests/run.sh ${PARTS[*]/package/}"
+        ;;
+    esac
+    # rustc links by it; Debian's gcc alone comes without the C library's headers and start files.
     need cc gcc
+    [ ! -e /etc/debian_version ] || [ -e /usr/include/stdio.h ] || need_package libc6-dev
     local part
     for part in "$@"; do
         case $part in
@@ -246,11 +286,11 @@ check_tools() {
         nginx)
             need_clients
             need openssl openssl
-            need nginx nginx-light
+            need_nginx
             ;;
         probe)
             need openssl openssl
-            need nginx nginx-light
+            need_nginx
             ;;
         test)
             need systemd-socket-activate systemd

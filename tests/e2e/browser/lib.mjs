@@ -18,6 +18,7 @@ mkdirSync(SHOTS, { recursive: true });
 
 export function launch() {
   return chromium.launch({
+    // tests/run.sh tells where it found the browser.
     executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
       '--disable-background-networking', '--disable-component-update', '--disable-sync'],
