@@ -146,9 +146,11 @@ mutant 'a room takes its timer along' src/world/joining.rs \
 mutant 'a player takes its timer along' src/world/sessions.rs \
     'if player.play.is_some_and(|play| play.armed.is_some()) {' 'if false {' --test fuzz hub
 mutant 'one timer for each room and player' src/net/sockets/timers.rs \
-    '        if let Some(before) = slot.take() {
-            self.wheel.cancel(before);
-        }' '' --lib net::server::tests::bounds::a_timer
+    'Some(slot) => slot.replace(key),' 'Some(slot) => slot.replace(key).and(None),' \
+    --lib net::server::tests::bounds::a_timer_takes
+mutant 'a timer that fired has no key' src/net/sockets/timers.rs \
+    '            *slot = None;' '            let _ = slot;' \
+    --lib net::server::tests::bounds::a_timer_that_fired
 mutant 'buffers in a turn' src/net/front.rs \
     'if self.sockets.is_loaded() {' 'if false {' --lib net::server::tests::bounds::a_burst
 mutant 'the pause without descriptors' src/net/front.rs \
@@ -255,6 +257,9 @@ mutant 'events per turn' src/net/server.rs \
     'const EVENTS_MAX: usize = 1024;' 'const EVENTS_MAX: usize = 1 << 16;' --lib net::server
 mutant 'timers per turn' src/net/server.rs \
     'for fired in 0..TIMERS_MAX {' 'for fired in 0..usize::MAX {' --lib net::server
+mutant 'sessions that end per turn' src/world/sessions.rs \
+    'const SWEEP_MAX: usize = 1_000;' 'const SWEEP_MAX: usize = 1 << 30;' \
+    --lib net::server::tests::bounds::a_turn_ends
 mutant 'dismissals per turn' src/net/server/drain.rs \
     'let until = next.saturating_add(DISMISSALS_MAX).min(last);' \
     'let until = next.saturating_add(DISMISSALS_MAX << 32).min(last);' --lib net::server
