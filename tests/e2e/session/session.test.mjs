@@ -245,27 +245,25 @@ test('faces are for those who can see them', () => {
  * the server says, { … } what the state has to be, ['>', …] what has to have been sent; 'breaks',
  * 'online' and 'returns' are the connection's.
  */
-function play(title, steps) {
-  test(title, () => {
-    const bench = new Bench().online();
-    steps.forEach((step, index) => {
-      const where = `step ${index}: ${JSON.stringify(step)}`;
-      if (!Array.isArray(step)) {
-        assert.deepEqual(view({
-          ...bench.state, there: bench.state.other?.present, streak: bench.state.me.winStreak,
-        }, step), step, where);
-      } else if (step[0] === '>') {
-        assert.deepEqual(bench.sent(), step.slice(1), where);
-      } else if (['online', 'returns', 'breaks'].includes(step[0])) {
-        bench[step[0]](...step.slice(1));
-      } else if (step[0].startsWith('<')) {
-        bench.says(step[0].slice(1), step[1]);
-      } else {
-        bench.game[step[0]](...step.slice(1));
-      }
-    });
+function walk(bench, steps) {
+  steps.forEach((step, index) => {
+    const where = `step ${index}: ${JSON.stringify(step)}`;
+    if (!Array.isArray(step)) {
+      assert.deepEqual(view({
+        ...bench.state, there: bench.state.other?.present, streak: bench.state.me.winStreak,
+      }, step), step, where);
+    } else if (step[0] === '>') {
+      assert.deepEqual(bench.sent(), step.slice(1), where);
+    } else if (['online', 'returns', 'breaks'].includes(step[0])) {
+      bench[step[0]](...step.slice(1));
+    } else if (step[0].startsWith('<')) {
+      bench.says(step[0].slice(1), step[1]);
+    } else {
+      bench.game[step[0]](...step.slice(1));
+    }
   });
 }
+const play = (title, steps) => test(title, () => walk(new Bench().online(), steps));
 
 const two = (mine = {}, theirs = {}, code) => room([user(ME, mine), user('bob', theirs)], code);
 const met = [['play'], ['<room', room([user(ME)])], ['<room', two()], ['<start', start()]];
@@ -378,6 +376,38 @@ play('asked while there was no connection', [
   ['breaks'], ['play'], { phase: 'waiting', link: 'retrying' },
   ['returns'], ['>', ['join']], { phase: 'waiting' },
 ]);
+// What a new page does with a link: it asks before it knows where the server still has me.
+const resumes = (wish, code) => [
+  ['breaks'], ['play', wish], { phase: 'waiting' },
+  ['returns', {}, ['room', two({}, {}, code)], ['start', start()]],
+];
+play('a friend\'s link, and a round still runs: the link goes before it', [
+  ...resumes({ room: 'k7m2qx' }), ['>', ['leave'], ['ping'], ['join', { room: 'k7m2qx' }]],
+  { phase: 'waiting', friend: true, code: '', other: null },
+  ['<result', result()], ['<room', room([user(ME)])], { phase: 'waiting', outcome: '' },
+  ['<pong'], ['<room', two({}, {}, 'K7M2QX')], ['<start', start()],
+  { phase: 'playing', code: 'K7M2QX' }, ['>'], ['returns', {},
+    ['room', two({}, {}, 'K7M2QX')], ['start', start()]], { phase: 'playing' }, ['>'],
+]);
+play('a friend\'s link, and a round runs in another private room', [
+  ...resumes({ room: 'K7M2QX' }, 'AAAAAA'),
+  ['>', ['leave'], ['ping'], ['join', { room: 'K7M2QX' }]], { phase: 'waiting', code: '' },
+]);
+play('a friend\'s link in mid-round, and the connection breaks at once: once more', [
+  ...resumes({ room: 'K7M2QX' }), ['returns', {}, ['room', two()], ['start', start()]],
+  ['>', ['leave'], ['ping']], ['<pong'], ['>', ['join', { room: 'K7M2QX' }]],
+  { phase: 'waiting', friend: true },
+]);
+for (const [what, wish, code] of [
+  ['the link of the room that it runs in', { room: 'k7m2qx' }, 'K7M2QX'],
+  ['the wish for a room of my own', { room: 'new' }],
+  ['the wish for another opponent', { new: true }],
+  ['the wish for any round'],
+]) {
+  play(`a round still runs: ${what} leaves me there`, [
+    ...resumes(wish, code), ['>'], { phase: 'playing', there: true },
+  ]);
+}
 // Leaving is done when the pong behind it has come: what was on its way before does not count.
 const left = [['>', ['leave'], ['ping']], { phase: 'free', other: null, code: '' }];
 play('cancelled in the moment of meeting', [
@@ -424,6 +454,22 @@ for (const [where, before, resumed] of offline) {
     ['<pong'], { phase: 'free' },
   ]);
 }
+test('left while there was no connection, and the page ended: the next one says it', () => {
+  for (const [where, before, resumed] of offline) {
+    const bench = new Bench().online();
+    walk(bench, [...before, ['breaks'], ['leave']]);
+    const token = bench.tokens.at(-1);
+    const next = new Bench({ token }).online({ resumed: true }, ...resumed);
+    assert.equal(next.socket.sent[0].event[1].session, 'token-1', where);
+    // Until the server is known to know it, a third page would have to say it, too.
+    assert.equal(next.tokens.at(-1), token, where);
+    walk(next, [...left, ['<pong'], { phase: 'free' }]);
+    assert.equal(next.tokens.at(-1), 'token-1', where);
+    const forgotten = new Bench({ token }).online();
+    walk(forgotten, [['>'], { phase: 'free', note: '' }]);
+    assert.equal(forgotten.tokens.at(-1), 'token-1', where);
+  }
+});
 play('left, but the server had forgotten me anyway', [
   ...met, ['breaks'], ['leave'], ['returns', { resumed: false }], ['>'], { phase: 'free', note: '' },
 ]);

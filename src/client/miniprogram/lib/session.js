@@ -49,7 +49,8 @@ export function createSession(env) {
     nearby: 0,
     note: '', // forgotten, left, or the code of a `problem`
   };
-  let token = env.token || '';
+  // `gone`: I left, and the server may not know it; a page after this one has to know, too.
+  let [token, gone] = (env.token || '').split(' ');
   let socket = null;
   let current = null; // the handlers whose events count
   let attempts = 0;
@@ -57,7 +58,6 @@ export function createSession(env) {
   let settling = false; // between `hi` and the `pong` behind it
   let owed = 0; // pongs to come
   let deaf = 0; // so many of them come before the server knows that I left
-  let gone = false; // I left, and the server may not know it
   let roomSeen = false;
   let wanted = false; // a `join` to send once settled,
   let wish; // with this payload,
@@ -68,6 +68,10 @@ export function createSession(env) {
   const sentAt = {};
 
   const changed = (name, more) => env.changed(state, Object.assign({ name }, more));
+
+  function keep() {
+    env.keepToken(gone ? `${token} left` : token);
+  }
 
   function disarm(name) {
     if (name in timers) env.clearTimer(timers[name]);
@@ -204,9 +208,11 @@ export function createSession(env) {
     if (name !== 'bye' && !(settling && (name === 'hi' || name === 'room'))) changed(name, more);
   }
 
-  const listed = (users) => (Array.isArray(users) ? users.filter(Boolean) : []);
-  const mine = (users) => listed(users).find((user) => user.uid === state.me.uid);
-  const others = (users) => listed(users).find((user) => user.uid !== state.me.uid);
+  /** Of these users me and the other one. */
+  function pair(users) {
+    const listed = Array.isArray(users) ? users.filter(Boolean) : [];
+    return [true, false].map((me) => listed.find(({ uid }) => (uid === state.me.uid) === me));
+  }
 
   function meet(user) {
     if (!state.other || state.other.uid !== user.uid) {
@@ -233,14 +239,14 @@ export function createSession(env) {
       // Only a `start` says that the round still runs.
       if (state.phase === 'playing') state.phase = 'between';
       token = hi.session;
-      env.keepToken(token);
+      gone = gone && hi.resumed;
+      keep();
       state.link = 'online';
       state.reason = '';
       state.again = false;
       onlineSince = env.now();
       settling = true;
       roomSeen = false;
-      gone = gone && hi.resumed;
       if (gone) sayLeave();
     },
 
@@ -250,6 +256,7 @@ export function createSession(env) {
         deaf -= 1;
         if (deaf) return;
         gone = false;
+        keep();
       }
       if (!settling) return;
       settling = false;
@@ -259,18 +266,21 @@ export function createSession(env) {
         else state.phase = 'free';
       }
       if (hidden) sayAway();
-      const asked = wanted && state.phase !== 'playing';
+      const room = ((wish && wish.room) || '').toUpperCase();
+      // A friend's link goes before a round that runs in another room.
+      const elsewhere = room && room !== 'NEW' && room !== state.code;
+      const asked = wanted && (state.phase !== 'playing' || elsewhere);
       wanted = false;
       if (!asked) return;
+      if (state.phase === 'playing') leave();
       // In the room already, there is at most to say again that I am ready.
-      const room = ((wish && wish.room) || '').toUpperCase();
-      const there = Boolean(state.code) && (room === 'NEW' || room === state.code);
+      const there = state.code && room && !elsewhere;
       if (!there) play(wish);
       else if (readied) play();
     },
 
     room({ users, code }) {
-      const [me, other] = [mine(users), others(users)];
+      const [me, other] = pair(users);
       if (!me) return;
       roomSeen = true;
       state.code = code || '';
@@ -290,7 +300,7 @@ export function createSession(env) {
     },
 
     start({ gameTime, roomUsers }) {
-      const [me, other] = [mine(roomUsers), others(roomUsers)];
+      const [me, other] = pair(roomUsers);
       if (!me || !other) return;
       disarm('choice');
       Object.assign(state.me, me);
@@ -321,18 +331,18 @@ export function createSession(env) {
     },
 
     result({ result }) {
-      const [me, other] = [mine(result), others(result)];
+      const [me, other] = pair(result);
       if (!me || !other) return;
-      const expected = state.phase === 'playing' && state.other && state.other.uid === other.uid;
-      if (!expected && !settling) return;
+      const same = state.other && state.other.uid === other.uid;
+      if (!(same && state.phase === 'playing') && !settling) return;
       disarm('choice');
       Object.assign(state.me, me);
       // Whoever is back in the lobby only needs its scores.
       if (state.phase === 'waiting') return;
-      const { present } = state.other && state.other.uid === other.uid ? state.other : {};
+      const present = Boolean(same && state.other.present);
       meet(other);
       // A robot lives only for its round.
-      state.other.present = Boolean(present) && !state.other.robot;
+      state.other.present = present && !state.other.robot;
       state.phase = 'between';
       state.outcome = me.roundScore > 0 ? 'win' : other.roundScore > 0 ? 'lose' : 'draw';
     },
@@ -383,6 +393,7 @@ export function createSession(env) {
   function leave() {
     // After a take-over the seat is somebody else's to leave.
     gone = state.link !== 'stopped';
+    keep();
     if (state.link === 'online') sayLeave();
     // Who gives up loses the streak.
     if (state.phase === 'playing') state.me.winStreak = 0;
