@@ -6,6 +6,8 @@ import { createSession } from './session.js';
 import { outcomeText, speaker, spoken, statusText } from './words.js';
 
 const $ = (selector, root = document) => root.querySelector(selector);
+const all = (selectors, root) => selectors.map((selector) => $(selector, root));
+const aria = (element, name, value) => element.setAttribute(`aria-${name}`, value);
 const copied = (template) => $(template).content.firstElementChild.cloneNode(true);
 const AVATARS = 16;
 const lang = spoken(navigator.language);
@@ -23,22 +25,17 @@ function memory(which) {
     }
   };
   return {
-    get: (key) => attempt((storage) => storage.getItem(key)),
-    set: (key, value) => attempt((storage) => storage.setItem(key, value)),
+    get: (key) => attempt((storage) => storage.getItem(`roshambo.${key}`)),
+    set: (key, value) => attempt((storage) => storage.setItem(`roshambo.${key}`, value)),
   };
 }
 const device = memory('localStorage');
 const tab = memory('sessionStorage');
 
 const profile = {
-  uname: device.get('roshambo.name') || `${t('guest')} ${10 + Math.floor(Math.random() * 90)}`,
-  uavatar: device.get('roshambo.avatar') || `builtin:${Math.floor(Math.random() * AVATARS)}`,
+  uname: device.get('name') || `${t('guest')} ${10 + Math.floor(Math.random() * 90)}`,
+  uavatar: device.get('avatar') || `builtin:${Math.floor(Math.random() * AVATARS)}`,
 };
-function keepProfile() {
-  device.set('roshambo.name', profile.uname);
-  device.set('roshambo.avatar', profile.uavatar);
-}
-keepProfile();
 
 /** What the server told the page: its base path, and whether foreign pictures may be loaded. */
 const told = (name) => $(`meta[name=roshambo-${name}]`).content;
@@ -78,8 +75,8 @@ const game = createSession({
   clearTimer: (id) => clearTimeout(id),
   random: Math.random,
   profile: () => ({ ...profile }),
-  token: tab.get('roshambo.session'),
-  keepToken: (token) => tab.set('roshambo.session', token),
+  token: tab.get('session'),
+  keepToken: (token) => tab.set('session', token),
   changed: show,
 });
 const { state } = game;
@@ -89,9 +86,7 @@ const { state } = game;
 function side(id) {
   const root = $(id);
   root.append($('#side').content.cloneNode(true));
-  const [score, streak] = ['.score', '.streak'].map((part) => $(part, root));
-  const hand = $('.hand', root);
-  const pop = $('.pop', root);
+  const [score, streak, hand, pop] = all(['.score', '.streak', '.hand', '.pop'], root);
   const image = $('img', root);
   return {
     root,
@@ -125,33 +120,32 @@ function side(id) {
 const my = side('#me');
 const their = side('#other');
 
-// ---- Words ----
+// ---- Showing ----
 
 /** Changes a text only when it differs, so that it is read aloud only then. */
 function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-// ---- Showing ----
-
 const main = $('main');
-const [play, fresh, leave] = ['#play', '#new', '#leave'].map((id) => $(id));
-const [invitation, codeText, copy] = ['#room', '#room strong', '#copy'].map((id) => $(id));
-const [invite, enter, codeInput] = ['#invite', '#enter', '#enter input'].map((id) => $(id));
-const [outcome, status, count] = ['#outcome', '#status', '#count'].map((id) => $(id));
+const [play, fresh, leave] = all(['#play', '#new', '#leave']);
+const [invitation, codeText, copy] = all(['#room', '#room strong', '#copy']);
+const [invite, enter, codeInput] = all(['#invite', '#enter', '#enter input']);
+const [outcome, status, count] = all(['#outcome', '#status', '#count']);
 const verdicts = { win: ['won', 'lost'], lose: ['lost', 'won'], draw: ['even', 'even'] };
 
 function show(_, event = {}) {
   const { link, phase, me, other } = state;
-  const playing = phase === 'playing';
-  const [mine, theirs] = verdicts[phase === 'between' ? state.outcome : ''] || [];
+  const [playing, between] = [phase === 'playing', phase === 'between'];
+  const online = link === 'online';
+  const [mine, theirs] = verdicts[between ? state.outcome : ''] || [];
   Object.assign(main.dataset, { phase, link, outcome: theirs ? state.outcome : '' });
-  const choice = phase === 'free' || phase === 'waiting' ? null : me.choice;
+  const choice = playing || between ? me.choice : null;
   my.show({ ...me, ...profile, robot: false }, { choice, verdict: mine });
   their.show(other, {
-    choice: phase === 'between' && other ? other.choice : null, hidden: playing, verdict: theirs,
+    choice: between && other ? other.choice : null, hidden: playing, verdict: theirs,
   });
-  main.toggleAttribute('data-choosing', playing && link === 'online' && !other.left);
+  main.toggleAttribute('data-choosing', playing && online && other.online && !other.left);
 
   const [big, how] = outcomeText(t, state);
   say(outcome.firstChild, big);
@@ -161,22 +155,22 @@ function show(_, event = {}) {
   room(event);
   const stopped = link === 'stopped';
   say(play, t(stopped ? (state.reason === 'taken-over' ? 'here' : 'comeBack')
-    : phase === 'between' ? 'again' : 'play'));
+    : between ? 'again' : 'play'));
   play.hidden = !stopped && (playing || phase === 'waiting' || alone());
-  play.disabled = !stopped && state.again;
-  fresh.hidden = stopped || phase !== 'between' || !other || !other.present || other.robot;
+  aria(play, 'disabled', !stopped && state.again);
+  fresh.hidden = stopped || !between || !other || !other.present || other.robot;
   leave.hidden = stopped || phase === 'free';
   say(leave, t(playing ? 'giveUp' : phase === 'waiting' ? 'cancel' : 'leave'));
   for (const button of hands) {
-    button.setAttribute('aria-disabled', !playing || link !== 'online');
-    button.setAttribute('aria-pressed', playing && me.choice === Number(button.value));
+    aria(button, 'disabled', !playing || !online);
+    aria(button, 'pressed', playing && me.choice === Number(button.value));
   }
-  const together = link === 'online' && other && (playing || phase === 'between') && other.present;
-  for (const button of faces) button.setAttribute('aria-disabled', !together);
+  const together = online && other && (playing || between) && other.present;
+  for (const button of faces) aria(button, 'disabled', !together);
 
-  if (event.name === 'movement' && event.movement === 'face') their.pop(event.face);
-  if (event.name === 'movement' && event.movement === 'choice') bump();
-  if (event.name === 'start') tick();
+  if (event.movement === 'face') their.pop(event.face);
+  if (event.movement === 'choice') bump();
+  tick();
 }
 
 /** Nobody to play with, but a friend may come. */
@@ -185,13 +179,13 @@ const alone = () => state.code && (state.phase === 'waiting' || (state.phase ===
 
 /** The private room: its code on the page and in the address, and who came while nobody looked. */
 function room({ name }) {
-  const { phase, other, code, friend } = state;
-  invitation.hidden = state.link !== 'online' || !alone();
+  const { link, phase, other, code, friend } = state;
+  invitation.hidden = link !== 'online' || !alone();
   if (code && codeText.textContent !== code) {
     codeText.textContent = code;
     say(copy, t('copy'));
   }
-  enter.hidden = invite.hidden = state.link !== 'online' || phase !== 'free';
+  enter.hidden = invite.hidden = link !== 'online' || phase !== 'free';
   if (code) history.replaceState(null, '', `?room=${code}`);
   else if (name && !friend && location.search) history.replaceState(null, '', location.pathname);
   const here = code && document.hidden && phase === 'between' && other && other.present;
@@ -206,12 +200,14 @@ function bump() {
   );
 }
 
+/** Counts down in whole seconds. What comes after them is told by an event. */
 function tick() {
-  const left = Math.max(0, state.endsAt - performance.now());
-  const playing = state.phase === 'playing';
-  say(count, playing ? String(Math.ceil(left / 1000)) : '');
+  clearTimeout(count.timer);
+  const counts = state.phase === 'playing' && state.link !== 'stopped';
+  const left = counts ? Math.max(0, state.endsAt - performance.now()) : 0;
+  say(count, counts ? String(Math.ceil(left / 1000)) : '');
   count.classList.toggle('last', left <= 1000);
-  if (playing) setTimeout(tick, (left % 1000) + 5 || 100);
+  if (left) count.timer = setTimeout(tick, (left % 1000) + 5);
 }
 
 // ---- Buttons and keys ----
@@ -224,33 +220,33 @@ function press(run) {
 }
 
 /** The buttons of a group, each with its drawing. */
-function drawn(kind, numbers) {
+function drawn(kind, numbers, run) {
   const group = $(`#${kind}s`);
-  group.setAttribute('aria-label', t(`${kind}s`));
+  group.onclick = press(run);
+  aria(group, 'label', t(`${kind}s`));
   return numbers.map((n) => {
     const button = copied('#drawn');
     button.value = n;
     $('use', button).setAttribute('href', `#${kind}${n}`);
-    if (kind === 'face') button.setAttribute('aria-label', t(kind + n));
+    if (kind === 'face') aria(button, 'label', t(kind + n));
     else $('span', button).append(t(kind + n));
     $('kbd', button).append(n);
     group.append(button);
     return button;
   });
 }
-const hands = drawn('hand', [1, 2, 3]);
-const faces = drawn('face', [1, 2, 3, 4]);
-$('#hands').onclick = press((choice) => game.choose(choice));
-$('#faces').onclick = press((face) => game.face(face) && my.pop(face));
-play.onclick = () => (state.link === 'stopped' ? game.comeBack() : game.play());
+const hands = drawn('hand', [1, 2, 3], game.choose);
+const faces = drawn('face', [1, 2, 3, 4], (face) => game.face(face) && my.pop(face));
+play.onclick = press(() => (state.link === 'stopped' ? game.comeBack() : game.play()));
 fresh.onclick = () => game.play({ new: true });
 leave.onclick = () => game.leave();
 
 document.addEventListener('keydown', (event) => {
   const { key, target, repeat } = event;
   if (repeat || event.ctrlKey || event.metaKey || event.altKey || target.closest('dialog, input')) return;
-  if (['1', '2', '3'].includes(key)) {
-    hands[key - 1].click();
+  const hand = hands[key - 1];
+  if (hand) {
+    hand.click();
   } else if (key === ' ' && !play.hidden) {
     // A focused button keeps its space bar, unless it is a hand after the round.
     if (target.closest('button:not([aria-disabled=true])')) return;
@@ -287,7 +283,10 @@ addEventListener('pageshow', (event) => event.persisted && game.wake());
 const card = $('#card');
 const uname = $('#uname');
 
-function showProfile() {
+/** Keeps my name and picture, and shows them. */
+function wear() {
+  device.set('name', profile.uname);
+  device.set('avatar', profile.uavatar);
   $('#profile img').src = picture(profile.uavatar) || 'avatars/0.svg';
   $('#profile bdi').textContent = profile.uname;
 }
@@ -316,8 +315,7 @@ card.onclose = () => {
   const chosen = $('[name=uavatar]:checked', card);
   profile.uname = uname.value.trim() || profile.uname;
   if (chosen) profile.uavatar = chosen.value;
-  keepProfile();
-  showProfile();
+  wear();
   game.rename();
   show();
 };
@@ -326,13 +324,13 @@ card.onclose = () => {
 
 document.documentElement.lang = lang;
 for (const element of document.querySelectorAll('[data-t]')) element.textContent = t(element.dataset.t);
-$('#avatars').setAttribute('aria-label', t('picture'));
+aria($('#avatars'), 'label', t('picture'));
 $('#profile').title = t('card');
-my.root.setAttribute('aria-label', t('you'));
-their.root.setAttribute('aria-label', t('opponent'));
+aria(my.root, 'label', t('you'));
+aria(their.root, 'label', t('opponent'));
 codeInput.placeholder = t('code');
-codeInput.setAttribute('aria-label', t('code'));
-showProfile();
+aria(codeInput, 'label', t('code'));
+wear();
 show();
 const asked = new URLSearchParams(location.search).get('room');
 if (asked) game.play({ room: asked });

@@ -61,8 +61,11 @@ test('two pages play each other, again, and part', async () => {
   assert.equal(await text(a, '#outcome'), 'You win! Rock beats Scissors.');
   assert.equal(await text(b, '#outcome'), 'You lose Rock beats Scissors.');
   assert.deepEqual([await score(a), await score(b), await score(b, '#other')], ['1', '0', '1']);
-  await b.click('#play');
+  // By keyboard, which stays where it is.
+  await b.focus('#play');
+  await b.keyboard.press('Enter');
   await says(a, '#status', /Bob wants to play again/);
+  await b.waitForSelector('#play:focus[aria-disabled=true]');
   await a.click('#play');
   await both(a, b)((page) => phase(page, 'playing'));
   await b.click('#leave');
@@ -218,9 +221,11 @@ test('a reload in mid-round resumes it, with score and choice', async () => {
   await says(b, '#status', /Ada has a hand/);
   await a.goto('about:blank');
   await says(b, '#status', /Ada lost the connection/);
+  assert.equal(await turned(b), 'still', 'nobody is there to choose');
   await a.goto(server.url);
   await phase(a, 'playing');
   await says(b, '#status', /Ada has a hand/);
+  assert.notEqual(await turned(b), 'still');
   assert.equal(await score(a), '1');
   assert.equal(await a.getAttribute('#hands button[value="3"]', 'aria-pressed'), 'true');
   assert.equal(await text(a, '#other .name bdi'), 'Bob');
@@ -304,6 +309,17 @@ test('who cancels without a connection is not waiting when it is back', async ()
   await phase(b, 'waiting');
   await broken.click('#play');
   await both(broken, b)((page) => phase(page, 'playing'));
+  // Given up without a connection, too; the reload in between does not forget it.
+  reachable = false;
+  for (const socket of sockets.splice(0)) await socket.close();
+  await says(broken, '#status', /Reconnecting/);
+  await broken.click('#leave');
+  await broken.goto('about:blank');
+  reachable = true;
+  await broken.goto(server.url);
+  await says(b, '#status', /Ada gave up/);
+  await online(broken);
+  await phase(broken, 'free');
   await ada.close(LOST);
   await bob.close();
   await server.stop('SIGKILL');
@@ -334,7 +350,7 @@ test('a friend comes by link; the round waits until both look', async () => {
   const debug = await ada.context.newCDPSession(a);
   await debug.send('Page.setWebLifecycleState', { state: 'frozen' });
   const b = await bob.open(new URL(address).search);
-  await says(b, '#status', /Ada is here, but looks elsewhere/);
+  await says(b, '#status', /Ada is here, but looking elsewhere/);
   await debug.send('Page.setWebLifecycleState', { state: 'active' });
   await shot(b, 'desktop-19-asleep');
   assert.equal(await a.title(), '● Bob is here!');
@@ -361,6 +377,29 @@ test('a friend comes by link; the round waits until both look', async () => {
   await ada.close();
   await bob.close();
   await cy.close();
+});
+
+test('a friend\'s link goes before a round that runs elsewhere', async () => {
+  const names = ['Ada', 'Bob', 'Cy'];
+  const devices = await Promise.all(names.map((name) => device(browser, people, { name })));
+  const [a, b, c] = await Promise.all(devices.map((each) => each.open()));
+  await online(c);
+  await c.click('#invite');
+  const code = await text(c, '#room strong:not(:empty)');
+  await meet(a, b);
+  await a.goto(`${people.url}?room=${code.toLowerCase()}`);
+  await says(b, '#status', /Ada (gave up|has left)/);
+  await says(a, '#other .name bdi', /Cy/);
+  await both(a, c)((page) => phase(page, 'playing'));
+  assert.equal(new URL(a.url()).search, `?room=${code}`);
+  // The link of the room one sits in leads back into its round.
+  await a.keyboard.press('2');
+  await says(c, '#status', /Ada has a hand/);
+  await a.reload();
+  await a.waitForSelector('#hands button[value="2"][aria-pressed=true]');
+  await both(a, c)((page) => phase(page, 'between'));
+  assert.match(await text(a, '#outcome'), /You win/);
+  for (const each of devices) await each.close();
 });
 
 test('a name full of HTML, direction marks and emoji is text', async () => {
@@ -422,6 +461,38 @@ test('a second tab is a second player, a duplicated one takes over', async () =>
   await online(a);
   await link(copy, 'stopped');
   await ada.close();
+});
+
+test('a countdown ends with its seconds, with its connection, and with its session', async () => {
+  const server = await serve([...SLOWLY, '--game-time', '8s']);
+  const ada = await device(browser, server, { name: 'Ada' });
+  // The timers that the page still has to come.
+  await ada.context.addInitScript(() => {
+    const { setTimeout: set, clearTimeout: clear } = window;
+    window.pending = new Set();
+    window.setTimeout = (run, ms) => {
+      const id = set(() => {
+        window.pending.delete(id);
+        run();
+      }, ms);
+      window.pending.add(id);
+      return id;
+    };
+    window.clearTimeout = (id) => window.pending.delete(id) && clear(id);
+  });
+  const timers = (page) => page.evaluate(() => window.pending.size);
+  const [a, b] = [await ada.open(), await ada.open()];
+  await meet(a, b);
+  await says(a, '#count', /[1-8]/);
+  const copy = await twin(a, server);
+  await link(a, 'stopped');
+  assert.deepEqual([await text(a, '#count'), await timers(a)], ['', 0]);
+  await phase(copy, 'playing');
+  await server.stop('SIGKILL');
+  await link(b, 'retrying');
+  await says(b, '#count', /^0$/);
+  assert.ok(await timers(b) <= 1, 'at most the one of the next attempt');
+  await ada.close(LOST);
 });
 
 test('in Chinese, and for those who want no motion', async () => {

@@ -5,6 +5,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { serve, stopAll } from '../server.mjs';
 import { Phone, ROOT, audit, endAll } from './phone.mjs';
+import { everything } from './wxml.mjs';
 
 const WEB = `${ROOT}../web/`;
 let server; // people meet people here
@@ -133,6 +134,35 @@ test('a new opponent is another one', async () => {
   for (const each of [one, other, third]) each.end();
 });
 
+test('what is chosen and what cannot be is said to those who do not see it', async () => {
+  const [one, other] = [await phone('Ada').start(), await phone('Bob').start()];
+  /** The buttons of a kind: which are chosen, and which do nothing. */
+  const told = (handler, value) => {
+    const found = everything(one.tree()).filter(({ handlers }) => handlers?.tap === handler);
+    assert.ok(found.length);
+    return found.map(({ attributes }) => attributes[`aria-${value}`]);
+  };
+  const only = (index, count) => Array.from({ length: count }, (_, at) => at === index);
+  assert.deepEqual(told('onAvatar', 'checked'), only(3, 16));
+  one.tap('Owl');
+  assert.deepEqual(told('onAvatar', 'checked'), only(6, 16));
+  assert.deepEqual(told('onAvatar', 'role'), Array(16).fill('radio'));
+  await meet(one, other);
+  assert.deepEqual(told('onHand', 'checked'), only(-1, 3));
+  assert.deepEqual(told('onHand', 'disabled'), Array(3).fill(false));
+  assert.deepEqual(told('onFace', 'disabled'), Array(4).fill(false));
+  one.tap('Rock');
+  assert.deepEqual(told('onHand', 'checked'), only(1, 3));
+  assert.deepEqual(told('onHand', 'role'), Array(3).fill('radio'));
+  await judged(one);
+  assert.deepEqual(told('onHand', 'disabled'), Array(3).fill(true));
+  other.tap('Leave');
+  await one.says(/Bob has left/);
+  assert.deepEqual(told('onFace', 'disabled'), Array(4).fill(true));
+  one.end();
+  other.end();
+});
+
 test('a robot is told apart and gone after its round', async () => {
   const one = await phone('Ada', { server: robots }).start();
   await one.says(/Ready/);
@@ -158,6 +188,7 @@ test('hidden in mid-round, cut off, shown again: the round goes on', async () =>
   await other.says(/Ada has a hand/);
   one.hide();
   await other.says(/Ada lost the connection/);
+  assert.equal(other.has('spinning'), false, 'nobody is there to choose');
   assert.deepEqual(one.sent.at(-1), ['away']);
   assert.equal(one.sockets.size, 1, 'not yet');
   await one.until(() => one.asleep, 'the cut in the background');
@@ -165,6 +196,7 @@ test('hidden in mid-round, cut off, shown again: the round goes on', async () =>
   await one.until(() => one.opened === 2 && state(one).canChoose, 'the table again');
   assert.ok(state(one).chosen === 2, 'the choice stands');
   await other.until(() => !/lost the connection/.test(other.text()), 'Ada is back');
+  assert.ok(other.has('spinning'));
   other.tap('Scissors');
   await Promise.all([judged(one), judged(other)]);
   assert.match(one.text(), /You win!/);
@@ -193,7 +225,7 @@ test('a card leads a friend into the room', async () => {
   // Choosing the friend takes the sender out of the program for long.
   await one.sleep();
   await other.start(one.card.path.slice(1));
-  await other.says(/looks elsewhere|lost/);
+  await other.says(/looking elsewhere|lost/);
   assert.ok(!state(other).count, 'no round without the one who asked for it');
   one.show();
   await Promise.all([playing(one), playing(other)]);
@@ -328,6 +360,18 @@ test('a card takes a friend away from wherever it was', async () => {
     one.end();
     other.end();
   }
+});
+
+test('a card goes before a round, also after the system ended the program', async () => {
+  const one = await invite('Ada');
+  const [before, third] = [await phone('Bob').start(), await phone('Cy').start()];
+  await meet(before, third);
+  before.end();
+  const other = await new Phone(server, { storage: before.storage }).start(one.card.path.slice(1));
+  await Promise.all([one.says(/against Bob/), other.says(/against Ada/),
+    third.says(/Bob (gave up|has left)/)]);
+  assert.equal(other.pages.length, 2);
+  for (const each of [one, other, third]) each.end();
 });
 
 test('a code can be typed, and a wrong one is told', async () => {
@@ -501,4 +545,21 @@ test('taken over by another phone with the same session: it stays away until ask
   one.tap('Play here');
   await one.until(() => one.opened === 2 && !state(one).warning, 'the session again');
   one.end();
+});
+
+test('a countdown ends with its seconds, with its connection, and with its session', async () => {
+  const longer = await serve(['--robot-after', '1m', '--game-time', '8s']);
+  const [one, other] = [
+    await phone('Ada', { server: longer }).start(), await phone('Bob', { server: longer }).start(),
+  ];
+  await meet(one, other);
+  const twin = await new Phone(longer, { storage: one.storage }).start();
+  await one.says(/another device/);
+  assert.equal(state(one).count, '');
+  await one.until(() => !one.timers.size, 'its last timer');
+  await playing(twin);
+  await longer.stop('SIGKILL');
+  await other.until(() => state(other).warning && state(other).count === '0', 'the end of its time');
+  assert.ok(other.timers.size <= 1, 'at most the one of the next attempt');
+  for (const each of [one, other, twin]) each.end();
 });

@@ -19,7 +19,7 @@ const TAGS = {
   text: [],
   view: [],
 };
-const COMMON = /^(class|bindtap|aria-(role|label)|data-[a-z-]+|wx:(if|elif|else|for|key))$/;
+const COMMON = /^(class|bindtap|aria-(role|label|checked|disabled)|data-[a-z-]+|wx:(if|elif|else|for|key))$/;
 const EVENT = /^(?:bind|catch):?(\w+)$/;
 
 export function parse(source) {

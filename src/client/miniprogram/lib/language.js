@@ -10,7 +10,7 @@ function language() {
 
 /** Here are no tabs and no links: English, Chinese. */
 const own = {
-  'stopped:taken-over': ['This game goes on on another device.', '游戏已在另一台设备上继续。'],
+  'stopped:taken-over': ['This game continues on another device.', '游戏已在另一台设备上继续。'],
   friend: ['Send the room to a friend, or tell this code.', '把房间发给朋友，或告诉朋友房间号。'],
   share: ['Send to a friend', '发给朋友'],
   resume: ['Back to the room', '回到房间'],

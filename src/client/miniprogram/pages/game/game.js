@@ -47,7 +47,7 @@ function view(state) {
     other: side(other, picture(other && other.uavatar), {
       choice: between && other ? other.choice : 0, hidden: playing, verdict: theirs,
     }),
-    spinning: playing && online && !other.left,
+    spinning: playing && online && other.online && !other.left,
     chosen: playing ? me.choice || 0 : 0,
     big,
     how,
@@ -69,7 +69,7 @@ function view(state) {
 
 Page({
   data: Object.assign({
-    words: words(['score', 'streak', 'robotTag', 'new', 'share']),
+    words: words(['score', 'streak', 'robotTag', 'hands', 'new', 'share']),
     hands: drawings('hand', [1, 2, 3]),
     faces: drawings('face', [1, 2, 3, 4]),
     count: '',
@@ -80,8 +80,7 @@ Page({
   onShow() {
     this.stop = watch((state, event) => {
       this.setData(view(state));
-      const counts = state.phase === 'playing';
-      if (counts !== Boolean(this.data.count) || event.name === 'start') this.tick();
+      this.tick();
       if (event.movement === 'face') this.pop('theirFace', event.face);
     });
   },
@@ -98,13 +97,15 @@ Page({
     clearTimeout(this.theirFaceTimer);
   },
 
-  /** Counts the round down in whole seconds. */
+  /** Counts the round down in whole seconds. What comes after them is told by an event. */
   tick() {
     clearTimeout(this.ticking);
-    const { phase, endsAt } = game.state;
-    const left = phase === 'playing' ? Math.max(0, endsAt - Date.now()) : 0;
-    this.setData({ count: phase === 'playing' ? String(Math.ceil(left / 1000)) : '' });
-    if (phase === 'playing') this.ticking = setTimeout(() => this.tick(), (left % 1000) + 5);
+    const { link, phase, endsAt } = game.state;
+    const counts = phase === 'playing' && link !== 'stopped';
+    const left = counts ? Math.max(0, endsAt - Date.now()) : 0;
+    const count = counts ? String(Math.ceil(left / 1000)) : '';
+    if (count !== this.data.count) this.setData({ count });
+    if (left) this.ticking = setTimeout(() => this.tick(), (left % 1000) + 5);
   },
 
   pop(where, face) {
