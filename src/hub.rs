@@ -267,18 +267,7 @@ impl Hub {
                 });
             }
             Ok(Inbound::Disconnect) => {
-                if let Some(session) = self.remove_session(conn) {
-                    let (code, reason) = (1000, "the client left");
-                    let rounds = session.rounds;
-                    self.orders.push_back(Order::Close {
-                        conn,
-                        code,
-                        reason,
-                        rounds,
-                        told_to_stay: false,
-                    });
-                    self.part(now, &session);
-                }
+                self.close(now, conn, (1000, "the client left"), false);
             }
             Ok(Inbound::Nothing) => (),
             Err(fault) => self.end(now, conn, Ending::fault(fault)),

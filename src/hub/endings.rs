@@ -101,13 +101,23 @@ impl Hub {
         if told_to_stay {
             self.send(conn, |out| out.push_str(socket_io::DISCONNECT));
         }
+        self.close(now, conn, (code, reason), told_to_stay);
+    }
+
+    /// Orders the end of a connection, and lets its player go.
+    pub(super) fn close(
+        &mut self,
+        now: Millis,
+        conn: ConnId,
+        (code, reason): (u16, &'static str),
+        told_to_stay: bool,
+    ) {
         if let Some(session) = self.remove_session(conn) {
-            let rounds = session.rounds;
             self.orders.push_back(Order::Close {
                 conn,
                 code,
                 reason,
-                rounds,
+                rounds: session.rounds,
                 told_to_stay,
             });
             self.part(now, &session);

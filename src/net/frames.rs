@@ -46,6 +46,22 @@ pub enum Step<'a> {
     Violation(u16, &'static str),
 }
 
+impl Step<'_> {
+    /// The same, outliving the bytes it was read from.
+    #[must_use]
+    pub fn into_owned(self) -> Step<'static> {
+        match self {
+            Self::Text(text) => Step::Text(Text::Apart(text.as_str().to_owned().into())),
+            Self::Binary(bytes) => Step::Binary(bytes),
+            Self::Starved => Step::Starved,
+            Self::Fragment => Step::Fragment,
+            Self::Control => Step::Control,
+            Self::Close => Step::Close,
+            Self::Violation(code, reason) => Step::Violation(code, reason),
+        }
+    }
+}
+
 /// A text message.
 #[derive(Clone, Debug)]
 pub enum Text<'a> {

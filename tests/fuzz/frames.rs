@@ -1,7 +1,7 @@
 //! A connection's bytes: cut anywhere, they give the messages and replies of one piece.
 
 use fastrand::Rng;
-use roshambo::net::frames::{Decoder, Fragments, Step, Text};
+use roshambo::net::frames::{Decoder, Fragments, Step};
 
 use crate::{Target, fuzz};
 
@@ -14,19 +14,6 @@ struct Story {
     replies: Vec<u8>,
 }
 
-/// A step that outlives the bytes it was read from.
-fn keep(step: Step<'_>) -> Step<'static> {
-    match step {
-        Step::Text(text) => Step::Text(Text::Apart(text.as_str().to_owned().into())),
-        Step::Binary(bytes) => Step::Binary(bytes),
-        Step::Starved => Step::Starved,
-        Step::Fragment => Step::Fragment,
-        Step::Control => Step::Control,
-        Step::Close => Step::Close,
-        Step::Violation(code, reason) => Step::Violation(code, reason),
-    }
-}
-
 /// Feeds pieces as the loop does: what is not understood yet stands before what comes.
 fn tell<'a>(decoder: &mut Decoder, pieces: impl Iterator<Item = &'a [u8]>) -> Story {
     let (mut story, mut rest) = (Story::default(), Vec::new());
@@ -37,7 +24,7 @@ fn tell<'a>(decoder: &mut Decoder, pieces: impl Iterator<Item = &'a [u8]>) -> St
         loop {
             let before = input.len();
             let whole = decoder.has_frame(input, &fragments);
-            let step = keep(decoder.next(&mut input, &mut fragments));
+            let step = decoder.next(&mut input, &mut fragments).into_owned();
             story.replies.extend_from_slice(&decoder.replies);
             assert_eq!(whole, step != Step::Starved);
             if step == Step::Starved {

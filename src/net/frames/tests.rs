@@ -45,19 +45,6 @@ fn text(text: &str) -> Step<'static> {
     Step::Text(Text::Apart(text.to_owned().into()))
 }
 
-/// A step that outlives the bytes it was read from.
-fn keep(step: Step<'_>) -> Step<'static> {
-    match step {
-        Step::Text(text) => Step::Text(Text::Apart(text.as_str().to_owned().into())),
-        Step::Binary(bytes) => Step::Binary(bytes),
-        Step::Starved => Step::Starved,
-        Step::Fragment => Step::Fragment,
-        Step::Control => Step::Control,
-        Step::Close => Step::Close,
-        Step::Violation(code, reason) => Step::Violation(code, reason),
-    }
-}
-
 /// One connection as the loop treats it: what is not understood yet stands before what comes.
 #[derive(Default)]
 struct Stream {
@@ -75,7 +62,7 @@ impl Stream {
         let mut input = input.as_mut_slice();
         while !self.over {
             let (complete, waiting) = (decoder.has_frame(input, &self.fragments), input.len());
-            let step = keep(decoder.next(&mut input, &mut self.fragments));
+            let step = decoder.next(&mut input, &mut self.fragments).into_owned();
             self.replies.extend(&decoder.replies);
             self.over = matches!(step, Step::Close | Step::Violation(..));
             assert_eq!(complete, step != Step::Starved);

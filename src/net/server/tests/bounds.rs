@@ -48,6 +48,19 @@ impl ByHand {
         (0..count).map(connect).collect()
     }
 
+    /// Somebody whose round against a robot runs.
+    fn play(&mut self) -> TcpStream {
+        let mut stream = self.connect(1).remove(0);
+        let join = b"\x81\x88\0\0\0\0[\"join\"]";
+        stream
+            .write_all(&[UPGRADE.as_bytes(), join].concat())
+            .expect("taken");
+        self.turn_until("a round", |hand| {
+            hand.server.front.behind.running_rounds() == 1
+        });
+        stream
+    }
+
     fn sockets(&self) -> usize {
         self.server.front.sockets.len()
     }
@@ -320,14 +333,7 @@ fn a_round_that_outlasts_a_drain_is_cut_short_in_time_for_goodbyes() {
         config.drain_timeout_ms = 4_000;
         config.linger_ms = 500;
     });
-    let mut stream = hand.connect(1).remove(0);
-    let join = b"\x81\x88\0\0\0\0[\"join\"]";
-    stream
-        .write_all(&[UPGRADE.as_bytes(), join].concat())
-        .expect("taken");
-    hand.turn_until("a round", |hand| {
-        hand.server.front.behind.running_rounds() == 1
-    });
+    let mut stream = hand.play();
     hand.server.on_stop("asked");
     hand.turn_until("the last goodbye", |hand| hand.server.life == Life::Leaving);
     assert_eq!(hand.server.front.behind.running_rounds(), 1);
@@ -353,14 +359,7 @@ fn a_round_of_the_whole_time_ends_with_its_result_before_a_drain_is_over() {
         // The least that the flags allow.
         config.drain_timeout_ms = 1_500;
     });
-    let mut stream = hand.connect(1).remove(0);
-    let join = b"\x81\x88\0\0\0\0[\"join\"]";
-    stream
-        .write_all(&[UPGRADE.as_bytes(), join].concat())
-        .expect("taken");
-    hand.turn_until("a round", |hand| {
-        hand.server.front.behind.running_rounds() == 1
-    });
+    let mut stream = hand.play();
     hand.server.on_stop("asked");
     hand.turn_until("the last goodbye", |hand| hand.server.life == Life::Leaving);
     hand.server.front.write();
