@@ -2,12 +2,12 @@
 
 mod logging;
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use roshambo::config::{Command, Config, Origin};
 use roshambo::net::handed::Handed;
-use roshambo::net::server::{RESERVE, Server};
+use roshambo::net::server::{RESERVE, Server, StopSignals};
 
 /// Descriptors that are no player's connection: poll, listeners, pipes, the state file, the
 /// standard ones, those who ask for metrics.
@@ -50,8 +50,17 @@ fn main() -> ExitCode {
 
 /// Prints what was asked for; a reader that went away early, as `head` does, is no fault.
 fn print(text: &str) -> ExitCode {
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    ExitCode::SUCCESS
+    let mut stdout = std::io::stdout();
+    let printed = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+    match printed {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            complain(&format!("cannot print: {error}"));
+            ExitCode::from(1)
+        }
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 /// Says why there is no server, whatever the log level; nothing can be done about a closed pipe.
@@ -60,6 +69,7 @@ fn complain(message: &str) {
 }
 
 fn run(mut config: Config) -> Result<(), String> {
+    let signals = StopSignals::catch().map_err(|error| format!("cannot catch signals: {error}"))?;
     match raise_descriptor_limit(&mut config) {
         // What is as it was asked for is no news.
         Ok(files) => log::debug!(
@@ -81,7 +91,7 @@ fn run(mut config: Config) -> Result<(), String> {
     let mut server = Server::start(config, seed, Box::new(entropy), handed)
         .map_err(|error| error.to_string())?;
     server
-        .watch_signals()
+        .watch_signals(signals)
         .map_err(|error| format!("cannot watch for signals: {error}"))?;
     server
         .run()

@@ -270,6 +270,16 @@ mutant '--drain-timeout' src/net/server.rs \
     'Alarm::DrainEnd => self.life = Life::Over,' 'Alarm::DrainEnd => (),' --lib net::server
 mutant '--drain-timeout, rounds' src/net/server.rs \
     'Alarm::DrainHurry => self.hurry(),' 'Alarm::DrainHurry => (),' --lib net::server::tests::bounds::a_round
+mutant 'newcomers in a drain' src/net/server/drain.rs \
+    'if quiet || until <= self.front.now {' 'if quiet {' \
+    --lib net::server::tests::bounds::newcomers
+mutant 'a door that is shut in the end' src/net/server/drain.rs \
+    '!sockets.has_guests() && !self.is_last_call() {' \
+    '!sockets.has_guests() && !sockets.has_latecomers() && !self.is_last_call() {' \
+    --lib net::server::tests::bounds::newcomers
+mutant 'a second request to stop' src/net/server/drain.rs \
+    'if self.front.now.since(self.stopped_at) < SAME_WISH_MS {' 'if true {' \
+    --lib net::server::tests::bounds::requests_to_stop
 
 # --- memory ---
 

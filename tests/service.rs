@@ -51,6 +51,66 @@ fn the_manager_is_told_ready_alive_and_stopping_in_this_order() {
     assert!(server.wait().success());
 }
 
+/// A drain may be longer than the unit's `TimeoutStopSec=`: the manager is asked for more, again and
+/// again, as long as it lasts.
+#[test]
+fn a_long_drain_asks_the_manager_for_more_time() {
+    let manager = Manager::new();
+    let (listener, address) = tcp();
+    let args = [
+        "--game-time",
+        "60s",
+        "--drain-timeout",
+        "90s",
+        "--robot-after",
+        "0",
+    ];
+    let mut server = manager.start(Fds::one(&listener), &args, &[]);
+    assert!(manager.next().starts_with("READY=1\n"));
+    let mut player = open(&address);
+    player.say(r#"["join"]"#);
+    player.expect(r#"["start","#);
+    server.signal("TERM");
+    let stopping = manager.next_but_status();
+    assert!(stopping.starts_with("STOPPING=1\n"), "{stopping}");
+    let more = "EXTEND_TIMEOUT_USEC=30000000\n";
+    assert!(stopping.ends_with(&format!("\n{more}")), "{stopping}");
+    assert_eq!(manager.next_but_status(), more);
+    server.signal("KILL");
+    server.wait();
+}
+
+/// What the shipped unit allows for a stop is more than a drain takes by default, and what its
+/// comment says about that is so.
+#[test]
+fn the_unit_waits_longer_than_a_drain_takes() {
+    let unit = include_str!("../systemd/roshambo.service");
+    let value = |name: &str| {
+        let line = unit.lines().find_map(|line| line.strip_prefix(name));
+        let seconds = line.and_then(|line| line.strip_suffix('s')?.parse::<u64>().ok());
+        seconds.unwrap_or_else(|| panic!("{name} in seconds"))
+    };
+    let output = Command::new(env!("CARGO_BIN_EXE_roshambo"))
+        .arg("--check")
+        .env_clear()
+        .output();
+    let text = String::from_utf8(output.expect("it runs").stdout).expect("text");
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("--drain-timeout"));
+    let default = line.and_then(|line| line.split(" = ").nth(1)?.split(' ').next());
+    let default = default.expect("a default");
+    assert!(unit.contains(&format!("Longer than --drain-timeout ({default})")));
+    let drain: u64 = default
+        .strip_suffix('s')
+        .and_then(|seconds| seconds.parse().ok())
+        .expect("seconds");
+    // Some seconds are for the sessions' file.
+    assert!(drain + 5 <= value("TimeoutStopSec="));
+    // A loop that hangs in its drain is not waited for any longer than one that serves and hangs.
+    assert!(value("WatchdogSec=") <= value("TimeoutStopSec="));
+}
+
 #[test]
 fn a_blocked_loop_gives_no_sign_of_life() {
     let manager = Manager::new();

@@ -85,9 +85,10 @@ against a robot.
 Without a subcommand
 .B roshambo
 serves until
-.B SIGTERM
+.BR SIGTERM ,
+.B SIGINT
 or
-.BR SIGINT :
+.BR SIGHUP :
 then rounds are played to their end, players told to come back, and it exits.
 .PP
 .B bench

@@ -353,8 +353,9 @@ pub(super) const KNOBS: &[Knob] = &[
         section: Section::Stopping,
         kind: number!(drain_timeout_ms, Unit::Milliseconds, 100, 10 * MINUTE),
         default: "10s",
-        help: "After SIGTERM or SIGINT running rounds end first, but the process is gone by\n\
-               then.",
+        help: "After SIGTERM, SIGINT or SIGHUP running rounds end first, but the process is gone\n\
+               by then. systemd is asked to wait as long; whoever else stops it has to be told,\n\
+               as docker stop -t.",
     },
     Knob {
         flag: "--drain-spread",

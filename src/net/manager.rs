@@ -9,6 +9,12 @@
 
 use sd_notify::NotifyState;
 
+/// How much longer than now it may take to end: a `--drain-timeout` longer than the unit's
+/// `TimeoutStopSec=` would be cut short otherwise (sd_notify(3), `EXTEND_TIMEOUT_USEC`). It is
+/// renewed while the loop turns, so that one that hangs is not waited for as long as a drain lasts.
+/// The last one covers what follows the loop: the sessions are written.
+pub(crate) const EXTENSION_US: u32 = 30_000_000;
+
 /// The service manager, if there is one that listens.
 #[derive(Debug)]
 pub(crate) struct Manager {
@@ -54,10 +60,16 @@ impl Manager {
         }
     }
 
-    /// We are about to end.
+    /// We are about to end, and it takes a while.
     pub(crate) fn stopping(&mut self, status: &str) {
         self.told = status.to_owned();
-        self.send(&[NotifyState::Stopping, NotifyState::Status(status)]);
+        let more = NotifyState::ExtendTimeoutUsec(EXTENSION_US);
+        self.send(&[NotifyState::Stopping, NotifyState::Status(status), more]);
+    }
+
+    /// It takes longer; say so more often than every [`EXTENSION_US`].
+    pub(crate) fn still_stopping(&mut self) {
+        self.send(&[NotifyState::ExtendTimeoutUsec(EXTENSION_US)]);
     }
 
     /// We live. Returns in how many milliseconds to say so again, if anybody wants to know.

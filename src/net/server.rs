@@ -7,10 +7,12 @@
 //!
 //! - `start`: listeners, limits and sessions before the first turn;
 //! - `drain`: from the first signal to the last goodbye;
-//! - `report`: what those who look on are told.
+//! - `report`: what those who look on are told;
+//! - `signals`: which signals are a request to stop.
 
 mod drain;
 mod report;
+mod signals;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -20,8 +22,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, Waker};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook_mio::v1_0::Signals;
 
 use super::admin::{ADMIN_TOKENS, Admin, History};
 use super::front::{self, Behind, Front, Word};
@@ -35,6 +35,7 @@ use crate::model::ConnId;
 use crate::time::Millis;
 
 use self::drain::Life;
+pub use self::signals::StopSignals;
 pub use self::start::StartError;
 
 /// Connections beyond `--max-connections`, so that somebody is there to answer 503 and `/readyz`.
@@ -61,21 +62,21 @@ pub struct Server {
     admin: Option<Admin>,
     history: History,
     manager: Manager,
-    signals: Option<Signals>,
+    signals: Option<StopSignals>,
     waker: Arc<Waker>,
     started: Instant,
     watch: Watch,
     life: Life,
-    /// When it was asked to stop, if a listener was handed to us.
+    /// When it was first asked to stop, if it was.
     stopped_at: Millis,
 }
 
-/// Asks a running server to stop, from another thread; like a first SIGTERM.
+/// Asks a running server to stop, from another thread; like a SIGTERM.
 #[derive(Clone, Debug)]
 pub struct Stopper(Arc<Waker>);
 
 impl Stopper {
-    /// Asks once; asking again is like a second signal.
+    /// Asks once; asking again more than a second later is asking not to wait any longer.
     pub fn stop(&self) {
         // It fails only when the kernel's object is gone, and with it the server.
         let _ = self.0.wake();
@@ -83,13 +84,13 @@ impl Stopper {
 }
 
 impl Server {
-    /// Lets SIGTERM and SIGINT stop this server: the first one drains, the second one ends it.
+    /// Lets these signals stop this server, also if they came before: the first one drains,
+    /// another one more than a second later ends it.
     ///
     /// # Errors
     ///
-    /// Those of registering a signal handler.
-    pub fn watch_signals(&mut self) -> io::Result<()> {
-        let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    /// The system does not let us poll them.
+    pub fn watch_signals(&mut self, mut signals: StopSignals) -> io::Result<()> {
         self.poll
             .registry()
             .register(&mut signals, SIGNALS, Interest::READABLE)?;
@@ -206,9 +207,7 @@ impl Server {
         if let Some(line) = self.watch.end(Instant::now(), done) {
             log::warn!("{line}");
         }
-        if self.life == Life::Leaving && self.front.sockets.is_quiet() && !self.is_last_call() {
-            self.life = Life::Over;
-        }
+        self.end_if_over();
         let spent = woken.elapsed();
         let spent_us = u64::try_from(spent.as_micros()).unwrap_or(u64::MAX);
         self.front.sockets.traffic.turns.observe(spent_us);

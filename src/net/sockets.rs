@@ -106,12 +106,21 @@ impl Sockets {
         self.open
     }
 
-    /// Whether all is said to everybody: nothing is being asked, answered or closed.
-    pub(crate) fn is_quiet(&self) -> bool {
-        self.conns.iter().all(|(_, conn)| match conn.phase {
-            Phase::Head { .. } => conn.rest.is_empty(),
-            Phase::Gone => true,
-            Phase::Open { .. } | Phase::Lingering(_) => false,
+    /// Whether somebody who came before the stop is still being served, answered or closed.
+    pub(crate) fn has_guests(&self) -> bool {
+        self.conns.iter().any(|(_, conn)| match conn.phase {
+            Phase::Head { .. } | Phase::Gone => false,
+            Phase::Open { .. } => true,
+            Phase::Lingering(_) => !conn.newcomer,
+        })
+    }
+
+    /// Whether somebody is asking something, or came after the stop and has not taken its answer.
+    pub(crate) fn has_latecomers(&self) -> bool {
+        self.conns.iter().any(|(_, conn)| match conn.phase {
+            Phase::Head { .. } => !conn.rest.is_empty(),
+            Phase::Lingering(_) => conn.newcomer,
+            Phase::Open { .. } | Phase::Gone => false,
         })
     }
 

@@ -148,30 +148,6 @@ fn a_client_that_stays_does_not_hold_the_end_up() {
 }
 
 #[test]
-fn a_second_signal_does_not_wait_for_the_round() {
-    let server = Server::start(&[
-        "--game-time",
-        "60s",
-        "--drain-timeout",
-        "90s",
-        "--robot-after",
-        "100ms",
-    ]);
-    let mut client = Client::old(server.address(), Dialect::Eio3, "ann");
-    client.send(r#"["join"]"#);
-    client.until("start");
-    drain(&server, "TERM");
-    assert_eq!(
-        get(server.address(), "/healthz").status,
-        200,
-        "the round is waited for"
-    );
-    server.signal("TERM");
-    // The wait ends long before the round would.
-    server.wait();
-}
-
-#[test]
 fn sessions_outlive_the_process_in_a_file_of_ours_alone() {
     let directory = Directory::new();
     let path = directory.file("sessions.json");

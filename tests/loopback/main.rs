@@ -16,3 +16,4 @@ mod heartbeat;
 mod logs;
 mod losses;
 mod pieces;
+mod stop;

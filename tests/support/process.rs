@@ -6,7 +6,7 @@ use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::PATIENCE;
 
@@ -151,6 +151,18 @@ impl Server {
         self.child.try_wait().expect("our child").is_none()
     }
 
+    /// Whether the process ends by itself within so long, for who tries something again and again.
+    pub(crate) fn ends_within(&mut self, patience: Duration) -> bool {
+        let until = Instant::now() + patience;
+        while self.is_running() {
+            if until <= Instant::now() {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        true
+    }
+
     /// Waits until the process has ended by itself.
     pub(crate) fn wait(mut self) -> Exit {
         let stdout = self.stdout.recv_timeout(2 * PATIENCE);
@@ -178,7 +190,18 @@ impl Drop for Server {
 
 /// The binary, free of what the environment of the tests may say to it.
 pub(crate) fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_roshambo"));
+    free(Command::new(env!("CARGO_BIN_EXE_roshambo")))
+}
+
+/// The same by way of another program, such as `nohup`, that becomes the server.
+pub(crate) fn command_by(words: &[&str]) -> Command {
+    let (program, arguments) = words.split_first().expect("a program");
+    let mut command = Command::new(program);
+    command.args(arguments).arg(env!("CARGO_BIN_EXE_roshambo"));
+    free(command)
+}
+
+fn free(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if text == "PORT" || text.starts_with("ROSHAMBO_") || text == "NOTIFY_SOCKET" {

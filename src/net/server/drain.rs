@@ -3,17 +3,22 @@
 //!
 //! Absent: the loop that calls this, and what a goodbye says.
 
-use signal_hook::consts::SIGINT;
-
 use super::Server;
 use crate::hub::Input;
 use crate::net::sockets::Alarm;
+use crate::time::Millis;
 
 /// Most indexes looked at in a turn when everybody is sent away.
 const DISMISSALS_MAX: usize = 512;
 /// How long a connection accepted before the stop may take for its head, if the next process cannot
 /// answer it and we do not refuse: its request is on its way already.
 const LAST_CALL_MS: u64 = 500;
+/// How long those who ask something while the others are gone already may take for it, together:
+/// as long as `--linger` is by default.
+const LATECOMERS_MS: u64 = 2_000;
+/// How soon after the first request another one is the same wish: supervisors send SIGINT and
+/// SIGTERM together, and a terminal that closes sends SIGHUP beside either.
+const SAME_WISH_MS: u64 = 1_000;
 
 /// How far the end is away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +31,9 @@ pub(super) enum Life {
     Dismissing { next: usize },
     /// Everybody was; the last bytes are on their way.
     Leaving,
+    /// Who was here before the stop is gone, and nobody is let in any more. Whoever is being
+    /// answered still has until then.
+    Closing { until: Millis },
     /// The loop ends after this turn.
     Over,
 }
@@ -38,24 +46,13 @@ impl Server {
             && self.front.sockets.has_heads()
     }
 
-    pub(super) fn on_signals(&mut self) {
-        let Some(signals) = &mut self.signals else {
-            return;
-        };
-        // One that comes twice before we look is reported once.
-        let arrived: Vec<i32> = signals.pending().collect();
-        for signal in arrived {
-            self.on_stop(if signal == SIGINT {
-                "SIGINT"
-            } else {
-                "SIGTERM"
-            });
-        }
-    }
-
-    /// The first request to stop drains, the second one does not wait for anything.
+    /// The first request to stop drains, another one a second later does not wait for anything.
     pub(super) fn on_stop(&mut self, why: &str) {
         if self.life != Life::Serving {
+            if self.front.now.since(self.stopped_at) < SAME_WISH_MS {
+                log::info!("{why} too: ending already; once more, later, does not wait for rounds");
+                return;
+            }
             log::warn!("{why} again: not waiting any longer");
             self.life = Life::Over;
             return;
@@ -67,10 +64,10 @@ impl Server {
         );
         self.life = Life::Draining;
         self.front.draining = true;
+        self.stopped_at = self.front.now;
         self.manager.stopping(&self.status());
         if self.front.gate.is_handed() {
             self.front.gate.shut(self.poll.registry());
-            self.stopped_at = self.front.now;
             let over = self.front.now + LAST_CALL_MS;
             self.front.sockets.wheel.arm(over, Alarm::LastCall);
         }
@@ -108,7 +105,30 @@ impl Server {
                     Life::Dismissing { next: until }
                 };
             }
-            Life::Serving | Life::Draining | Life::Leaving | Life::Over => (),
+            Life::Serving | Life::Draining => (),
+            Life::Leaving | Life::Closing { .. } | Life::Over => (),
+        }
+    }
+
+    /// Ends the loop if there is nobody left to wait for.
+    ///
+    /// Whoever was here before the stop is waited for, each with its own limit of time. Whoever
+    /// came since was refused, and may be slow to take that, or not go at all, and others come all
+    /// the time: those have one limit together, and then nobody can hold the end up by coming.
+    pub(super) fn end_if_over(&mut self) {
+        let sockets = &self.front.sockets;
+        if self.life == Life::Leaving && !sockets.has_guests() && !self.is_last_call() {
+            self.front.gate.shut(self.poll.registry());
+            let until = self.front.now + LATECOMERS_MS;
+            self.front.sockets.wheel.arm(until, Alarm::LastCall);
+            self.life = Life::Closing { until };
+        }
+        if let Life::Closing { until } = self.life {
+            let sockets = &self.front.sockets;
+            let quiet = !sockets.has_guests() && !sockets.has_latecomers();
+            if quiet || until <= self.front.now {
+                self.life = Life::Over;
+            }
         }
     }
 

@@ -4,10 +4,16 @@
 
 use super::{Life, Server};
 use crate::net::admin::{ADMIN_TOKENS, Figures};
+use crate::net::manager::EXTENSION_US;
 use crate::net::sockets::Alarm;
 
 /// How often the service manager's status line and the history of the status page are renewed.
 const TICK_MS: u64 = 10_000;
+
+const _: () = assert!(
+    2 * TICK_MS < EXTENSION_US as u64 / 1_000,
+    "one that is late or lost is no end"
+);
 
 impl Server {
     /// Tells the service manager that the loop turns, and looks to it that it is told again.
@@ -28,6 +34,9 @@ impl Server {
             .wheel
             .arm(self.front.now + TICK_MS, Alarm::Tick);
         self.manager.status(&self.status());
+        if self.life != Life::Serving {
+            self.manager.still_stopping();
+        }
         // Whoever waits there since descriptors ran out is not told of again.
         if let Some(admin) = &mut self.admin {
             admin.note(ADMIN_TOKENS.start);

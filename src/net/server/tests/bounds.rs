@@ -368,3 +368,68 @@ fn a_round_of_the_whole_time_ends_with_its_result_before_a_drain_is_over() {
     let heard = String::from_utf8_lossy(&heard[..count]);
     assert!(heard.contains(r#"["result","#), "{heard}");
 }
+
+/// Supervisors send two signals at once; who means "now" sends another one later.
+#[test]
+fn requests_to_stop_within_a_second_are_one_and_a_later_one_ends_it() {
+    let mut hand = ByHand::start(|_| ());
+    let _player = hand.play();
+    hand.server.on_stop("SIGTERM");
+    let first = hand.server.front.now;
+    for (after_ms, want) in [
+        (0, Life::Draining),
+        (1, Life::Draining),
+        (999, Life::Draining),
+        (1_000, Life::Over),
+    ] {
+        hand.server.front.now = first + after_ms;
+        hand.server.on_stop("SIGINT");
+        assert_eq!(hand.server.life, want, "after {after_ms} ms");
+    }
+}
+
+/// Newcomers are refused, and others come all the time; some stay, one has not asked yet. All of
+/// them together are waited for once.
+#[test]
+fn newcomers_do_not_hold_a_drain_up() {
+    let mut hand = ByHand::start(|config| {
+        config.drain_timeout_ms = 3_600_000;
+        config.linger_ms = 3_600_000;
+        config.head_timeout_ms = 3_600_000;
+    });
+    let address = hand.server.listener().local_addr().expect("an address");
+    let guest = hand.connect(1).remove(0);
+    (&guest).write_all(UPGRADE.as_bytes()).expect("taken");
+    let mut slow = hand.connect(1).remove(0);
+    slow.write_all(b"GET / HT").expect("taken");
+    hand.turn_until("both", |hand| {
+        hand.server.front.sockets.open_count() == 1 && hand.sockets() == 2
+    });
+    hand.server.on_stop("asked");
+    hand.turn_until("the last goodbye", |hand| hand.server.life == Life::Leaving);
+    let mut crowd = std::collections::VecDeque::new();
+    let mut come = || {
+        let Ok(mut stream) = TcpStream::connect(address) else {
+            return;
+        };
+        // Whoever it is that does not let it in any more, it does so without a word.
+        let _ = stream.write_all(UPGRADE.as_bytes());
+        crowd.push_back(stream);
+        if 50 < crowd.len() {
+            crowd.pop_front();
+        }
+    };
+    for _ in 0..100 {
+        come();
+        hand.turn();
+        assert_eq!(hand.server.life, Life::Leaving, "the guest is still here");
+    }
+    drop(guest);
+    let until = std::time::Instant::now() + Duration::from_secs(60);
+    while hand.server.life != Life::Over {
+        assert!(std::time::Instant::now() < until, "they hold it up");
+        come();
+        hand.turn();
+    }
+    assert!(0 < hand.sockets(), "it was they who were not waited for");
+}
