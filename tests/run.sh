@@ -43,7 +43,7 @@ part_browser() {
 part_miniprogram() {
     npm_ci tests/e2e/miniprogram
     with_server node --experimental-vm-modules --no-warnings --test \
-        tests/e2e/miniprogram/miniprogram.test.mjs
+        tests/e2e/miniprogram/*.test.mjs
 }
 
 # Official and other clients against each other, and each alone.

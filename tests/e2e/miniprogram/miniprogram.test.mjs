@@ -206,6 +206,57 @@ test('hidden in mid-round, cut off, shown again: the round goes on', async () =>
   await longer.stop();
 });
 
+test('the line dies in the foreground: noticed at once, and the game never throws itself out', async () => {
+  const longer = await serve(['--robot-after', '1m', '--game-time', '20s', '--drain-timeout', '25s']);
+  const [one, other] = [
+    await phone('Ada', { server: longer }).start(), await phone('Bob', { server: longer }).start(),
+  ];
+  await meet(one, other);
+  one.tap('Rock');
+  await other.says(/Ada has a hand/);
+  one.network(false);
+  await one.until(() => state(one).warning, 'that the line is dead');
+  one.network(true);
+  await one.until(() => one.opened === 2 && state(one).canChoose, 'the table again');
+  // Only now the system notices that the first socket is closed.
+  one.bury();
+  await one.until(() => one.sockets.size === 1, 'the end of the first socket');
+  one.tap('Paper');
+  await one.until(() => one.sent.at(-1)[1]?.choice === 3, 'the choice');
+  other.tap('Scissors');
+  await Promise.all([judged(one), judged(other)]);
+  assert.match(one.text(), /You lose Scissors beats Paper/);
+  assert.equal(one.opened, 2, 'no third connection, which would have taken the session over');
+  // In the background it is not the network's business whether somebody looks.
+  one.hide();
+  await one.until(() => one.sent.at(-1)[0] === 'away', 'away');
+  one.networkListeners.forEach((run) => run({ isConnected: true, networkType: 'wifi' }));
+  assert.deepEqual(one.sent.at(-1), ['away']);
+  one.end();
+  other.end();
+  await longer.stop();
+});
+
+test('the clock of the phone is set while a round runs: nothing is measured by it', async () => {
+  const [one, other] = [await phone('Ada').start(), await phone('Bob').start()];
+  await meet(one, other);
+  one.tap('Rock');
+  one.clockShift = -3600000;
+  one.tap('Paper');
+  await one.until(() => one.sent.at(-1)[1]?.choice === 3, 'the choice, not an hour later');
+  await one.until(() => state(one).count !== '5', 'the countdown goes on');
+  assert.match(state(one).count, /^[0-4]$/);
+  await Promise.all([judged(one), judged(other)]);
+  one.clockShift = 3600000;
+  one.tap('Again');
+  other.tap('Again');
+  await Promise.all([playing(one), playing(other)]);
+  one.tap('Laugh');
+  await other.until(() => other.has('face'), 'a face');
+  one.end();
+  other.end();
+});
+
 test('a glance elsewhere costs no connection', async () => {
   const one = await phone('Ada').start();
   await one.says(/Ready/);

@@ -3,7 +3,9 @@
 // The stand-in of `wx` keeps the documented rules that matter here: at most five sockets; domains
 // have to be allowed and encrypted; text or ArrayBuffer only; callbacks, never at once; five
 // seconds after the mini program is hidden its sockets are cut and its timers stand still, and in
-// the background no socket opens. What the program does not need is not there: a call of it fails.
+// the background no socket opens. Nobody promises a monotonic clock, and there is none; the time of
+// day may be set. A dead line swallows what is sent, and reports the close of a socket late. What the
+// program does not need is not there: a call of it fails.
 
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
@@ -48,6 +50,10 @@ export class Phone {
     this.lastTimer = 0;
     this.watchers = new Set();
     this.clipboard = '';
+    this.clockShift = 0; // by how much the player has set the time of day
+    this.connected = true;
+    this.networkListeners = [];
+    this.dead = []; // how to report the close of each socket whose line died
     this.faults = [];
     this.definitions = new Map();
     this.modules = new Map();
@@ -56,6 +62,7 @@ export class Phone {
 
   /** Cold start at a page, as from the list of programs or a shared card. */
   async start(path = 'pages/index/index') {
+    const phone = this;
     this.context = vm.createContext({
       wx: this.wx(),
       App: (app) => {
@@ -64,6 +71,11 @@ export class Phone {
       Page: (page) => this.definitions.set(this.loading, page),
       getApp: () => this.app,
       console,
+      Date: class extends Date {
+        static now() {
+          return Date.now() + phone.clockShift;
+        }
+      },
       setTimeout: (run, ms = 0) => this.setTimer(run, ms),
       clearTimeout: (id) => this.clearTimer(id),
     });
@@ -146,6 +158,19 @@ export class Phone {
       for (const socket of this.sockets) socket.terminate();
       this.watchers.forEach((watcher) => watcher());
     }, BACKGROUND_MS);
+  }
+
+  /** The network comes, goes or changes, and the system says so. Sockets of before say nothing. */
+  network(connected) {
+    if (this.connected) this.sockets.forEach((socket) => socket.die());
+    this.connected = connected;
+    const networkType = connected ? 'wifi' : 'none';
+    this.networkListeners.forEach((run) => this.later(() => run({ isConnected: connected, networkType })));
+  }
+
+  /** At last the system notices the dead lines. */
+  bury() {
+    this.dead.splice(0).forEach((report) => report());
   }
 
   /** Hidden for so long that nothing runs any more. */
@@ -328,6 +353,7 @@ export class Phone {
         this.storage[options.key] = plain(options.data);
         answer(options, 'success', { errMsg: 'setStorage:ok' });
       },
+      onNetworkStatusChange: (run) => this.networkListeners.push(run),
       setClipboardData: (options) => {
         this.clipboard = options.data;
         answer(options, 'success', { errMsg: 'setClipboardData:ok' });
@@ -375,7 +401,7 @@ export class Phone {
     assert.equal(options.tcpNoDelay, true);
     assert.ok(options.timeout <= 60000);
     let socket = null;
-    if (this.hidden || SOCKETS_MAX <= this.sockets.size) {
+    if (this.hidden || !this.connected || SOCKETS_MAX <= this.sockets.size) {
       answer(options, 'fail', { errMsg: 'connectSocket:fail' });
       tell('error', { errMsg: 'connectSocket:fail' });
     } else {
@@ -385,16 +411,30 @@ export class Phone {
       this.sockets.add(socket);
       this.opened += 1;
       this.socketsMost = Math.max(this.socketsMost, this.sockets.size);
-      socket.on('open', () => tell('open', { header: {} }));
-      socket.on('message', (data, binary) => tell('message', {
+      let dead = false;
+      const alive = (run) => (...what) => dead || run(...what);
+      socket.on('open', alive(() => tell('open', { header: {} })));
+      socket.on('message', alive((data, binary) => tell('message', {
         data: binary ? new Uint8Array(data).buffer : data.toString(),
-      }));
-      socket.on('error', (error) => tell('error', { errMsg: error.message }));
-      socket.on('close', () => {
+      })));
+      socket.on('error', alive((error) => tell('error', { errMsg: error.message })));
+      const close = () => {
         this.sockets.delete(socket);
         // Phones report codes unreliably, so this one always does.
         tell('close', { code: 1006, reason: 'abnormal closure' });
-      });
+      };
+      socket.on('close', alive(close));
+      socket.die = () => {
+        if (dead) return;
+        dead = true;
+        // To the system it is open, or closing, until it notices.
+        socket.send = () => {};
+        socket.close = () => {};
+        this.dead.push(() => {
+          socket.terminate();
+          close();
+        });
+      };
       answer(options, 'success', { errMsg: 'connectSocket:ok' });
     }
     return {

@@ -1,5 +1,6 @@
 // The game of this mini program: the shared session on this platform, and the pages that watch it.
 
+import { now } from './clock.js';
 import { t } from './language.js';
 import { createSession } from './session.js';
 import { connect, probe } from './socket.js';
@@ -10,7 +11,7 @@ const watchers = [];
 const session = createSession({
   connect,
   probe,
-  now: () => Date.now(),
+  now,
   setTimer: (run, ms) => setTimeout(run, ms),
   clearTimer: (id) => clearTimeout(id),
   random: Math.random,
@@ -23,6 +24,7 @@ const session = createSession({
 });
 
 let begun = false;
+let shown = false;
 
 /** The session, opened when the first page shows up. */
 export const game = Object.assign({}, session, {
@@ -30,6 +32,16 @@ export const game = Object.assign({}, session, {
     if (begun) return;
     begun = true;
     session.open();
+    // A dead line says nothing: without this it is noticed when the next ping goes unanswered.
+    wx.onNetworkStatusChange(() => shown && session.wake());
+  },
+  wake() {
+    shown = true;
+    session.wake();
+  },
+  away() {
+    shown = false;
+    session.away();
   },
 });
 

@@ -1,5 +1,6 @@
 // The game: two sides, a countdown, three hands, four faces.
 
+import { now } from '../../lib/clock.js';
 import { alone, card, game, watch } from '../../lib/game.js';
 import { t, words } from '../../lib/language.js';
 import { own, picture } from '../../lib/player.js';
@@ -102,7 +103,7 @@ Page({
     clearTimeout(this.ticking);
     const { link, phase, endsAt } = game.state;
     const counts = phase === 'playing' && link !== 'stopped';
-    const left = counts ? Math.max(0, endsAt - Date.now()) : 0;
+    const left = counts ? Math.max(0, endsAt - now()) : 0;
     const count = counts ? String(Math.ceil(left / 1000)) : '';
     if (count !== this.data.count) this.setData({ count });
     if (left) this.ticking = setTimeout(() => this.tick(), (left % 1000) + 5);
