@@ -198,6 +198,13 @@ mutant '--max-queue' src/net/sockets.rs \
     'Phase::Open { .. } if self.queue_bytes_max < conn.queue.len() => {' \
     'Phase::Open { .. } if usize::MAX < conn.queue.len() + self.queue_bytes_max => {' \
     --test loopback losses::a_slow_reader
+mutant "the kernel's buffers, TCP" src/net/gate.rs \
+    'listener.bound(buffers)?;' 'let _ = listener;' --lib net::gate
+mutant "the kernel's buffers, unix socket" src/net/gate.rs \
+    'socket.bound(self.buffers);' 'let _ = self.buffers;' --lib net::gate
+mutant 'bytes handed to the kernel in a call' src/net/sockets.rs \
+    'conn.send(self.queue_bytes_max, &mut self.pool)' 'conn.send(usize::MAX, &mut self.pool)' \
+    --test hostile floods::what_waits
 
 # --- events ---
 

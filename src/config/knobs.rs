@@ -264,9 +264,9 @@ pub(super) const KNOBS: &[Knob] = &[
         flag: "--max-queue",
         section: Section::Limits,
         kind: number!(max_queue, Unit::Bytes, 2 * KIB, 16 * KIB * KIB),
-        default: "16k",
-        help: "What may wait for a client that does not read; beyond it the connection is\n\
-               closed.",
+        default: "8k",
+        help: "What may wait in the process for a client that does not read; beyond it the\n\
+               connection is closed. The kernel's share is bounded to three times as much.",
     },
     Knob {
         flag: "--head-timeout",

@@ -337,7 +337,23 @@ impl Config {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "{line:<44} # {origin}");
         }
+        let each = self.connection_bytes_max();
+        let all = each.saturating_mul(self.max_connections as u64);
+        let _ = writeln!(
+            text,
+            "# a client that does not read holds at most {}, queue and kernel together; \
+             --max-connections of them {} MiB",
+            parse::show_bytes(each),
+            all.div_ceil(1 << 20)
+        );
         text
+    }
+
+    /// The most bytes that wait for a client that does not read: `--max-queue` in the process,
+    /// twice that in the kernel's send buffer, and as much again as one call may put on top.
+    #[must_use]
+    pub fn connection_bytes_max(&self) -> u64 {
+        (self.max_queue as u64).saturating_mul(4)
     }
 
     /// A configuration in which no value means anything yet.

@@ -355,7 +355,7 @@ fn values_that_do_not_fit_each_other() {
         ),
         (
             &["--max-message", "16k"],
-            "--max-queue 16k is too little: an answer may repeat a whole message (--max-message \
+            "--max-queue 8k is too little: an answer may repeat a whole message (--max-message \
              16k) and add up to 1k; give --max-queue at least 17k",
         ),
     ];
@@ -411,7 +411,7 @@ fn the_defaults_are_as_documented_and_fit_each_other() {
     );
     assert_eq!(
         (config.rate_limit, config.max_message, config.max_queue),
-        (10, 4_096, 16_384)
+        (10, 4_096, 8_192)
     );
     assert_eq!(
         (config.max_connections, config.max_sessions),
@@ -504,6 +504,9 @@ fn check_shows_what_could_be_typed_and_who_set_it() {
     ] {
         assert!(lines.contains(&want), "{want:?} is not in\n{text}");
     }
+    // What it comes to where nobody reads: 32 KiB times four, for ten thousand.
+    let worst = "holds at most 128k, queue and kernel together; --max-connections of them 1250 MiB";
+    assert!(text.lines().any(|line| line.ends_with(worst)), "{text}");
     // Typed again, it is the same configuration.
     let again: Vec<String> = lines
         .iter()

@@ -13,7 +13,7 @@ use mio::{Events, Poll, Token};
 use super::frames::{put_binary, put_text};
 use super::front::{Behind, Front, Word};
 use super::gate::Gate;
-use super::listen::Listener;
+use super::listen::{Buffers, Listener};
 use super::sockets::{Alarm, Sockets};
 use crate::config::Config;
 use crate::model::ConnId;
@@ -42,7 +42,7 @@ pub type Answer = for<'a> fn(Message<'a>) -> Option<Message<'a>>;
 /// Only when the kernel refuses to poll.
 pub fn serve(listener: Listener, config: &Config, answer: Answer) -> io::Result<()> {
     let mut poll = Poll::new()?;
-    let mut gate = Gate::new(vec![listener], false);
+    let mut gate = Gate::new(vec![listener], false, Buffers::of(config))?;
     gate.register(poll.registry(), LISTENER)?;
     let registry = poll.registry().try_clone()?;
     let mut front = Front::new(config.clone(), registry, gate, answer);

@@ -54,7 +54,9 @@ pub(crate) struct Lingering {
     pub(crate) body: &'static [u8],
     /// Everything is sent and writing is shut down.
     pub(crate) shut: bool,
-    /// How many bytes were thrown away since.
+    /// The other end has shut its side down.
+    pub(crate) heard_out: bool,
+    /// How many bytes were thrown away.
     pub(crate) discarded: usize,
     /// A close frame, its code and reason, that is sent when the timer fires.
     pub(crate) held: Option<(u16, &'static str)>,
@@ -146,7 +148,7 @@ impl Conn {
     pub(crate) fn has_more(&self) -> bool {
         match self.phase {
             Phase::Head { .. } | Phase::Open { .. } => self.backlog || self.readable,
-            Phase::Lingering(ref end) => end.shut && self.readable,
+            Phase::Lingering(ref end) => self.readable && !end.heard_out,
             Phase::Gone => false,
         }
     }
@@ -174,14 +176,19 @@ impl Conn {
         }
     }
 
-    /// Throws away what it still sends; whether to wait for more.
+    /// Throws away what it still sends, so that the kernel need not hold it; whether to go on with
+    /// this connection.
     pub(crate) fn discard(&mut self, buffer: &mut [u8]) -> bool {
         let received = self.recv(buffer.get_mut(..RECV_BYTES).unwrap_or_default());
         let Phase::Lingering(end) = &mut self.phase else {
             return false;
         };
         match received {
-            Ok(0) => false,
+            Ok(0) => {
+                // It may wait for its answer all the same.
+                end.heard_out = true;
+                !end.shut
+            }
             Ok(count) => {
                 end.discarded += count;
                 end.discarded < DISCARD_BYTES_MAX
@@ -212,30 +219,34 @@ impl Conn {
         self.queue.len() + body
     }
 
-    /// Sends what waits, in one call.
-    pub(crate) fn send(&mut self, pool: &mut Pool) -> Sent {
+    /// Sends what waits, at most `piece` bytes in a call: the kernel looks at its limit before it
+    /// takes a call's bytes, and then takes them all.
+    ///
+    /// Nearly always that is one call. The kernel takes less than asked for only when it is full.
+    pub(crate) fn send(&mut self, piece: usize, pool: &mut Pool) -> Sent {
         let body = match &mut self.phase {
             Phase::Lingering(end) => &mut end.body,
             _ => &mut (&[] as &[u8]),
         };
-        let queued = self.queue.len();
-        if queued == 0 && body.is_empty() {
-            return Sent::All;
+        while !self.queue.is_empty() || !body.is_empty() {
+            let unsent = self.queue.unsent();
+            let first = unsent.get(..piece).unwrap_or(unsent);
+            // Nothing of the body if the queue alone fills the piece.
+            let second = body.get(..piece - first.len()).unwrap_or(body);
+            let (queued, asked) = (first.len(), first.len() + second.len());
+            let count = match self.socket.send(first, second) {
+                Ok(0) => return Sent::Failed,
+                Ok(count) => count,
+                Err(error) if is_passing(&error) => 0,
+                Err(_) => return Sent::Failed,
+            };
+            *body = body.get(count.saturating_sub(queued)..).unwrap_or_default();
+            self.queue.advance(count.min(queued), pool);
+            if count < asked {
+                return Sent::Some;
+            }
         }
-        let count = match self.socket.send(self.queue.unsent(), body) {
-            Ok(0) => return Sent::Failed,
-            Ok(count) => count,
-            Err(error) if is_passing(&error) => 0,
-            Err(_) => return Sent::Failed,
-        };
-        *body = body.get(count.saturating_sub(queued)..).unwrap_or_default();
-        let left = !body.is_empty();
-        self.queue.advance(count.min(queued), pool);
-        if left || !self.queue.is_empty() {
-            Sent::Some
-        } else {
-            Sent::All
-        }
+        Sent::All
     }
 }
 
@@ -289,12 +300,13 @@ mod tests {
         conn.phase = Phase::Lingering(Box::new(Lingering {
             body,
             shut: false,
+            heard_out: false,
             discarded: 0,
             held: None,
             timer,
         }));
         let (mut arrived, mut stops) = (Vec::new(), 0);
-        while conn.send(&mut pool) == Sent::Some {
+        while conn.send(70_000, &mut pool) == Sent::Some {
             stops += 1;
             // Odd pieces, so that the kernel's room never fits ours.
             let mut piece = vec![0; 70_001];

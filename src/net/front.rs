@@ -197,7 +197,6 @@ impl<B: Behind> Front<B> {
         let mut buffer = std::mem::take(&mut self.buffer);
         match &conn.phase {
             Phase::Gone => (),
-            Phase::Lingering(end) if !end.shut => (),
             Phase::Lingering(_) => self.sockets.discard(index, &mut buffer),
             Phase::Head { .. } | Phase::Open { .. } => {
                 match self.sockets.receive(index, &mut buffer) {

@@ -7,13 +7,14 @@ use std::io;
 
 use mio::{Interest, Registry, Token};
 
-use super::listen::{Listener, Socket};
+use super::listen::{Buffers, Listener, Socket};
 use super::peers::Peer;
 
 /// Where players come in.
 #[derive(Debug)]
 pub(crate) struct Gate {
     doors: Vec<Door>,
+    buffers: Buffers,
     /// Somebody else opened the listeners, and goes on listening when we are gone.
     handed: bool,
 }
@@ -62,13 +63,28 @@ struct Door {
 
 impl Gate {
     /// A gate of these listeners, not polled yet.
-    pub(crate) fn new(listeners: Vec<Listener>, handed: bool) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// The system does not let us bound what it holds for those who come.
+    pub(crate) fn new(
+        listeners: Vec<Listener>,
+        handed: bool,
+        buffers: Buffers,
+    ) -> io::Result<Self> {
+        for listener in &listeners {
+            listener.bound(buffers)?;
+        }
         let door = |listener| Door {
             listener,
             waits: false,
         };
         let doors = listeners.into_iter().map(door).collect();
-        Self { doors, handed }
+        Ok(Self {
+            doors,
+            buffers,
+            handed,
+        })
     }
 
     /// Whether somebody goes on listening when we are gone.
@@ -114,6 +130,7 @@ impl Gate {
             };
             match door.listener.accept() {
                 Ok((socket, peer)) => {
+                    socket.bound(self.buffers);
                     // The next look begins at another door, so that a crowd at one of them does
                     // not keep the other one shut.
                     self.doors.rotate_left(index + 1);
@@ -149,9 +166,48 @@ impl fmt::Display for Gate {
 
 #[cfg(test)]
 mod tests {
+    use std::any::Any;
     use std::io;
+    use std::net::{Ipv4Addr, TcpStream};
+    use std::os::unix::net::UnixStream;
 
-    use super::{Let, judge};
+    use socket2::SockRef;
+
+    use super::{Gate, Let, judge};
+    use crate::config::{Config, Listen};
+    use crate::net::listen::{Buffers, Listener, Socket};
+
+    #[test]
+    fn what_the_kernel_holds_for_those_who_come_is_bounded() {
+        let config = Config::default();
+        let buffers = Buffers::of(&config);
+        let path = std::env::temp_dir().join(format!("roshambo-gate-{}", std::process::id()));
+        let anywhere = Listen::Tcp((Ipv4Addr::LOCALHOST, 0).into());
+        for listen in [anywhere, Listen::Unix(path.clone())] {
+            let listener = Listener::bind(&listen).expect("a free place");
+            let address = listener.local_addr();
+            let mut gate = Gate::new(vec![listener], false, buffers).expect("options");
+            let _client: Box<dyn Any> = match address {
+                Some(address) => Box::new(TcpStream::connect(address).expect("it listens")),
+                None => Box::new(UnixStream::connect(&path).expect("it listens")),
+            };
+            gate.note();
+            let Let::In(socket, _) = gate.accept() else {
+                panic!("somebody waits at {listen:?}")
+            };
+            let options = match &socket {
+                Socket::Tcp(stream) => SockRef::from(stream),
+                Socket::Unix(stream) => SockRef::from(stream),
+            };
+            // Linux doubles what it is told.
+            let send = options.send_buffer_size().expect("an option");
+            assert_eq!(send, 2 * config.max_queue, "{listen:?}");
+            if address.is_some() {
+                let receive = options.recv_buffer_size().expect("an option");
+                assert_eq!(receive, 2 * buffers.receive);
+            }
+        }
+    }
 
     #[test]
     fn every_error_of_accept_is_judged_and_none_ends_the_service() {

@@ -12,14 +12,39 @@ use std::path::{Path, PathBuf};
 use mio::event::Source;
 use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use mio::{Interest, Registry, Token};
-use socket2::{Domain, Protocol, SockAddr, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Type};
 
+use super::http::HEAD_BYTES_MAX;
 use super::peers::Peer;
-use crate::config::Listen;
+use crate::config::{Config, Listen};
 
 /// How many connections the kernel keeps for us while a turn is busy; it takes less if
 /// `net.core.somaxconn` says so. A restart brings everybody back within seconds.
 const BACKLOG: i32 = 4096;
+
+/// How much the kernel may hold for a connection, besides what waits in the process.
+///
+/// Without these it takes megabytes: its own limits are made for downloads (tcp(7), `tcp_wmem` and
+/// `tcp_rmem`), and what a peer does not read stays there until the connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Buffers {
+    /// `SO_SNDBUF` in bytes; Linux holds twice as much, its own bookkeeping included (socket(7)).
+    pub(crate) send: usize,
+    /// `SO_RCVBUF` in bytes, likewise. A unix socket has none: there the sender pays.
+    pub(crate) receive: usize,
+}
+
+impl Buffers {
+    /// As `--max-queue` and `--max-message` want them.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        Self {
+            send: config.max_queue,
+            // An upload is a request head, then messages.
+            receive: HEAD_BYTES_MAX.max(2 * config.max_message),
+        }
+    }
+}
 
 /// An open listener.
 #[derive(Debug)]
@@ -107,6 +132,23 @@ impl Listener {
         let path = address.as_pathname().unwrap_or(Path::new("@")).to_owned();
         let file = SocketFile { path, ours: false };
         Ok(Self::Unix(UnixListener::from_std(listener), file))
+    }
+
+    /// Bounds what the kernel holds for connections that come from now on: they inherit it from a
+    /// TCP listener. A unix socket's do not: each has to be bounded by itself.
+    ///
+    /// # Errors
+    ///
+    /// Those of setsockopt(2).
+    pub fn bound(&self, buffers: Buffers) -> io::Result<()> {
+        match self {
+            Self::Tcp(listener) => {
+                let socket = SockRef::from(listener);
+                socket.set_send_buffer_size(buffers.send)?;
+                socket.set_recv_buffer_size(buffers.receive)
+            }
+            Self::Unix(..) => Ok(()),
+        }
     }
 
     /// Takes the next connection that waits.
@@ -233,6 +275,14 @@ pub enum Socket {
 }
 
 impl Socket {
+    /// Bounds what the kernel holds for it, where its listener could not.
+    pub(crate) fn bound(&self, buffers: Buffers) {
+        if let Self::Unix(stream) = self {
+            // It cannot fail for a socket that is open; without it one peer would cost more.
+            let _ = SockRef::from(stream).set_send_buffer_size(buffers.send);
+        }
+    }
+
     /// Receives what is there, at most as much as fits.
     pub(crate) fn recv(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {

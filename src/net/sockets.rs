@@ -432,7 +432,7 @@ impl Sockets {
         }
         let id = id_of(index, conn);
         let owed = conn.owed();
-        let sent = conn.send(&mut self.pool);
+        let sent = conn.send(self.queue_bytes_max, &mut self.pool);
         self.traffic.bytes_out += (owed - conn.owed()) as u64;
         let waits = sent == Sent::Some;
         if sent == Sent::All && !conn.waits_to_write && matches!(conn.phase, Phase::Open { .. }) {
@@ -485,6 +485,9 @@ impl Sockets {
         let Phase::Lingering(end) = &mut conn.phase else {
             return;
         };
+        if end.heard_out {
+            return self.drop_at(index);
+        }
         end.shut = true;
         self.wheel.cancel(end.timer);
         end.timer = self.wheel.arm(now + self.linger_ms, Alarm::Socket(id));
@@ -518,6 +521,7 @@ impl Sockets {
             conn.phase = Phase::Lingering(Box::new(Lingering {
                 body,
                 shut: false,
+                heard_out: false,
                 discarded: 0,
                 held: None,
                 timer,

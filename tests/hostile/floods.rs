@@ -204,7 +204,8 @@ fn connections_that_come_and_go_at_once_leave_nothing_behind() {
 #[test]
 fn a_flood_of_events_is_closed_and_costs_the_others_nothing() {
     // The bystanders are within the limit: a few events for each of the others' connections.
-    let mut ground = Ground::start(&["--rate-limit", "1000"]);
+    // What a flooder does not read of its answers is to be no reason of its own.
+    let mut ground = Ground::start(&["--rate-limit", "1000", "--max-queue", "1M"]);
     let flood = [
         r#"["join"]"#,
         r#"["leave"]"#,
@@ -231,6 +232,72 @@ fn a_flood_of_events_is_closed_and_costs_the_others_nothing() {
     let exit = ground.finish();
     let floods = exit.stderr.matches("1008 too many events").count();
     assert_eq!(floods, DIALECTS.len() * flood.len(), "{}", exit.stderr);
+}
+
+/// The most bytes that wait in the kernel for a connection of the server at this address.
+fn waiting_in_kernel(address: std::net::SocketAddr) -> u64 {
+    // Columns: a number, the local and the other address, the state, what waits both ways in hex.
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("Linux tells");
+    let ours = format!(":{:04X}", address.port());
+    let rows = table.lines().filter_map(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let local = words.next()?;
+        let waiting = words.nth(2)?.split(':').next()?;
+        local.ends_with(&ours).then_some(waiting)
+    });
+    rows.filter_map(|hex| u64::from_str_radix(hex, 16).ok())
+        .max()
+        .unwrap_or(0)
+}
+
+#[test]
+fn what_waits_for_one_that_does_not_read_is_bounded_in_the_kernel_too() {
+    // Nothing is limited but what waits, in the process and below it.
+    let mut ground = Ground::start(&["--head-timeout", "1s"]);
+    let mut slow: Vec<_> = (0..30)
+        .map(|_| Raw::connect_narrow(ground.address()))
+        .collect();
+    for raw in &mut slow {
+        raw.upgrade(&Dialect::Plain.target());
+    }
+    let pings = frame(0x89, &[b'x'; 125]).repeat(50);
+    let cut = |line: &String| line.contains("1008 slow reader");
+    let mut most = 0;
+    while ground
+        .server()
+        .log()
+        .lines()
+        .iter()
+        .filter(|line| cut(line))
+        .count()
+        < slow.len()
+    {
+        for raw in &mut slow {
+            raw.try_send(&pings);
+        }
+        most = most.max(waiting_in_kernel(ground.address()));
+        ground.check();
+        // --max-queue is 8 KiB; the kernel has twice that, its bookkeeping included, and one call.
+        assert!(most <= 24 * 1024, "{most} bytes wait in the kernel");
+    }
+    assert!(8 * 1024 < most, "{most} bytes show nothing");
+    ground.settle();
+    drop(slow);
+    // Nor may a page be asked for and left there: most of it waits in the program, where it is once.
+    let mut idle: Vec<_> = (0..30)
+        .map(|_| Raw::connect_narrow(ground.address()))
+        .collect();
+    for raw in &mut idle {
+        raw.send(b"GET /app.js HTTP/1.1\r\nHost: x\r\n\r\n");
+    }
+    for _ in 0..20 {
+        let most = waiting_in_kernel(ground.address());
+        assert!(most <= 24 * 1024, "{most} bytes wait in the kernel");
+        ground.check();
+    }
+    ground.settle();
+    drop(idle);
+    ground.finish();
 }
 
 #[test]

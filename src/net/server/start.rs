@@ -17,7 +17,7 @@ use crate::net::admin::{Admin, History};
 use crate::net::front::Front;
 use crate::net::gate::Gate;
 use crate::net::handed::Handed;
-use crate::net::listen::{BindError, Listener};
+use crate::net::listen::{BindError, Buffers, Listener};
 use crate::net::manager::Manager;
 use crate::net::stall::Watch;
 use crate::net::state;
@@ -88,9 +88,10 @@ impl Server {
                 log::warn!("{flag} is not used: a service manager handed a listener over");
             }
         }
+        let buffers = Buffers::of(&config);
         let mut gate = match handed.game.is_empty() {
-            true => Gate::new(vec![Listener::bind(&config.listen)?], false),
-            false => Gate::new(handed.game, true),
+            true => Gate::new(vec![Listener::bind(&config.listen)?], false, buffers)?,
+            false => Gate::new(handed.game, true, buffers)?,
         };
         gate.register(poll.registry(), LISTENER)?;
         let admin = match (handed.admin, &config.admin) {
