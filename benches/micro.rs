@@ -167,7 +167,14 @@ fn pair(dialect: Dialect, beside: u32) -> Table {
     let mut table = Table::new();
     for index in 0..2 + beside {
         let conn = conn(index, 1);
-        table.tell(0, Input::Opened { conn, dialect });
+        table.tell(
+            0,
+            Input::Opened {
+                conn,
+                dialect,
+                from: None,
+            },
+        );
         if dialect == Dialect::Eio4 {
             table.say(0, index, "40");
         }
@@ -277,7 +284,14 @@ fn hub_steps(bench: &mut Bench) {
         generation += 1;
         let conn = conn(2, generation);
         let dialect = Dialect::Eio3;
-        table.tell(1, Input::Opened { conn, dialect });
+        table.tell(
+            1,
+            Input::Opened {
+                conn,
+                dialect,
+                from: None,
+            },
+        );
         let text = "42[\"hello\",{\"user\":{\"uid\":\"ann\",\"uname\":\"Ann\",\"uavatar\":\"\"}}]";
         table.tell(1, Input::Text { conn, text });
         table.tell(1, Input::Closed { conn });

@@ -5,11 +5,13 @@
 //! - `facts`: inputs and outputs;
 //! - `requests`: what a client's event leads to;
 //! - `orders`: how something is told;
-//! - `endings`: how a connection is ended.
+//! - `endings`: how a connection is ended;
+//! - `origins`: what is limited for all connections of one origin together.
 
 mod endings;
 mod facts;
 mod orders;
+mod origins;
 mod requests;
 
 use std::collections::VecDeque;
@@ -18,7 +20,7 @@ use fastrand::Rng;
 
 use crate::config::Config;
 use crate::metrics::Counters;
-use crate::model::{self, ConnId, Entropy};
+use crate::model::{self, ConnId, Entropy, Origin};
 use crate::session::{Pace, Pulse, Session};
 use crate::time::Millis;
 use crate::wire::{Fault, Inbound, engine_io, socket_io, state};
@@ -27,6 +29,7 @@ use crate::world::{Rules, Tally, World};
 use self::endings::Ending;
 pub use self::facts::{Input, Output, Place, Timer};
 use self::orders::Order;
+use self::origins::Origins;
 pub use crate::wire::Dialect;
 pub use crate::world::Timer as GameTimer;
 
@@ -47,6 +50,7 @@ pub struct Hub {
     world: World,
     /// By the connection's index; the generation tells whose it is.
     sessions: Vec<Option<Session>>,
+    origins: Origins,
     rng: Rng,
     entropy: Box<Entropy>,
     orders: VecDeque<Order>,
@@ -87,6 +91,7 @@ impl Hub {
             drain_spread_ms: config.drain_spread_ms,
             world: World::new(rules, rng.u64(..)),
             sessions: Vec::new(),
+            origins: Origins::new(config.max_per_address),
             rng,
             entropy,
             orders: VecDeque::new(),
@@ -106,7 +111,11 @@ impl Hub {
         self.texts.clear();
         self.texts.shrink_to(TEXTS_BYTES_KEPT);
         match input {
-            Input::Opened { conn, dialect } => self.open(now, conn, dialect),
+            Input::Opened {
+                conn,
+                dialect,
+                from,
+            } => self.open(now, conn, dialect, from),
             Input::Text { conn, text } => self.receive(now, conn, text),
             Input::Binary { conn } => self.end(now, conn, Ending::fault(Fault::BINARY)),
             Input::Seen { conn } => {
@@ -210,8 +219,8 @@ impl Hub {
         Ok(taken)
     }
 
-    fn open(&mut self, now: Millis, conn: ConnId, dialect: Dialect) {
-        let mut session = Session::new(now, dialect, &self.pace);
+    fn open(&mut self, now: Millis, conn: ConnId, dialect: Dialect, from: Option<Origin>) {
+        let mut session = Session::new(now, dialect, from);
         session.generation = conn.generation;
         let at = session.deadline(now, &self.pace);
         let index = conn.index as usize;
@@ -327,6 +336,7 @@ impl Hub {
     #[cfg(debug_assertions)]
     fn check_invariants(&self, now: Millis) {
         self.world.check_invariants(now);
+        self.origins.check_invariants();
         for (index, place) in self.sessions.iter().enumerate() {
             let Some(session) = place else {
                 continue;

@@ -43,6 +43,10 @@ pub struct Counters {
     pub bad_payloads: u64,
     /// Events over the rate limit.
     pub dropped_events: u64,
+    /// Room codes that were not looked up, after too many wrong ones.
+    pub refused_codes: u64,
+    /// Connections closed because their address had too many new sessions in a minute.
+    pub refused_newcomers: u64,
     /// Connections closed because of a fault of the peer's.
     pub faults: u64,
     /// Connections closed because no sign of life came.

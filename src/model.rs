@@ -5,6 +5,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::num::NonZeroU64;
 use std::rc::Rc;
 
 use crate::slots::Handle;
@@ -21,6 +22,20 @@ pub struct ConnId {
     pub index: u32,
     /// Which of the connections that had this index.
     pub generation: u32,
+}
+
+/// From where somebody comes, as far as limits count it: connections of one origin share them.
+///
+/// Opaque here. The loop makes it of an address, and gives none to those who may be anybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Origin(NonZeroU64);
+
+impl Origin {
+    /// The origin with this number. 0 is taken for 1, so that no origin takes no room.
+    #[must_use]
+    pub fn from_bits(bits: u64) -> Self {
+        Self(NonZeroU64::new(bits).unwrap_or(NonZeroU64::MIN))
+    }
 }
 
 /// One player of the world; it may outlive its connection.

@@ -3,7 +3,7 @@
 //! No rooms, no sockets, no JSON. A session is told the time; it asks for one timer, the lazy one:
 //! traffic only notes when it came, the timer looks at that when it fires.
 
-use crate::model::PlayerId;
+use crate::model::{Origin, PlayerId};
 use crate::time::Millis;
 use crate::wire::{self, Dialect, Fault, Inbound};
 
@@ -16,7 +16,7 @@ const FLOOD_WINDOW_MS: u64 = 10_000;
 /// A client is told at most this often that it is too fast.
 const TOLD_EVERY_MS: u64 = 1_000;
 /// Wrong room codes within [`CODES_WINDOW_MS`]; a code has 29 bits, guessing must not pay.
-const WRONG_CODES_MAX: u32 = 10;
+pub const WRONG_CODES_MAX: u32 = 10;
 /// From the first wrong code on.
 const CODES_WINDOW_MS: u64 = 60_000;
 
@@ -73,6 +73,8 @@ pub struct Session {
     pub generation: u32,
     /// What it speaks.
     pub dialect: Dialect,
+    /// With whom it shares the limits that the hub keeps.
+    pub from: Option<Origin>,
     /// For whom it speaks, once it said `hello` or `join`.
     pub player: Option<PlayerId>,
     /// Its client named itself a v2 client.
@@ -83,13 +85,15 @@ pub struct Session {
     connected: bool,
     /// A packet of the dialect came.
     spoke: bool,
-    opened_at: Millis,
+    /// The low bits of when it was opened: enough for who has not spoken, which is over soon.
+    opened_at: u32,
     seen_at: Millis,
-    /// When it was pinged last, if it has not answered since; else [`NEVER`].
+    /// When it was pinged last, if it has not answered since; else [`NEVER`]. Engine.IO 4: when it
+    /// was pinged last, or else opened.
     pinged_at: Millis,
-    /// Thousandths of an event that may still be sent.
-    credit: u32,
-    credited_at: Millis,
+    /// When its events will all be earned back: a moment times the rate, which is in thousandths of
+    /// an event.
+    earned_at: u64,
     /// Most clients never cause any, so it stands apart.
     trouble: Option<Box<Trouble>>,
 }
@@ -134,20 +138,20 @@ impl Window {
 impl Session {
     /// A connection that was just opened.
     #[must_use]
-    pub fn new(now: Millis, dialect: Dialect, pace: &Pace) -> Self {
+    pub fn new(now: Millis, dialect: Dialect, from: Option<Origin>) -> Self {
         Self {
             generation: 0,
             dialect,
+            from,
             player: None,
             v2: false,
             rounds: 0,
             connected: dialect != Dialect::Eio4,
             spoke: false,
-            opened_at: now,
+            opened_at: low_bits(now),
             seen_at: now,
-            pinged_at: NEVER,
-            credit: full_credit(pace),
-            credited_at: now,
+            pinged_at: if dialect == Dialect::Eio4 { now } else { NEVER },
+            earned_at: 0,
             trouble: None,
         }
     }
@@ -190,17 +194,12 @@ impl Session {
             return true;
         }
         // An event a second is one thousandth of an event a millisecond, so the units fit.
-        let earned = now
-            .since(self.credited_at)
-            .saturating_mul(pace.rate_limit.into());
-        let credit = u64::from(self.credit)
-            .saturating_add(earned)
-            .min(full_credit(pace).into());
-        self.credited_at = now;
-        self.credit = u32::try_from(credit).unwrap_or(u32::MAX);
-        let within = 1_000 <= self.credit;
+        let rate = u64::from(pace.rate_limit);
+        let earned_by_now = now.0.saturating_mul(rate);
+        let earned_at = self.earned_at.max(earned_by_now).saturating_add(1_000);
+        let within = earned_at - earned_by_now <= rate * BURST_SECONDS * 1_000;
         if within {
-            self.credit -= 1_000;
+            self.earned_at = earned_at;
         }
         within
     }
@@ -241,7 +240,7 @@ impl Session {
         if self.dies_at(pace) <= now {
             return Pulse::Dead;
         }
-        if !self.spoke && self.opened_at + pace.hello_timeout_ms <= now {
+        if !self.spoke && self.opened_at(now) + pace.hello_timeout_ms <= now {
             return Pulse::Mute;
         }
         if now < self.pings_at(pace) {
@@ -266,9 +265,14 @@ impl Session {
             at = at.min(pinged + intervals.saturating_mul(pace.ping_interval_ms.max(1)));
         }
         if !self.spoke {
-            at = at.min(self.opened_at + pace.hello_timeout_ms);
+            at = at.min(self.opened_at(now) + pace.hello_timeout_ms);
         }
         at
+    }
+
+    /// When it was opened, if it has not spoken.
+    fn opened_at(&self, now: Millis) -> Millis {
+        now - u64::from(low_bits(now).wrapping_sub(self.opened_at))
     }
 
     fn pinged(&self) -> Option<Millis> {
@@ -278,7 +282,7 @@ impl Session {
     /// A v2 client is pinged once and then waited for; others are pinged on.
     fn pings_at(&self, pace: &Pace) -> Millis {
         let last = match (self.dialect, self.pinged()) {
-            (Dialect::Eio4, pinged) => pinged.unwrap_or(self.opened_at),
+            (Dialect::Eio4, _) => self.pinged_at,
             (_, Some(_)) if self.v2 => return NEVER,
             (_, pinged) => self.seen_at.max(pinged.unwrap_or_default()),
         };
@@ -298,9 +302,8 @@ impl Session {
     }
 }
 
-fn full_credit(pace: &Pace) -> u32 {
-    let credit = u64::from(pace.rate_limit) * BURST_SECONDS * 1_000;
-    u32::try_from(credit).unwrap_or(u32::MAX)
+fn low_bits(at: Millis) -> u32 {
+    at.0 as u32
 }
 
 #[cfg(test)]
@@ -319,7 +322,7 @@ mod tests {
 
     /// Runs a session that spoke at 0 and was seen at the given moments, until it dies.
     fn life(dialect: Dialect, v2: bool, seen: &[u64]) -> Vec<(u64, Pulse)> {
-        let mut session = Session::new(Millis(0), dialect, &PACE);
+        let mut session = Session::new(Millis(0), dialect, None);
         session.spoke = true;
         session.v2 = v2;
         let mut seen = seen.iter().copied().peekable();
@@ -376,7 +379,7 @@ mod tests {
             ping_timeout_v2_ms: 700,
             ..PACE
         };
-        let mut session = Session::new(Millis(0), Plain, &pace);
+        let mut session = Session::new(Millis(0), Plain, None);
         (session.spoke, session.v2) = (true, true);
         assert_eq!(session.pulse(Millis(500), &pace), Pulse::PingFrame);
         // It looks again when the next ping would be due, but no second ping puts the end off.
@@ -385,13 +388,13 @@ mod tests {
         assert_eq!(session.deadline(Millis(1_000), &pace), Millis(1_200));
         assert_eq!(session.pulse(Millis(1_200), &pace), Pulse::Dead);
         // One that answers is pinged every interval, however long the patience.
-        let mut session = Session::new(Millis(0), Plain, &pace);
+        let mut session = Session::new(Millis(0), Plain, None);
         (session.spoke, session.v2) = (true, true);
         assert_eq!(session.pulse(Millis(500), &pace), Pulse::PingFrame);
         session.seen(Millis(510));
         assert_eq!(session.deadline(Millis(1_000), &pace), Millis(1_010));
         // The loop stood still for a minute: nobody could have answered what was not asked.
-        let mut session = Session::new(Millis(0), Plain, &pace);
+        let mut session = Session::new(Millis(0), Plain, None);
         (session.spoke, session.v2) = (true, true);
         assert_eq!(session.pulse(Millis(60_000), &pace), Pulse::PingFrame);
         assert_eq!(session.pulse(Millis(60_700), &pace), Pulse::Dead);
@@ -400,7 +403,7 @@ mod tests {
     #[test]
     fn who_never_speaks_is_sent_away() {
         for dialect in [Plain, Eio3, Eio4] {
-            let mut session = Session::new(Millis(0), dialect, &PACE);
+            let mut session = Session::new(Millis(0), dialect, None);
             assert!(session.deadline(Millis(0), &PACE) <= Millis(25_000));
             session.pulse(Millis(25_000), &PACE);
             session.seen(Millis(29_000));
@@ -411,7 +414,7 @@ mod tests {
 
     #[test]
     fn ten_a_second_and_twenty_at_once() {
-        let mut session = Session::new(Millis(0), Plain, &PACE);
+        let mut session = Session::new(Millis(0), Plain, None);
         let mut within = |at: u64| session.allow(Millis(at), &PACE);
         assert_eq!((0..30).filter(|_| within(0)).count(), 20);
         assert!(!within(99));
@@ -426,13 +429,13 @@ mod tests {
             rate_limit: 0,
             ..PACE
         };
-        let mut session = Session::new(Millis(0), Plain, &off);
+        let mut session = Session::new(Millis(0), Plain, None);
         assert!((0..10_000).all(|_| session.allow(Millis(0), &off)));
     }
 
     #[test]
     fn a_flood_is_told_once_a_second_and_ended_at_the_hundredth_drop() {
-        let mut session = Session::new(Millis(0), Plain, &PACE);
+        let mut session = Session::new(Millis(0), Plain, None);
         assert_eq!(session.dropped(Millis(0)), Drop::Tell);
         assert_eq!(session.dropped(Millis(999)), Drop::Silent);
         assert_eq!(session.dropped(Millis(1_000)), Drop::Tell);
@@ -440,7 +443,7 @@ mod tests {
             assert_ne!(session.dropped(Millis(1_500)), Drop::Flood);
         }
         assert_eq!(session.dropped(Millis(9_999)), Drop::Flood);
-        let mut session = Session::new(Millis(0), Plain, &PACE);
+        let mut session = Session::new(Millis(0), Plain, None);
         for drop in 0..1_000 {
             assert_ne!(
                 session.dropped(Millis(drop * 120)),
@@ -452,7 +455,7 @@ mod tests {
 
     #[test]
     fn engine_io_4_wants_to_be_entered_first() {
-        let mut session = Session::new(Millis(0), Eio4, &PACE);
+        let mut session = Session::new(Millis(0), Eio4, None);
         assert_eq!(session.receive(Millis(0), "2"), Ok(Inbound::Ping));
         assert_eq!(
             session
@@ -467,7 +470,7 @@ mod tests {
 
     #[test]
     fn ten_wrong_codes_a_minute() {
-        let mut session = Session::new(Millis(0), Plain, &PACE);
+        let mut session = Session::new(Millis(0), Plain, None);
         for moment in 0..10 {
             assert!(session.may_try_code(Millis(moment)));
             session.wrong_code(Millis(moment));

@@ -112,7 +112,7 @@ mutant '--head-timeout' src/net/sockets/timers.rs \
     'Phase::Head { .. } => return Some(index),' 'Phase::Head { .. } => (),' \
     --lib net::server::tests::a_request_that_takes_too_long
 mutant '--hello-timeout' src/session.rs \
-    '!self.spoke && self.opened_at + pace.hello_timeout_ms <= now' 'false' \
+    '!self.spoke && self.opened_at(now) + pace.hello_timeout_ms <= now' 'false' \
     --lib session
 mutant '--ping-timeout' src/session.rs \
     '(_, false) => self.seen_at + pace.ping_interval_ms + pace.ping_timeout_ms,' '(_, false) => NEVER,' \
@@ -209,7 +209,8 @@ mutant 'bytes handed to the kernel in a call' src/net/sockets.rs \
 # --- events ---
 
 mutant '--rate-limit' src/session.rs \
-    'let within = 1_000 <= self.credit;' 'let within = true; self.credit = self.credit.max(1_000);' \
+    'let within = earned_at - earned_by_now <= rate * BURST_SECONDS * 1_000;' \
+    'let within = earned_at - earned_by_now <= rate.max(BURST_SECONDS) << 32;' \
     --lib session
 mutant '--rate-limit in the hub' src/hub/requests.rs \
     'if !within && !matches!' 'if false && !within && !matches!' --test scenarios limits
@@ -222,7 +223,23 @@ mutant 'wrong codes a minute' src/session.rs \
     'most == 0 && now.since(self.since) < window_ms' --lib session
 mutant 'wrong codes a minute in the hub' src/hub/requests.rs \
     'if tries_code && session.v2' 'if false && tries_code && session.v2' \
-    --test hostile game::room_codes
+    --test scenarios origins::wrong_codes
+mutant 'wrong codes a minute of an origin' src/hub/origins.rs \
+    'self.current(now, origin).wrong_codes < WRONG_CODES_MAX' \
+    'self.current(now, origin).wrong_codes < u32::MAX || WRONG_CODES_MAX == 0' --lib hub::origins
+mutant 'new sessions a minute of an origin' src/hub/origins.rs \
+    'if self.newcomers_max <= counts.newcomers {' 'if false {' --lib hub::origins
+mutant 'new sessions a minute in the hub' src/hub/requests.rs \
+    'self.admit(now, conn)?;' '' --test scenarios origins::a_new_session
+mutant 'origins in the loop' src/net/front/head.rs \
+    'let from = self.sockets.crowd.origin_of(peer);' 'let from = None;' \
+    --test hostile game::room_codes_are_not_guessed_over
+mutant 'origins that are remembered' src/hub/origins.rs \
+    'if ORIGINS_MAX <= self.order.len() {' 'if usize::MAX - ORIGINS_MAX <= self.order.len() {' \
+    --lib hub::origins
+mutant 'origins whose minute is over' src/hub/origins.rs \
+    'if oldest.is_some_and(|&(since, _)| is_over(now, since)) {' 'if oldest.is_none() {' \
+    --lib hub::origins
 mutant 'digits of an acknowledgement' src/wire/socket_io.rs \
     'if ACK_DIGITS_MAX < digits {' 'if usize::MAX == digits {' --test hostile dialects::packets
 mutant "an event's name" src/wire/event.rs \
@@ -242,6 +259,12 @@ mutant 'uavatar' src/model.rs \
 mutant '--max-sessions' src/world/sessions.rs \
     'while self.rules.max_sessions <= self.by_token.len() {' 'while false {' \
     --test scenarios sessions::the_longest
+mutant '--max-sessions, points go last' src/world/sessions.rs \
+    'let Some(id) = self.offline.first_blank() else {' 'let Some(id) = self.offline.first_to_go() else {' \
+    --test scenarios sessions::a_newcomer
+mutant '--max-sessions, offline' src/world/sessions.rs \
+    'while self.rules.max_sessions < self.offline.len() {' 'while false {' \
+    --test scenarios sessions::a_newcomer
 mutant '--max-sessions at the start' src/world/sessions.rs \
     'records.truncate(self.rules.max_sessions.saturating_sub(self.by_token.len()));' '' \
     --test loopback drain::of_a_state_file

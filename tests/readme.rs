@@ -42,6 +42,7 @@ impl Consoles {
             consoles.tell(Input::Opened {
                 conn: conn(console),
                 dialect: Dialect::Plain,
+                from: None,
             });
         }
         consoles

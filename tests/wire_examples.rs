@@ -190,7 +190,11 @@ impl Stage {
             generation: 1,
         };
         self.consoles.entry(name).or_default().conn = Some(conn);
-        self.tell(Input::Opened { conn, dialect });
+        self.tell(Input::Opened {
+            conn,
+            dialect,
+            from: None,
+        });
     }
 
     /// Lets timers fire up to a moment, then makes it that moment.

@@ -250,8 +250,9 @@ pub(super) const KNOBS: &[Knob] = &[
         section: Section::Limits,
         kind: number!(max_per_address, Unit::Count("connections"), 0, 1_000_000),
         default: "256",
-        help: "Above it an address is answered 503. Large, since many phones share one address;\n\
-               an IPv6 network of /64 counts as one. 0 is off.",
+        help: "Above it an address is answered 503; it may begin as many sessions a minute, or\n\
+               300. Large, since many phones share one address; an IPv6 network of /64 counts\n\
+               as one. 0 is off.",
     },
     Knob {
         flag: "--max-message",
@@ -334,7 +335,8 @@ pub(super) const KNOBS: &[Knob] = &[
         section: Section::Sessions,
         kind: number!(max_sessions, Unit::Count("sessions"), 1, 10_000_000),
         default: "100000",
-        help: "Above it the one that has been offline longest is forgotten.",
+        help: "Above it those that never won a point are forgotten, the longest offline first.\n\
+               Those with points are never forgotten for a newcomer's sake.",
     },
     Knob {
         flag: "--state",

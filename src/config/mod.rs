@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 use self::help::{help, man, range, show, version};
 use self::knobs::{KNOBS, Kind, Knob, Unit};
-pub use self::networks::{Networks, first_bits};
+pub use self::networks::Networks;
 
 /// Where the server listens.
 #[derive(Clone, Debug, PartialEq, Eq)]

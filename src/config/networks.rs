@@ -98,8 +98,7 @@ fn bits_of(address: IpAddr) -> u8 {
 }
 
 /// The address with everything behind its first bits cleared.
-#[must_use]
-pub fn first_bits(address: IpAddr, bits: u8) -> IpAddr {
+fn first_bits(address: IpAddr, bits: u8) -> IpAddr {
     match address {
         IpAddr::V4(address) => {
             let mask = u32::MAX.checked_shl(32 - u32::from(bits.min(32)));

@@ -36,6 +36,16 @@ impl Ending {
         word: "too-fast",
         retry_ms: None,
     };
+    /// `after_ms`: when sessions are to be had again.
+    pub(super) fn crowded(after_ms: u64) -> Self {
+        Self {
+            code: 1008,
+            reason: "too many new sessions from one address",
+            word: "too-fast",
+            retry_ms: Some(after_ms),
+        }
+    }
+
     pub(super) const TAKEN_OVER: Self = Self {
         code: 4001,
         reason: "the session was taken over by a newer connection",
@@ -82,6 +92,8 @@ impl Hub {
         } = ending;
         match code {
             1012 | 4001 => (),
+            // Others of its origin were too many.
+            1008 if retry_ms.is_some() => self.counters.refused_newcomers += 1,
             4002 | 4408 => self.counters.timeouts += 1,
             _ => self.counters.faults += 1,
         }

@@ -2,7 +2,7 @@
 //!
 //! Absent: what follows from what.
 
-use crate::model::ConnId;
+use crate::model::{ConnId, Origin};
 use crate::time::Millis;
 use crate::wire::Dialect;
 use crate::world;
@@ -16,6 +16,8 @@ pub enum Input<'a> {
         conn: ConnId,
         /// What its address asked for.
         dialect: Dialect,
+        /// From where it comes; `None`: limits count for this connection alone.
+        from: Option<Origin>,
     },
     /// A whole text message.
     Text {

@@ -7,7 +7,7 @@ use super::endings::Ending;
 use crate::model::{
     self, Avatar, ConnId, Event, Generation, Hello, Name, ProblemCode, Profile, Request, Token, Uid,
 };
-use crate::session::Drop;
+use crate::session::{Drop, Session};
 use crate::time::Millis;
 use crate::wire::{Dialect, event, socket_io};
 use crate::world::Outcome;
@@ -28,16 +28,20 @@ impl Hub {
         if !within && !matches!(named.request, Ok(Request::Choice(_))) {
             return self.drop_event(now, conn, ack, &named.name);
         }
-        let outcome = match &named.request {
+        let done = match &named.request {
             Ok(request) => self.carry_out(now, conn, request, within),
-            Err(code) => Outcome::Refused(*code),
+            Err(code) => Ok(Outcome::Refused(*code)),
         };
+        let outcome = done.unwrap_or(Outcome::Refused(ProblemCode::TooFast));
         let refusal = match outcome {
             Outcome::Done => None,
             Outcome::Ignored(code) | Outcome::Refused(code) => Some(code),
         };
         if let Some(ack) = ack {
             self.send(conn, |out| socket_io::encode_ack(ack, refusal, out));
+        }
+        if let Err(ending) = done {
+            return self.end(now, conn, ending);
         }
         // A guest's `hi` comes before the `problem`, too.
         self.carry_effects(now);
@@ -77,59 +81,84 @@ impl Hub {
     }
 
     /// Lets the world do what an event asks for, on behalf of the connection's player.
-    fn carry_out(&mut self, now: Millis, conn: ConnId, request: &Request, relay: bool) -> Outcome {
-        let Some(session) = self.session_mut(conn) else {
-            return Outcome::Ignored(ProblemCode::NotPlaying);
+    ///
+    /// # Errors
+    ///
+    /// The connection is to be ended instead, as one that is too fast.
+    fn carry_out(
+        &mut self,
+        now: Millis,
+        conn: ConnId,
+        request: &Request,
+        relay: bool,
+    ) -> Result<Outcome, Ending> {
+        let Some(session) = self.session(conn) else {
+            return Ok(Outcome::Ignored(ProblemCode::NotPlaying));
         };
         let tries_code = matches!(request, Request::Join(model::Join::EnterRoom(_)));
-        if tries_code && session.v2 && !session.may_try_code(now) {
-            return Outcome::Refused(ProblemCode::TooFast);
+        if tries_code && session.v2 && !self.may_try_code(now, session) {
+            self.counters.refused_codes += 1;
+            return Ok(Outcome::Refused(ProblemCode::TooFast));
         }
         let player = match (session.player, request) {
             (_, Request::Hello(hello)) => return self.hello(now, conn, hello),
             (Some(player), _) => player,
             (None, Request::Join(_)) => self.guest(now, conn),
             (None, Request::Choice(_) | Request::Face(_)) => {
-                return Outcome::Ignored(ProblemCode::NotPlaying);
+                return Ok(Outcome::Ignored(ProblemCode::NotPlaying));
             }
-            (None, Request::Leave) => return Outcome::Done,
+            (None, Request::Leave) => return Ok(Outcome::Done),
             (None, Request::Away | Request::Ping) => {
-                return Outcome::Refused(ProblemCode::UnknownEvent);
+                return Ok(Outcome::Refused(ProblemCode::UnknownEvent));
             }
         };
         let outcome = self
             .world
             .handle(now, player, request, relay, &mut self.entropy);
-        if outcome == Outcome::Refused(ProblemCode::RoomUnknown)
-            && let Some(session) = self.session_mut(conn)
-        {
-            session.wrong_code(now);
+        if outcome == Outcome::Refused(ProblemCode::RoomUnknown) {
+            self.wrong_code(now, conn);
         }
-        outcome
+        Ok(outcome)
     }
 
-    fn hello(&mut self, now: Millis, conn: ConnId, hello: &Hello) -> Outcome {
+    fn may_try_code(&self, now: Millis, session: &Session) -> bool {
+        match session.from {
+            Some(origin) => self.origins.may_try_code(now, origin),
+            None => session.may_try_code(now),
+        }
+    }
+
+    fn wrong_code(&mut self, now: Millis, conn: ConnId) {
+        let from = self.session(conn).and_then(|session| session.from);
+        if let Some(origin) = from {
+            self.origins.wrong_code(now, origin);
+        } else if let Some(session) = self.session_mut(conn) {
+            session.wrong_code(now);
+        }
+    }
+
+    fn hello(&mut self, now: Millis, conn: ConnId, hello: &Hello) -> Result<Outcome, Ending> {
         let Some(session) = self.session(conn) else {
-            return Outcome::Ignored(ProblemCode::NotPlaying);
+            return Ok(Outcome::Ignored(ProblemCode::NotPlaying));
         };
         let (name, avatar) = (hello.name.clone(), hello.avatar.clone());
         if let Some(player) = session.player {
             if !session.v2 && hello.uid.is_none() {
-                return Outcome::Refused(ProblemCode::BadPayload);
+                return Ok(Outcome::Refused(ProblemCode::BadPayload));
             }
             self.world
                 .rename(now, player, hello.uid.clone(), name, avatar);
-            return Outcome::Done;
+            return Ok(Outcome::Done);
         }
         if hello.v2 {
-            self.hello_v2(now, conn, hello.session.as_ref(), name, avatar);
-            return Outcome::Done;
+            self.hello_v2(now, conn, hello.session.as_ref(), name, avatar)?;
+            return Ok(Outcome::Done);
         }
         let Some(uid) = hello.uid.clone() else {
-            return Outcome::Refused(ProblemCode::BadPayload);
+            return Ok(Outcome::Refused(ProblemCode::BadPayload));
         };
         self.enter_old(now, conn, Profile { uid, name, avatar });
-        Outcome::Done
+        Ok(Outcome::Done)
     }
 
     fn hello_v2(
@@ -139,24 +168,43 @@ impl Hub {
         token: Option<&Token>,
         name: Name,
         avatar: Avatar,
-    ) {
-        let resumed = token.and_then(|token| {
-            self.world
-                .resume(now, conn, token, name.clone(), avatar.clone())
-        });
-        let player = resumed.unwrap_or_else(|| {
-            let uid = Uid::draw("p-", 12, &mut self.entropy);
-            let token = Token::draw(&mut self.entropy);
-            let profile = Profile { uid, name, avatar };
-            self.world
-                .enter(now, conn, profile, Generation::V2, Some(token))
-        });
+    ) -> Result<(), Ending> {
+        // It is v2 also if it is refused: then it is told when to come back.
         if let Some(session) = self.session_mut(conn) {
-            session.player = Some(player);
             session.v2 = true;
             let dialect = session.dialect;
             self.reclassify(dialect, 2);
         }
+        let resumed = token.and_then(|token| {
+            self.world
+                .resume(now, conn, token, name.clone(), avatar.clone())
+        });
+        let player = match resumed {
+            Some(player) => player,
+            None => {
+                self.admit(now, conn)?;
+                let uid = Uid::draw("p-", 12, &mut self.entropy);
+                let token = Token::draw(&mut self.entropy);
+                let profile = Profile { uid, name, avatar };
+                self.world
+                    .enter(now, conn, profile, Generation::V2, Some(token))
+            }
+        };
+        if let Some(session) = self.session_mut(conn) {
+            session.player = Some(player);
+        }
+        Ok(())
+    }
+
+    /// Counts a new session for where it comes from. Who is refused comes back when that may have
+    /// another one, and not all in one moment.
+    fn admit(&mut self, now: Millis, conn: ConnId) -> Result<(), Ending> {
+        let from = self.session(conn).and_then(|session| session.from);
+        let admitted = from.map_or(Ok(()), |origin| self.origins.admit(now, origin));
+        admitted.map_err(|after_ms| {
+            let spread_ms = self.rng.u64(..=self.drain_spread_ms);
+            Ending::crowded(after_ms + spread_ms)
+        })
     }
 
     /// Somebody who joins without a name.

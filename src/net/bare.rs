@@ -80,7 +80,7 @@ impl Behind for Answer {
             Word::Binary(bytes) => Message::Binary(bytes),
             Word::Violation(code, reason) => return sockets.close(now, conn, code, reason),
             Word::TooLate => return sockets.close(now, conn, 1012, "it ends"),
-            Word::Opened(_) | Word::Seen | Word::Closed => return,
+            Word::Opened(..) | Word::Seen | Word::Closed => return,
         };
         match self(message) {
             Some(Message::Text(text)) => sockets.put(conn, |tail| put_text(tail, text)),

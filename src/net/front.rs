@@ -24,7 +24,7 @@ use super::sockets::{Alarm, Failure, Sockets};
 use crate::config::Config;
 use crate::hub::Dialect;
 use crate::metrics::Refusal;
-use crate::model::ConnId;
+use crate::model::{ConnId, Origin};
 use crate::time::Millis;
 
 /// Connections beyond `--max-connections`, so that somebody is there to answer 503 and `/readyz`.
@@ -39,8 +39,8 @@ const ACCEPT_PAUSE_MS: u64 = 500;
 /// What a connection that speaks WebSocket has to say.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Word<'a> {
-    /// Its handshake is done.
-    Opened(Dialect),
+    /// Its handshake is done: what it speaks, and from where it comes.
+    Opened(Dialect, Option<Origin>),
     /// A whole text message.
     Text(&'a str),
     /// A whole binary message.

@@ -11,10 +11,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::config::{Config, Networks, first_bits};
-
-/// How much of an IPv6 address is counted: one household or server has all that follow.
-const IPV6_BITS: u8 = 64;
+use crate::config::{Config, Networks};
+use crate::model::Origin;
 
 /// Who is at the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +43,7 @@ pub struct Crowd {
     trusted: Networks,
     /// `--max-per-address`; 0 is without limit.
     each_max: usize,
-    counts: BTreeMap<IpAddr, usize>,
+    counts: BTreeMap<Origin, usize>,
 }
 
 impl Crowd {
@@ -112,15 +110,20 @@ impl Crowd {
         }
     }
 
-    /// Under which address it is counted; `None` for trusted ones, who may be anybody.
-    fn place_of(&self, peer: Peer) -> Option<IpAddr> {
-        if self.each_max == 0 || self.is_trusted(peer) {
-            return None;
-        }
+    /// Under which origin whatever it does is counted; `None` for trusted ones, who may be anybody.
+    #[must_use]
+    pub fn origin_of(&self, peer: Peer) -> Option<Origin> {
         match peer {
-            Peer::Unix => None,
-            Peer::Tcp(address, _) | Peer::Forwarded(address) => Some(place(address)),
+            Peer::Tcp(address, _) | Peer::Forwarded(address) if !self.is_trusted(peer) => {
+                Some(origin(address))
+            }
+            Peer::Unix | Peer::Tcp(..) | Peer::Forwarded(_) => None,
         }
+    }
+
+    /// Under which origin its connections are counted, if they are.
+    fn place_of(&self, peer: Peer) -> Option<Origin> {
+        self.origin_of(peer).filter(|_| self.each_max != 0)
     }
 
     /// Only those who may open it reach a unix socket: that is trust enough.
@@ -132,11 +135,15 @@ impl Crowd {
     }
 }
 
-fn place(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        address @ IpAddr::V4(_) => address,
-        address @ IpAddr::V6(_) => first_bits(address, IPV6_BITS),
-    }
+/// An IPv4 address is one; so is an IPv6 network of /64, for one household or server has all of it.
+///
+/// IPv4 has the numbers of 0:ffff::/32, where no IPv6 address lies that could ask us (RFC 4291,
+/// section 2.4).
+fn origin(address: IpAddr) -> Origin {
+    Origin::from_bits(match address.to_canonical() {
+        IpAddr::V4(address) => 0xffff << 32 | u64::from(address.to_bits()),
+        IpAddr::V6(address) => (address.to_bits() >> 64) as u64,
+    })
 }
 
 /// An item of `X-Forwarded-For`: an address, with a port behind it from some proxies.
@@ -284,6 +291,31 @@ mod tests {
             BTreeMap::new(),
             "nothing is kept of those who left"
         );
+    }
+
+    #[test]
+    fn an_address_is_one_origin_and_trusted_ones_have_none() {
+        // Whether connections are counted or not: other limits are, all the same.
+        for each_max in ["256", "0"] {
+            let flags = ["--max-per-address", each_max];
+            let crowd = crowd(&[&flags, ["--trusted-proxy", "10.0.0.1"].as_slice()].concat());
+            let rows = [
+                ("203.0.113.7:1", "203.0.113.7:2", true),
+                ("203.0.113.7:1", "[::ffff:203.0.113.7]:1", true),
+                ("203.0.113.7:1", "203.0.113.8:1", false),
+                ("203.0.113.7:1", "[0:ffff:cb00:7108::1]:1", false),
+                ("[2001:db8:1:1::1]:1", "[2001:db8:1:1:ffff::2]:1", true),
+                ("[2001:db8:1:1::1]:1", "[2001:db8:1:2::1]:1", false),
+                ("[::1]:1", "[::2]:1", true),
+            ];
+            for (one, other, same) in rows {
+                let origins = [one, other].map(|address| crowd.origin_of(tcp(address)));
+                assert!(origins.iter().all(Option::is_some), "{one} {other}");
+                assert_eq!(origins[0] == origins[1], same, "{one} {other}");
+            }
+            assert_eq!(crowd.origin_of(tcp("10.0.0.1:1")), None);
+            assert_eq!(crowd.origin_of(Peer::Unix), None);
+        }
     }
 
     #[test]

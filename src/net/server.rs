@@ -274,7 +274,11 @@ fn carry_out_orders(hub: &mut Hub, now: Millis, sockets: &mut Sockets) {
 impl Behind for Hub {
     fn hear(&mut self, now: Millis, conn: ConnId, word: Word<'_>, sockets: &mut Sockets) {
         let input = match word {
-            Word::Opened(dialect) => Input::Opened { conn, dialect },
+            Word::Opened(dialect, from) => Input::Opened {
+                conn,
+                dialect,
+                from,
+            },
             Word::Text(text) => Input::Text { conn, text },
             Word::Binary(_) => Input::Binary { conn },
             Word::Seen => Input::Seen { conn },

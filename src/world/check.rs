@@ -84,7 +84,8 @@ impl World {
             }
             if let Link::Offline { expires_at, .. } = player.link {
                 offline += usize::from(v2);
-                let listed = self.offline.contains(&(expires_at, id));
+                let has_points = player.score.has_points();
+                let listed = self.offline.contains(expires_at, id, has_points);
                 assert_eq!(listed, v2, "an offline v2 player is not in the list");
                 assert!(
                     v2 || self.is_playing(id),
@@ -104,10 +105,10 @@ impl World {
             "offline players are miscounted"
         );
         assert!(
-            sessions <= self.rules.max_sessions || self.offline.is_empty(),
-            "there are more sessions than allowed"
+            self.offline.len() <= self.rules.max_sessions,
+            "more sessions are kept than allowed"
         );
-        let swept = self.offline.first().is_none_or(|&(expires_at, _)| {
+        let swept = self.offline.first_to_end().is_none_or(|(expires_at, _)| {
             let due = expires_at.max(now + 1);
             self.sweep_armed.is_some_and(|armed| armed <= due)
         });

@@ -43,6 +43,7 @@
 mod check;
 mod joining;
 mod lobby;
+mod offline;
 mod player;
 mod presence;
 mod robot;
@@ -52,7 +53,7 @@ pub mod rules;
 mod sessions;
 mod tally;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use fastrand::Rng;
 
@@ -60,6 +61,7 @@ use crate::model::{ConnId, Entropy, Event, PlayerId, ProblemCode, Request, RoomC
 use crate::slots::{Handle, Slots};
 use crate::time::Millis;
 use lobby::Lobby;
+use offline::Offline;
 use player::Player;
 use room::{Room, Round};
 use sessions::SWEEP_MAX;
@@ -84,7 +86,8 @@ pub struct Rules {
     pub relay_interval_ms: u64,
     /// How long a session outlives its connection.
     pub session_ttl_ms: u64,
-    /// Most sessions there may be, online ones included.
+    /// Most sessions there may be, online ones included; those that never won a point make room for
+    /// others. Where nobody can, whoever is online has one more, but no more are kept offline.
     pub max_sessions: usize,
 }
 
@@ -149,8 +152,7 @@ pub struct World {
     lobby: Lobby,
     by_token: HashMap<Token, PlayerId>,
     by_code: HashMap<RoomCode, RoomId>,
-    /// v2 players without a connection, by the end of their sessions: longest offline first.
-    offline: BTreeSet<(Millis, PlayerId)>,
+    offline: Offline,
     sweep_armed: Option<Millis>,
     /// Players that are connected and not away.
     online: u32,
@@ -176,7 +178,7 @@ impl World {
             lobby: Lobby::default(),
             by_token: HashMap::new(),
             by_code: HashMap::new(),
-            offline: BTreeSet::new(),
+            offline: Offline::default(),
             sweep_armed: None,
             online: 0,
             rounds_running: 0,
@@ -278,8 +280,8 @@ impl World {
             Timer::Sessions => {
                 self.sweep_armed = self.sweep_armed.filter(|&armed| now < armed);
                 for _ in 0..SWEEP_MAX {
-                    match self.offline.first() {
-                        Some(&(expires_at, id)) if expires_at <= now => self.end_session(now, id),
+                    match self.offline.first_to_end() {
+                        Some((expires_at, id)) if expires_at <= now => self.end_session(now, id),
                         _ => break,
                     }
                 }

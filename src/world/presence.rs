@@ -13,6 +13,7 @@ impl World {
         let player = self.players.get_mut(id)?;
         let before = std::mem::replace(&mut player.link, link);
         let v2 = player.is_v2();
+        let has_points = player.score.has_points();
         if robot && before.is_online() != link.is_online() {
             if link.is_online() {
                 self.robot_rounds_running += 1;
@@ -24,13 +25,13 @@ impl World {
             Link::Online(_) => self.online -= 1,
             Link::Away(..) => (),
             Link::Offline { expires_at, .. } => {
-                self.offline.remove(&(expires_at, id));
+                self.offline.remove(expires_at, id);
             }
         }
         match link {
             Link::Online(_) => self.online += 1,
             Link::Offline { expires_at, .. } if v2 => {
-                self.offline.insert((expires_at, id));
+                self.offline.insert(expires_at, id, has_points);
             }
             Link::Away(..) | Link::Offline { .. } => (),
         }

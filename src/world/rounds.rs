@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::player::Player;
+use super::player::{Link, Player};
 use super::robot::Robot;
 use super::room::{
     ABSENCE_MS, Between, Contender, NEVER, PRIVATE_IDLE_MS, Phase, Room, Round, STAY_MS, Who,
@@ -479,6 +479,11 @@ impl World {
             && let Some(player) = self.players.get_mut(id)
         {
             player.score = score;
+            if let Link::Offline { expires_at, .. } = player.link
+                && score.has_points()
+            {
+                self.offline.has_scored(expires_at, id);
+            }
             let lost = judgement == Judgement::Lose && side.choice.is_some();
             let freezes = player.generation == Generation::Old { freezes: true };
             let there = player.link.conn().is_some();

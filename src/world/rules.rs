@@ -22,6 +22,14 @@ pub struct Score {
     pub streak: u32,
 }
 
+impl Score {
+    /// Whether it was worth anything yet.
+    #[must_use]
+    pub fn has_points(self) -> bool {
+        0 < self.total
+    }
+}
+
 /// Judges a round from the first hand's point of view.
 ///
 /// No choice loses to any choice; two silent hands draw.

@@ -29,7 +29,7 @@ impl World {
             "only v2 has sessions"
         );
         if token.is_some() {
-            self.make_room_for_a_session(now);
+            self.make_room_for_one_more(now);
         }
         let id = self.insert_player(&profile, generation, token, Link::Online(conn));
         self.online += 1;
@@ -139,6 +139,7 @@ impl World {
             self.vacate(now, id);
             self.remove_player(id);
         }
+        self.keep_within_limit(now);
         self.arm_sweep(now);
     }
 
@@ -166,7 +167,7 @@ impl World {
     /// Takes sessions of an earlier process in; their players are offline. Returns how many were
     /// still worth it: not too old, not known yet, not more than there may be.
     pub fn import(&mut self, now: Millis, mut records: Vec<SessionRecord>) -> usize {
-        records.sort_by_key(|record| record.idle_ms);
+        records.sort_by_key(|record| (record.total_score == 0, record.idle_ms));
         records.retain(|record| record.idle_ms < self.rules.session_ttl_ms);
         records.truncate(self.rules.max_sessions.saturating_sub(self.by_token.len()));
         let mut taken = 0;
@@ -187,7 +188,8 @@ impl World {
                     streak: record.win_streak,
                 };
             }
-            self.offline.insert((expires_at, id));
+            let has_points = 0 < record.total_score;
+            self.offline.insert(expires_at, id, has_points);
             taken += 1;
         }
         self.arm_sweep(now);
@@ -229,7 +231,7 @@ impl World {
             Link::Online(_) => self.online -= 1,
             Link::Away(..) => (),
             Link::Offline { expires_at, .. } => {
-                self.offline.remove(&(expires_at, id));
+                self.offline.remove(expires_at, id);
             }
         }
         if let Some(token) = player.token {
@@ -247,10 +249,24 @@ impl World {
         self.remove_player(id);
     }
 
-    /// At the limit, the longest offline goes first.
-    pub(super) fn make_room_for_a_session(&mut self, now: Millis) {
+    /// At the limit, sessions that never won a point end for a newcomer, the longest offline first.
+    ///
+    /// Others never do: a `hello` costs nothing, and ends nothing that was played for. Then the
+    /// newcomer's session is one more, as long as it is online.
+    fn make_room_for_one_more(&mut self, now: Millis) {
         while self.rules.max_sessions <= self.by_token.len() {
-            let Some(&(_, id)) = self.offline.first() else {
+            let Some(id) = self.offline.first_blank() else {
+                return;
+            };
+            self.end_session(now, id);
+        }
+    }
+
+    /// Somebody is offline now: more than the limit are not kept. Who never won a point goes first,
+    /// and then who has been offline longest.
+    fn keep_within_limit(&mut self, now: Millis) {
+        while self.rules.max_sessions < self.offline.len() {
+            let Some(id) = self.offline.first_to_go() else {
                 return;
             };
             self.end_session(now, id);
@@ -260,7 +276,7 @@ impl World {
     /// Arms the timer of the session that ends first. One that is over already was too many for
     /// this turn.
     pub(super) fn arm_sweep(&mut self, now: Millis) {
-        let Some(&(expires_at, _)) = self.offline.first() else {
+        let Some((expires_at, _)) = self.offline.first_to_end() else {
             return;
         };
         let at = expires_at.max(now + 1);

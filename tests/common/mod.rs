@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use roshambo::config::Config;
-use roshambo::hub::{Dialect, Hub, Input, Output, Place, Timer};
-use roshambo::model::ConnId;
+use roshambo::hub::{Dialect, Hub, Input, Output, Place, StateError, Timer};
+use roshambo::model::{ConnId, Origin};
 use roshambo::time::Millis;
 
 /// What the hub did to a connection.
@@ -87,14 +87,24 @@ impl Bench {
         self.now
     }
 
-    /// Opens a connection with a number of its own.
+    /// Opens a connection with a number of its own, from nowhere.
+    #[allow(dead_code, reason = "not every test does")]
     pub(crate) fn open(&mut self, dialect: Dialect) -> ConnId {
+        self.open_from(dialect, None)
+    }
+
+    /// Opens a connection with a number of its own.
+    pub(crate) fn open_from(&mut self, dialect: Dialect, from: Option<u64>) -> ConnId {
         let conn = ConnId {
             index: self.opened,
             generation: self.opened + 1,
         };
         self.opened += 1;
-        self.tell(Input::Opened { conn, dialect });
+        self.tell(Input::Opened {
+            conn,
+            dialect,
+            from: from.map(Origin::from_bits),
+        });
         conn
     }
 
@@ -131,6 +141,16 @@ impl Bench {
     /// What the hub did since this was last asked.
     pub(crate) fn take_deeds(&mut self) -> Vec<Deed> {
         std::mem::take(&mut self.deeds)
+    }
+
+    /// Reads the sessions of another hub.
+    #[allow(dead_code, reason = "not every test does")]
+    pub(crate) fn import(&mut self, state: &str) -> Result<usize, StateError> {
+        let taken = self
+            .hub
+            .import_sessions(Millis(self.now - self.born), state);
+        self.carry_out();
+        taken
     }
 
     /// Ends this process and starts the next, which reads the sessions that the first one wrote.

@@ -63,7 +63,11 @@ impl Place {
         let (index, generation) = (self.opened, self.opened + 1);
         self.opened += 1;
         let conn = ConnId { index, generation };
-        self.tell(Input::Opened { conn, dialect });
+        self.tell(Input::Opened {
+            conn,
+            dialect,
+            from: None,
+        });
         if dialect == Dialect::Eio4 {
             self.tell(Input::Text { conn, text: "40" });
         }

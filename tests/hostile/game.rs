@@ -304,6 +304,73 @@ fn room_codes_are_not_guessed_for_long() {
 }
 
 #[test]
+fn room_codes_are_not_guessed_over_new_connections_either() {
+    let mut ground = Ground::start(&["--trusted-proxy", "none"]);
+    for number in 0..40 {
+        let dialect = [Dialect::Eio3, Dialect::Eio4][number % 2];
+        let (mut eve, _) = Client::v2(ground.address(), dialect, "Eve");
+        let event = format!(r#"["join",{{"room":"AAAA{number:02}"}}]"#);
+        let want = if number < 10 {
+            "room-unknown"
+        } else {
+            "too-fast"
+        };
+        assert_eq!(answer(&mut eve, &event), want, "{number}");
+    }
+    ground.check();
+    ground.finish();
+}
+
+#[test]
+fn throw_away_greetings_erase_nobodys_score() {
+    const HELLO: &str = r#"["hello",{"user":{"uname":"Eve"},"v":2}]"#;
+    #[rustfmt::skip]
+    let flags = [
+        "--trusted-proxy", "none", "--game-time", "1s",
+        "--max-sessions", "100", "--max-connections", "100",
+    ];
+    let mut ground = Ground::start(&flags);
+    let address = ground.address();
+    let (mut ann, hi) = Client::v2(address, Dialect::Plain, "Ann");
+    let mut loser = Client::old(address, Dialect::Plain, "loser");
+    ann.send(r#"["join"]"#);
+    loser.send(r#"["join"]"#);
+    ann.until("start");
+    ann.send(r#"["choice",{"choice":1}]"#);
+    assert_eq!(ann.result_of(&hi.uid), (1, 1, 1, Some(1)));
+    drop((ann, loser));
+    let mut greeted = 0;
+    let (texts, code) = loop {
+        assert!(
+            greeted < 5_000,
+            "an address begins as many sessions as it likes"
+        );
+        let mut eve = Client::open(address, Dialect::ALL[greeted % 4]);
+        eve.send(HELLO);
+        let event = eve.event();
+        if event.starts_with(r#"["bye""#) {
+            let (_, code) = eve.until_close();
+            break (event, code);
+        }
+        assert!(event.contains(r#""resumed":false"#), "{event}");
+        greeted += 1;
+        if greeted % 50 == 0 {
+            ground.check();
+        }
+    };
+    assert!(200 < greeted, "thrice as many as there may be: {greeted}");
+    let bye: Value = serde_json::from_str(&texts).expect("JSON");
+    assert_eq!(bye[1]["reason"], "too-fast");
+    assert!(bye[1]["retry_ms"].is_u64(), "{bye}");
+    assert_eq!(code, Some(1008));
+    // She comes back to her score, also from an address that has had enough newcomers.
+    let (ann, again) = Client::resume(address, Dialect::Plain, &hi.session);
+    assert_eq!((again.resumed, again.total, again.streak), (true, 1, 1));
+    drop(ann);
+    ground.finish();
+}
+
+#[test]
 fn ten_thousand_joins_and_leaves() {
     let mut ground = Ground::start(&["--max-queue", "1M"]);
     let before = ground.server().resident_kib();

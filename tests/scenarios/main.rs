@@ -10,6 +10,7 @@ mod life;
 mod limits;
 mod lobby;
 mod opening;
+mod origins;
 mod play;
 mod rematch;
 mod rooms;

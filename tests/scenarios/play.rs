@@ -3,6 +3,7 @@
 //! ```text
 //!     0 a enter eio3 A          opens, says hello as A (uid and name), gets `hi`
 //!     0 b enter plain B v2      the same for a v2 client; <B> is its uid, <B.token> its token
+//!     0 c open plain@7          opens, from an origin that other connections may share
 //!   100 a > join                a short form, or the event's JSON; the dialect's prefix is added
 //!   100 a >> 427["join"]        the raw text
 //!  1100 a < start 3 A 0/0 robot-1 0/0
@@ -228,7 +229,7 @@ impl Stage {
 
     fn meet(&mut self, who: char, dialect: &str) {
         let actor = Actor {
-            socket_io: dialect != "plain",
+            socket_io: origin_of(dialect).0 != "plain",
             ..Actor::default()
         };
         let before = self.actors.insert(who, actor);
@@ -255,7 +256,7 @@ impl Stage {
             false => self.expand_event("hi <any>", v2),
             true => self.expand_event(&format!("hi <any> {name} new 0/0"), v2),
         };
-        let texts = match dialect {
+        let texts = match origin_of(dialect).0 {
             "plain" => vec![hi],
             _ => vec!["0{<any>}".into(), "40<any>".into(), format!("42{hi}")],
         };
@@ -312,7 +313,7 @@ impl Stage {
             ("open", [dialect]) => self.open(line.who, dialect),
             ("enter", [dialect, name, rest @ ..]) => {
                 self.open(line.who, dialect);
-                if *dialect == "eio4" {
+                if origin_of(dialect).0 == "eio4" {
                     self.say(line.who, "40");
                 }
                 let hello = format!("hello {name} {}", rest.join(" "));
@@ -340,12 +341,14 @@ impl Stage {
     }
 
     fn open(&mut self, who: char, dialect: &str) {
-        let conn = self.bench.open(match dialect {
+        let (dialect, from) = origin_of(dialect);
+        let dialect = match dialect {
             "plain" => Dialect::Plain,
             "eio3" => Dialect::Eio3,
             "eio4" => Dialect::Eio4,
             _ => panic!("there is no dialect {dialect:?}"),
-        });
+        };
+        let conn = self.bench.open_from(dialect, from);
         let actor = self.actors.get_mut(&who).expect("it was met");
         actor.conn = Some(conn);
     }
@@ -587,6 +590,14 @@ impl Stage {
             _ if short.starts_with('[') => short.into(),
             _ => return None,
         })
+    }
+}
+
+/// `plain`, or `plain@7` with an origin.
+fn origin_of(dialect: &str) -> (&str, Option<u64>) {
+    match dialect.split_once('@') {
+        Some((dialect, origin)) => (dialect, Some(origin.parse().expect("a number"))),
+        None => (dialect, None),
     }
 }
 

@@ -409,6 +409,198 @@ fn who_is_connected_keeps_its_session() {
     );
 }
 
+/// A wins a point against an old client and is lost.
+const A_WINS: &str = "
+    0 a enter plain A v2
+    0 b enter plain B
+    5 a > join
+    5 a < room 1 A:ro
+    5 b > join
+    5 a < room 1 A:ro B:ro
+    5 ab < start 3 A 0/0 B 0/0
+   10 a > choice 2
+   10 b < movement A choice
+ 3005 ab < result A:2 1/1/1 B:- 0/0/0
+ 3005 a < leave B
+ 3005 b < leave A
+ 3010 a lost
+";
+
+#[test]
+fn a_session_that_never_won_a_point_goes_first() {
+    // A has been offline longest, and has something to lose.
+    let knobs = config(|config| config.max_sessions = 2);
+    play_with(
+        knobs,
+        &format!(
+            r#"{A_WINS}
+ 4000 c enter plain C v2
+ 4100 c lost
+ 5000 d enter plain D v2
+ 5100 d lost
+ 6000 e open plain
+ 6000 e > hello E v2 <C.token>
+ 6000 e < hi 1 E new 0/0
+ 6100 e lost
+ 9000 f open plain
+ 9000 f > hello A v2 <A.token>
+ 9000 f < hi 1 A resumed 1/1
+ 9000 f < result A:2 1/1/1 B:- 0/0/0
+            "#
+        ),
+    );
+}
+
+#[test]
+fn a_point_won_in_absence_keeps_the_session_too() {
+    let knobs = config(|config| config.max_sessions = 2);
+    play_with(
+        knobs,
+        "
+    0 a enter plain A v2
+    0 b enter plain B
+    5 a > join
+    5 a < room 1 A:ro
+    5 b > join
+    5 a < room 1 A:ro B:ro
+    5 ab < start 3 A 0/0 B 0/0
+   10 a > choice 2
+   10 b < movement A choice
+   20 a lost
+ 3005 b < result A:2 1/1/1 B:- 0/0/0
+ 3005 b < leave A
+ 4000 c enter plain C v2
+ 4100 c lost
+ 5000 d enter plain D v2
+ 6000 e open plain
+ 6000 e > hello A v2 <A.token>
+ 6000 e < hi 2 A resumed 1/1
+ 6000 e < result A:2 1/1/1 B:- 0/0/0
+        ",
+    );
+}
+
+#[test]
+fn a_newcomer_plays_where_all_others_have_points_and_is_kept_once_it_has_some() {
+    let knobs = config(|config| config.max_sessions = 1);
+    // Without a point it is forgotten when it goes.
+    play_with(
+        knobs.clone(),
+        &format!(
+            "{A_WINS}
+ 4000 c enter plain C v2
+ 4100 c lost
+ 5000 d open plain
+ 5000 d > hello D v2 <C.token>
+ 5000 d < hi 1 D new 0/0
+ 6000 e open plain
+ 6000 e > hello A v2 <A.token>
+ 6000 e < hi 2 A resumed 1/1
+ 6000 e < result A:2 1/1/1 B:- 0/0/0
+            "
+        ),
+    );
+    // With one it is kept, and who has been offline longest goes.
+    play_with(
+        knobs,
+        &format!(
+            "{A_WINS}
+ 4000 c enter plain C v2
+ 4005 b > join
+ 4010 c > join
+ 4010 c < room 2 B:ro C:ro
+ 4010 bc < start 3 B 0/0 C 0/0
+ 4020 c > choice 2
+ 4020 b < movement C choice
+ 7010 bc < result B:- 0/0/0 C:2 1/1/1
+ 7010 c < leave B
+ 7010 b < leave C
+ 8000 c lost
+ 9000 d open plain
+ 9000 d > hello C v2 <C.token>
+ 9000 d < hi 1 C resumed 1/1
+ 9000 d < result B:- 0/0/0 C:2 1/1/1
+10000 e open plain
+10000 e > hello E v2 <A.token>
+10000 e < hi 2 E new 0/0
+            "
+        ),
+    );
+}
+
+#[test]
+fn cheap_greetings_end_no_session_with_points() {
+    use roshambo::hub::{Dialect, Input};
+
+    let config = config(|config| config.max_sessions = 50);
+    let mut bench = Bench::new(config);
+    let hello = |bench: &mut Bench, token: &str| {
+        let conn = bench.open(Dialect::Plain);
+        let text = format!(r#"["hello",{{"user":{{}},"v":2,"session":"{token}"}}]"#);
+        bench.tell(Input::Text { conn, text: &text });
+        conn
+    };
+    let ann = hello(&mut bench, "");
+    let token = crate::origins::word(&bench.take_deeds(), r#""session":""#);
+    let old = bench.open(Dialect::Plain);
+    for conn in [ann, old] {
+        let text = r#"["join"]"#;
+        bench.tell(Input::Text { conn, text });
+    }
+    let text = r#"["choice",{"choice":1}]"#;
+    bench.tell(Input::Text { conn: ann, text });
+    bench.advance(10_000, true);
+    bench.tell(Input::Closed { conn: ann });
+    // From a unix socket, where nobody is counted: forty times as many as there may be.
+    for _ in 0..2_000 {
+        let conn = hello(&mut bench, "");
+        bench.tell(Input::Closed { conn });
+        let (_, _, sessions) = bench.hub().population();
+        assert!(sessions <= 50);
+    }
+    bench.take_deeds();
+    hello(&mut bench, &token);
+    let hi = bench.take_deeds();
+    assert_eq!(crate::origins::word(&hi, r#""session":""#), token);
+    assert!(format!("{hi:?}").contains(r#"\"totalScore\":1"#), "{hi:?}");
+}
+
+#[test]
+fn a_restart_with_less_room_takes_those_with_points() {
+    use roshambo::hub::{Dialect, Input};
+
+    let mut bench = Bench::new(Config::default());
+    let greet = |bench: &mut Bench, hello: &str| {
+        let conn = bench.open(Dialect::Plain);
+        bench.tell(Input::Text { conn, text: hello });
+        conn
+    };
+    let v2 = r#"["hello",{"user":{},"v":2}]"#;
+    let ann = greet(&mut bench, v2);
+    let token = crate::origins::word(&bench.take_deeds(), r#""session":""#);
+    let old = greet(&mut bench, r#"["hello",{"user":{"uid":"old"}}]"#);
+    for conn in [ann, old] {
+        let text = r#"["join"]"#;
+        bench.tell(Input::Text { conn, text });
+    }
+    let text = r#"["choice",{"choice":1}]"#;
+    bench.tell(Input::Text { conn: ann, text });
+    bench.advance(10_000, true);
+    bench.tell(Input::Closed { conn: ann });
+    bench.advance(20_000, true);
+    for _ in 0..5 {
+        greet(&mut bench, v2);
+    }
+    let now = bench.now();
+    let state = bench.hub().export_sessions(roshambo::time::Millis(now));
+    let mut heir = Bench::new(config(|config| config.max_sessions = 3));
+    assert_eq!(heir.import(&state), Ok(3));
+    let hello = format!(r#"["hello",{{"user":{{}},"v":2,"session":"{token}"}}]"#);
+    greet(&mut heir, &hello);
+    let hi = heir.take_deeds();
+    assert!(format!("{hi:?}").contains(r#"\"resumed\":true"#), "{hi:?}");
+}
+
 #[test]
 fn a_restart_keeps_uid_scores_and_streaks() {
     play(

@@ -4,7 +4,7 @@
 
 use fastrand::Rng;
 use roshambo::hub::Dialect;
-use roshambo::model::ConnId;
+use roshambo::model::{ConnId, Origin};
 use roshambo::time::Millis;
 use serde_json::Value;
 
@@ -90,6 +90,8 @@ impl Act {
 pub(crate) struct Actor {
     pub(crate) kind: Kind,
     pub(crate) dialect: Dialect,
+    /// Some share an origin, and some have none.
+    pub(crate) from: Option<Origin>,
     pub(crate) v2: bool,
     pub(crate) guest: bool,
     pub(crate) uid: String,
@@ -126,6 +128,7 @@ impl Actor {
         Self {
             kind,
             dialect,
+            from: [None, Some(1), Some(2), Some(3)][index % 4].map(Origin::from_bits),
             v2,
             guest: !v2 && rng.u32(..5) == 0,
             uid,

@@ -108,7 +108,7 @@ fn play(count: usize, mix: Mix, seed: u64) -> Result<Measured, Violation> {
             Mix::V2 => true,
             Mix::Both => index % 2 == 0,
         };
-        let conn = world.open(if v2 { Dialect::Plain } else { Dialect::Eio3 })?;
+        let conn = world.open(if v2 { Dialect::Plain } else { Dialect::Eio3 }, None)?;
         let at = Millis(rng.u64(..3_000));
         players.push(Player {
             conn,

@@ -183,11 +183,8 @@ impl Crowd {
 
     /// The whole life of a world.
     fn live(&mut self) -> Check {
-        while self.world.steps < self.plan.steps && !self.is_undecided() {
+        while self.world.steps < self.plan.steps {
             self.turn()?;
-        }
-        if self.is_undecided() {
-            return Ok(());
         }
         if self.plan.drains {
             self.drain()?;
@@ -195,13 +192,6 @@ impl Crowd {
             self.part()?;
         }
         self.outlive()
-    }
-
-    fn is_undecided(&self) -> bool {
-        self.world
-            .shadow
-            .as_ref()
-            .is_some_and(|shadow| shadow.undecided)
     }
 
     /// To the next moment at which anything happens, and all that happens then.
@@ -419,7 +409,8 @@ impl Crowd {
     }
 
     fn open(&mut self, index: usize) -> Check {
-        let conn = self.world.open(self.actors[index].dialect)?;
+        let actor = &self.actors[index];
+        let conn = self.world.open(actor.dialect, actor.from)?;
         self.owners.insert(conn, index);
         let now = self.world.now;
         self.actors[index].opened(&mut self.rng, now, conn);
@@ -540,7 +531,10 @@ impl Crowd {
         for conn in open {
             self.tell(Fact::Dismiss { conn })?;
         }
-        let left = self.world.shadow.as_ref().map_or(0, |shadow| shadow.open());
+        let shadow = self.world.shadow.as_ref();
+        let left = shadow
+            .filter(|shadow| !shadow.undecided)
+            .map_or(0, |shadow| shadow.open());
         crate::shadow::ensure!(left == 0, crate::shadow::rules::CLOSE, "{left} stay open");
         self.world.check_restart(&self.plan.config)
     }

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use roshambo::config::Config;
 use roshambo::hub::Dialect;
-use roshambo::model::ConnId;
+use roshambo::model::{ConnId, Origin};
 use roshambo::time::Millis;
 
 use crate::texts::{Packet, Room as RoomText, Row};
@@ -83,8 +83,16 @@ struct Line {
     /// Thousandths of an event that may still be sent.
     credit: u64,
     credited_at: Millis,
-    /// When the first of a window's wrong room codes came, and how many came since.
-    wrong_codes: (Millis, u32),
+    from: Option<Origin>,
+    /// What counts for it alone, if it comes from nowhere.
+    window: Window,
+}
+
+/// What is limited, in a minute that begins with the first of it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Window {
+    since: Option<Millis>,
+    wrong_codes: u32,
 }
 
 /// What this step has shown on one connection.
@@ -215,6 +223,8 @@ pub(crate) struct Figures {
 pub(crate) struct Shadow {
     config: Config,
     lines: BTreeMap<ConnId, Line>,
+    /// What counts for all of one origin.
+    origins: BTreeMap<Origin, Window>,
     players: Vec<Player>,
     /// Those that are not gone for good.
     live: BTreeSet<P>,
@@ -234,8 +244,8 @@ pub(crate) struct Shadow {
     early: usize,
     /// Who was told a start that was followed before the step's input.
     early_starts: Vec<ConnId>,
-    /// Two sessions went offline in the same millisecond at the limit: nobody can tell from
-    /// outside which of them went. The run ends there.
+    /// At the limit nobody can tell from outside which session went: two were lost in the same
+    /// millisecond, or one may have won a point unseen. The run goes on without the shadow.
     pub(crate) undecided: bool,
     pub(crate) figures: Figures,
 }
@@ -245,6 +255,7 @@ impl Shadow {
         Self {
             config: config.clone(),
             lines: BTreeMap::new(),
+            origins: BTreeMap::new(),
             players: Vec::new(),
             live: BTreeSet::new(),
             rooms: BTreeMap::new(),
@@ -265,11 +276,19 @@ impl Shadow {
 
     /// Follows one input and all that it caused.
     pub(crate) fn step(&mut self, now: Millis, fact: &Fact, orders: &[Order]) -> Check {
+        if self.undecided {
+            return Ok(());
+        }
         self.shown.clear();
         self.resumed = None;
         self.early_starts.clear();
-        if let Fact::Opened { conn, dialect } = fact {
-            self.opened(now, *conn, *dialect);
+        if let Fact::Opened {
+            conn,
+            dialect,
+            from,
+        } = fact
+        {
+            self.opened(now, (*conn, *from), *dialect);
         }
         let packets = self.read(orders)?;
         let told = Told(
@@ -283,6 +302,9 @@ impl Shadow {
         self.apply(now, fact, orders, &told)?;
         let mut packets = packets.iter();
         for order in orders {
+            if self.undecided {
+                return Ok(());
+            }
             match order {
                 Order::Send { conn, .. } => {
                     if let Some((_, packet)) = packets.next() {
@@ -299,6 +321,9 @@ impl Shadow {
                 Order::Close { conn, code, .. } => self.follow_close(now, fact, *conn, *code)?,
                 Order::Arm { .. } | Order::Disarm { .. } => (),
             }
+        }
+        if self.undecided {
+            return Ok(());
         }
         self.end_of_step(now, fact)
     }
@@ -380,7 +405,7 @@ impl Shadow {
         let ghost = self.lines.iter().find(|(_, line)| line.taken_over);
         ensure!(ghost.is_none(), rules::TAKE_OVER, "{ghost:?} is still open");
         self.excuse(now);
-        if let Fact::Opened { conn, dialect } = fact {
+        if let Fact::Opened { conn, dialect, .. } = fact {
             let shown = self.shown.get(conn).map_or(0, |shown| shown.packets);
             let want = match dialect {
                 Dialect::Plain => 0,

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use roshambo::config::Config;
 use roshambo::hub::{Dialect, Hub, Input, Output, Timer};
-use roshambo::model::ConnId;
+use roshambo::model::{ConnId, Origin};
 use roshambo::time::Millis;
 
 use crate::shadow::{Check, Shadow, ensure, rules};
@@ -16,15 +16,35 @@ use crate::tamper::Tamper;
 /// What the hub is told.
 #[derive(Clone, Debug)]
 pub(crate) enum Fact {
-    Opened { conn: ConnId, dialect: Dialect },
-    Text { conn: ConnId, text: String },
-    Binary { conn: ConnId },
-    Seen { conn: ConnId },
-    Violation { conn: ConnId, code: u16 },
-    Closed { conn: ConnId },
-    Due { timer: Timer },
+    Opened {
+        conn: ConnId,
+        dialect: Dialect,
+        from: Option<Origin>,
+    },
+    Text {
+        conn: ConnId,
+        text: String,
+    },
+    Binary {
+        conn: ConnId,
+    },
+    Seen {
+        conn: ConnId,
+    },
+    Violation {
+        conn: ConnId,
+        code: u16,
+    },
+    Closed {
+        conn: ConnId,
+    },
+    Due {
+        timer: Timer,
+    },
     Drain,
-    Dismiss { conn: ConnId },
+    Dismiss {
+        conn: ConnId,
+    },
 }
 
 /// What the hub wants done.
@@ -104,7 +124,11 @@ impl World {
     }
 
     /// A new connection, on an index that others had before it.
-    pub(crate) fn open(&mut self, dialect: Dialect) -> Result<ConnId, crate::shadow::Violation> {
+    pub(crate) fn open(
+        &mut self,
+        dialect: Dialect,
+        from: Option<Origin>,
+    ) -> Result<ConnId, crate::shadow::Violation> {
         let free = self.places.iter().position(|&(_, used)| !used);
         let index = free.unwrap_or_else(|| {
             self.places.push((0, false));
@@ -116,7 +140,11 @@ impl World {
             index: index as u32,
             generation: place.0,
         };
-        self.tell(Fact::Opened { conn, dialect })?;
+        self.tell(Fact::Opened {
+            conn,
+            dialect,
+            from,
+        })?;
         Ok(conn)
     }
 
@@ -238,7 +266,7 @@ impl World {
 
     /// A restart: what a new process takes over from this one.
     pub(crate) fn check_restart(&self, config: &Config) -> Check {
-        let Some(shadow) = &self.shadow else {
+        let Some(shadow) = self.shadow.as_ref().filter(|shadow| !shadow.undecided) else {
             return Ok(());
         };
         let mut text = self.hub.export_sessions(self.now);
@@ -298,7 +326,15 @@ impl World {
 
 fn input(fact: &Fact) -> Input<'_> {
     match fact {
-        &Fact::Opened { conn, dialect } => Input::Opened { conn, dialect },
+        &Fact::Opened {
+            conn,
+            dialect,
+            from,
+        } => Input::Opened {
+            conn,
+            dialect,
+            from,
+        },
         Fact::Text { conn, text } => Input::Text { conn: *conn, text },
         &Fact::Binary { conn } => Input::Binary { conn },
         &Fact::Seen { conn } => Input::Seen { conn },

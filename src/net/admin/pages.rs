@@ -86,6 +86,7 @@ fn game(page: &mut Page, figures: &Figures<'_>) {
         "reason",
         [
             ("rate-limit", counters.dropped_events),
+            ("room-codes", counters.refused_codes),
             ("unknown", counters.unknown_events),
             ("malformed", counters.bad_payloads),
         ],
@@ -123,6 +124,9 @@ fn game(page: &mut Page, figures: &Figures<'_>) {
             ("connection", counters.takeovers),
         ],
     );
+    let name = "roshambo_sessions_refused_total";
+    let help = "Connections closed because their address had too many new sessions in a minute.";
+    page.single(Kind::Counter, name, help, counters.refused_newcomers);
     let (name, help) = ("roshambo_private_rooms_total", "Private rooms made.");
     page.single(Kind::Counter, name, help, tally.private_rooms);
     let name = "roshambo_lobby_wait_seconds";

@@ -60,7 +60,8 @@ impl<B: Behind> Front<B> {
                 consumed,
             } => {
                 if let Some(conn) = self.sockets.upgrade(self.now, index, &head, dialect) {
-                    self.tell(conn, Word::Opened(dialect));
+                    let from = self.sockets.crowd.origin_of(peer);
+                    self.tell(conn, Word::Opened(dialect, from));
                     self.read_frames(conn, bytes.get_mut(consumed..).unwrap_or_default());
                     if self.dismissing {
                         self.tell(conn, Word::TooLate);

@@ -689,6 +689,7 @@ impl Shadow {
             if was_online {
                 self.became_absent(now, player);
             }
+            self.keep_within_limit(now);
         } else {
             self.vacate(now, player);
             self.live.remove(&player);

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use roshambo::hub::{Dialect, Timer};
-use roshambo::model::ConnId;
+use roshambo::model::{ConnId, Origin};
 use roshambo::time::Millis;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::{
-    Check, Line, MINUTE_MS, P, Place, Player, Shadow, Shown, Violation, Who, ensure, rules,
+    Check, Line, MINUTE_MS, P, Place, Player, Shadow, Shown, Violation, Who, Window, ensure, rules,
 };
 use crate::texts::{Event, HiSession, Packet, Problem, Row};
 use crate::world::{Fact, Order};
@@ -59,9 +59,15 @@ fn interpret(dialect: Dialect, text: &str) -> Option<Said> {
 }
 
 impl Shadow {
-    pub(super) fn opened(&mut self, now: Millis, conn: ConnId, dialect: Dialect) {
+    pub(super) fn opened(
+        &mut self,
+        now: Millis,
+        (conn, from): (ConnId, Option<Origin>),
+        dialect: Dialect,
+    ) {
         let line = Line {
             dialect,
+            from,
             opened_at: now,
             seen_at: now,
             pinged_at: None,
@@ -74,7 +80,7 @@ impl Shadow {
             former: None,
             credit: u64::from(self.config.rate_limit) * 2_000,
             credited_at: now,
-            wrong_codes: (now, 0),
+            window: Window::default(),
         };
         self.lines.insert(conn, line);
     }
@@ -509,6 +515,8 @@ impl Shadow {
                     .iter()
                     .any(|player| player.token.as_ref() == Some(&hi.session));
             ensure!(fresh, rules::HI, "{hi:?} is not new");
+            // It counts where it comes from, whose minute may begin with it.
+            self.window(now, conn).since.get_or_insert(now);
             self.evict(now);
             let player = self.insert_player(conn, hi.uid.clone());
             self.players[player].v2 = true;
@@ -564,28 +572,75 @@ impl Shadow {
         Ok(())
     }
 
-    /// A new session at the limit: the longest offline goes.
+    /// A new session at the limit: of those that never won a point the longest offline goes.
     fn evict(&mut self, now: Millis) {
-        loop {
-            let sessions = || {
-                self.live
-                    .iter()
-                    .copied()
-                    .filter(|&player| self.players[player].v2)
-            };
-            if sessions().count() < self.config.max_sessions {
-                return;
+        while self.config.max_sessions <= self.sessions() && !self.undecided {
+            let order = self.offline(now);
+            match order.first() {
+                Some(&(false, ..)) => self.evict_first(now, &order),
+                _ => return,
             }
-            let offline = |player: P| Some((self.players[player].offline_since?, player));
-            let mut offline: Vec<(Millis, P)> = sessions().filter_map(offline).collect();
-            offline.sort_unstable();
-            let Some(&(since, player)) = offline.first() else {
-                return;
-            };
-            self.undecided |= offline.get(1).is_some_and(|&(next, _)| next == since);
-            self.figures.evictions += 1;
-            self.end_session(now, player);
         }
+    }
+
+    /// Somebody is offline: no more than the limit are kept.
+    pub(super) fn keep_within_limit(&mut self, now: Millis) {
+        while self.config.max_sessions < self.offline_count() && !self.undecided {
+            let order = self.offline(now);
+            self.evict_first(now, &order);
+        }
+    }
+
+    fn offline_count(&self) -> usize {
+        let players = self.live.iter().map(|&player| &self.players[player]);
+        players.filter(|it| it.v2 && it.line.is_none()).count()
+    }
+
+    fn evict_first(&mut self, now: Millis, order: &[(bool, Millis, P)]) {
+        let same = |other: &(bool, Millis, P)| (other.0, other.1) == (order[0].0, order[0].1);
+        self.undecided |= order.get(1).is_some_and(same);
+        if self.undecided {
+            return;
+        }
+        self.figures.evictions += 1;
+        self.end_session(now, order[0].2);
+    }
+
+    /// Sessions without a connection, in the order in which they go: whether it won a point, since
+    /// when, and whose it is.
+    fn offline(&mut self, now: Millis) -> Vec<(bool, Millis, P)> {
+        let mut order = Vec::new();
+        for &player in &self.live {
+            let state = &self.players[player];
+            let Some(since) = state.offline_since.filter(|_| state.v2) else {
+                continue;
+            };
+            // Nobody saw whether it won, or the round may not have ended yet in this millisecond.
+            let just = state.last_result.as_ref().is_some_and(|(at, _)| *at == now);
+            self.undecided |= just || state.unsure && state.total == 0;
+            order.push((0 < state.total, since, player));
+        }
+        order.sort_unstable();
+        order
+    }
+
+    /// What counts for where a connection comes from, in its minute.
+    fn window(&mut self, now: Millis, conn: ConnId) -> &mut Window {
+        let line = self.lines.get_mut(&conn).expect("it has spoken");
+        let window = match line.from {
+            Some(origin) => self.origins.entry(origin).or_default(),
+            None => &mut line.window,
+        };
+        if window
+            .since
+            .is_none_or(|since| MINUTE_MS <= now.since(since))
+        {
+            *window = Window {
+                since: None,
+                wrong_codes: 0,
+            };
+        }
+        window
     }
 
     fn expire_sessions(&mut self, now: Millis) {
@@ -629,11 +684,8 @@ impl Shadow {
         let v2 = self.players[player].v2;
         let room = payload["room"].as_str().filter(|_| v2);
         let enters = room.filter(|&room| room != "new");
-        if let (Some(_), Some(line)) = (enters, self.lines.get(&conn)) {
-            let (since, count) = line.wrong_codes;
-            if 10 <= count && now.since(since) < MINUTE_MS {
-                return Ok(Some("too-fast"));
-            }
+        if enters.is_some() && 10 <= self.window(now, conn).wrong_codes {
+            return Ok(Some("too-fast"));
         }
         self.back(now, player);
         self.touch(now, player);
@@ -717,11 +769,9 @@ impl Shadow {
             .iter()
             .find(|(_, room)| room.code.as_ref() == Some(&code));
         let Some((&id, room)) = found else {
-            if let Some(line) = self.lines.get_mut(&conn) {
-                let (since, count) = line.wrong_codes;
-                let fresh = count == 0 || MINUTE_MS <= now.since(since);
-                line.wrong_codes = if fresh { (now, 1) } else { (since, count + 1) };
-            }
+            let window = self.window(now, conn);
+            window.since.get_or_insert(now);
+            window.wrong_codes += 1;
             return Some("room-unknown");
         };
         let seats: Vec<P> = room

@@ -63,6 +63,9 @@ impl Shadow {
 
     /// Asks, when no timer is due, whether something that had to happen by `now` did not.
     pub(crate) fn quiet(&mut self, now: Millis, running_rounds: usize) -> Check {
+        if self.undecided {
+            return Ok(());
+        }
         let players: Vec<P> = self.live.iter().copied().collect();
         for &player in &players {
             if !self.draining {
