@@ -134,6 +134,11 @@ mutant '--linger, bytes' src/net/conn.rs \
     'end.discarded < DISCARD_BYTES_MAX' \
     'end.discarded < usize::MAX || DISCARD_BYTES_MAX == 0' \
     --test hostile http::what_follows_an_answer
+mutant 'urgent bytes' src/net/sockets.rs \
+    'Interest::READABLE.add(Interest::PRIORITY)' 'Interest::READABLE' \
+    --lib net::server::tests::urgent
+mutant 'urgent bytes, once' src/net/conn.rs \
+    'self.urgent = false;' '' --lib net::server::tests::urgent
 mutant 'time to take a goodbye' src/net/sockets.rs \
     'self.wheel.arm(now + patience_ms, Alarm::Socket(id))' \
     'self.wheel.arm(now + patience_ms + 3_600_000, Alarm::Socket(id))' \

@@ -89,6 +89,8 @@ pub(crate) struct Conn {
     pub(crate) readable: bool,
     /// It has shut its side down: after its last bytes there is an end to be read.
     pub(crate) hung_up: bool,
+    /// It sent urgent data: a read may stop short of what is there, until one finds nothing.
+    pub(crate) urgent: bool,
     /// It stands on the list of those to be read.
     pub(crate) listed: bool,
     /// It stands on the list of those to be written to.
@@ -138,6 +140,7 @@ impl Conn {
             backlog: false,
             readable: false,
             hung_up: false,
+            urgent: false,
             listed: false,
             dirty: false,
             waits_to_write: false,
@@ -200,13 +203,23 @@ impl Conn {
     /// One call; it remembers whether the kernel may hold more.
     ///
     /// Fewer bytes than asked for mean that there are no more: the next ones come with an event
-    /// (epoll(7), question 9). An end that was announced already comes with none.
+    /// (epoll(7), question 9). An end that was announced already comes with none, nor do bytes
+    /// behind an urgent one, where a read stops (tcp(7)): only one that finds nothing is the last.
+    ///
+    /// On a unix socket a read also stops behind bytes that came with descriptors (unix(7)), which
+    /// no event tells. Only a program of this machine could send some, and what it sent behind
+    /// them waits for its next byte; to see them would cost every other connection a dearer call.
     fn recv(&mut self, room: &mut [u8]) -> io::Result<usize> {
         let result = self.socket.recv(room);
         self.readable = match &result {
-            Ok(count) => *count == room.len() || self.hung_up,
+            Ok(count) => *count == room.len() || self.hung_up || self.urgent,
             Err(error) => error.kind() == io::ErrorKind::Interrupted,
         };
+        if let Err(error) = &result
+            && error.kind() == io::ErrorKind::WouldBlock
+        {
+            self.urgent = false;
+        }
         result
     }
 

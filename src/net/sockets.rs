@@ -35,6 +35,10 @@ use self::timers::Named;
 /// otherwise notice the end before it has handled the `41`, and come back.
 pub(crate) const HELD_MS: u64 = 250;
 
+/// What is always asked of the poll: bytes, and urgent ones, at which a read stops short of what is
+/// there. The latter costs nothing as long as nobody sends any.
+const LISTENING: Interest = Interest::READABLE.add(Interest::PRIORITY);
+
 /// Why the loop gave a connection up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
@@ -183,7 +187,7 @@ impl Sockets {
         self.generation = self.generation.wrapping_add(1);
         let mut socket = socket;
         self.registry
-            .register(&mut socket, Token(index), Interest::READABLE)?;
+            .register(&mut socket, Token(index), LISTENING)?;
         let id = ConnId {
             index: index as u32,
             generation: self.generation,
@@ -207,7 +211,10 @@ impl Sockets {
         if event.is_read_closed() || event.is_error() {
             conn.hung_up = true;
         }
-        if event.is_readable() || conn.hung_up {
+        if event.is_priority() {
+            conn.urgent = true;
+        }
+        if event.is_readable() || conn.hung_up || conn.urgent {
             conn.readable = true;
             self.list(index);
         }
@@ -467,9 +474,9 @@ impl Sockets {
         }
         conn.waits_to_write = waits;
         let interest = if waits {
-            Interest::READABLE | Interest::WRITABLE
+            LISTENING | Interest::WRITABLE
         } else {
-            Interest::READABLE
+            LISTENING
         };
         self.registry
             .reregister(&mut conn.socket, Token(index), interest)

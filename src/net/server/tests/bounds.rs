@@ -18,13 +18,13 @@ use crate::slots::Handle;
 use crate::time::Millis;
 
 /// A server that does nothing until it is told to turn.
-struct ByHand {
-    server: Server,
+pub(super) struct ByHand {
+    pub(super) server: Server,
     events: Events,
 }
 
 impl ByHand {
-    fn start(change: impl FnOnce(&mut Config)) -> Self {
+    pub(super) fn start(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config {
             listen: Listen::Tcp(([127, 0, 0, 1], 0).into()),
             ..Config::default()
@@ -38,7 +38,7 @@ impl ByHand {
     }
 
     /// The kernel takes connections in before they are accepted.
-    fn connect(&self, count: usize) -> Vec<TcpStream> {
+    pub(super) fn connect(&self, count: usize) -> Vec<TcpStream> {
         let address = self.server.listener().local_addr().expect("an address");
         let connect = |_| {
             let stream = TcpStream::connect(address).expect("the kernel takes it");
@@ -65,14 +65,14 @@ impl ByHand {
         self.server.front.sockets.len()
     }
 
-    fn turn(&mut self) {
+    pub(super) fn turn(&mut self) {
         self.server
             .turn(&mut self.events)
             .expect("the kernel polls");
     }
 
     #[track_caller]
-    fn turn_until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
+    pub(super) fn turn_until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
         // Without work it would sleep until somebody comes; this wakes it in time to fail.
         let latest = self.server.front.now + 10_000;
         let wheel = &mut self.server.front.sockets.wheel;
