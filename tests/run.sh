@@ -37,6 +37,7 @@ part_browser() {
     # One after the other: two browsers at once would only wait for each other.
     with_server node --test tests/e2e/browser/game.test.mjs
     with_server node --test tests/e2e/browser/gallery.test.mjs
+    with_server node --test tests/e2e/browser/places.test.mjs
 }
 
 # The mini program's own files on a stand-in of its platform against the real server.

@@ -36,19 +36,22 @@ macro_rules! file {
     };
 }
 
-/// Where the page names the base path, for its script to find.
-const BASE_MARK: &str = "{{BASE}}";
+/// Where the page names the socket's address, for its script to find.
+const SOCKET_MARK: &str = "{{SOCKET}}";
 /// Where the page says yes or no to pictures from elsewhere.
 const REMOTE_MARK: &str = "{{REMOTE}}";
 
 /// The `Content-Security-Policy` around a list of sources for pictures: it allows the page its own
 /// script, style, pictures and socket, and nothing else.
 ///
-/// `connect-src 'self'` covers `ws:` and `wss:` of the same origin (CSP 3, section 6.7.2.8).
+/// `connect-src 'self'` covers `ws:` and `wss:` of the same origin (CSP 3, section 6.7.2.8). The
+/// hash is that of the page's only inline script (6.7.2.3, the bytes between its tags): it puts the
+/// slash behind a folder's name that a proxy left away, before anything is looked for there.
 macro_rules! policy {
     ($pictures:literal) => {
         concat!(
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src ",
+            "default-src 'none'; script-src 'self' ",
+            "'sha256-tF5OTL0mca4R4TwQOVb4oKHG/LGG1icCYcul9bvxXrk='; style-src 'self'; img-src ",
             $pictures,
             "; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
@@ -85,33 +88,65 @@ const ASSETS: &[Asset] = &[
 /// The page as this server tells it.
 #[derive(Clone, Copy, Debug)]
 pub struct Page {
+    at_root: Told,
+    at_base: Told,
+    policy: &'static str,
+}
+
+/// The page's text at one of its two addresses.
+#[derive(Clone, Copy, Debug)]
+struct Told {
     bytes: &'static [u8],
     hash: u64,
-    policy: &'static str,
+}
+
+/// Below which of the two addresses a file was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Folder {
+    /// `/`.
+    Root,
+    /// `BASE/`.
+    Base,
 }
 
 impl Page {
     /// The page as it is compiled in, for tests that need some page.
     #[cfg(test)]
     pub(crate) const BLANK: Self = Self {
-        bytes: INDEX.bytes,
-        hash: 0,
+        at_root: Told {
+            bytes: INDEX.bytes,
+            hash: 0,
+        },
+        at_base: Told {
+            bytes: INDEX.bytes,
+            hash: 1,
+        },
         policy: policy!("'self' data:"),
     };
 
     /// The page that finds its socket at `base`: unreserved URL characters only, so that there is
     /// nothing to escape. With `remote` it loads players' avatars from wherever they lie.
     ///
+    /// The socket's address is relative to the page's own. A proxy may put a folder before both or
+    /// take one away, so only the browser knows where they are, and only we know how they lie to
+    /// each other.
+    ///
     /// It lives as long as the process, like the files that are compiled in: answers borrow it.
     #[must_use]
     pub fn new(base: &str, remote: bool) -> Self {
-        let text = String::from_utf8_lossy(INDEX.bytes)
-            .replace(BASE_MARK, base)
-            .replace(REMOTE_MARK, if remote { "yes" } else { "no" });
-        let bytes: &'static [u8] = Box::leak(text.into_bytes().into_boxed_slice());
+        let tell = |socket: &str| {
+            let text = String::from_utf8_lossy(INDEX.bytes)
+                .replace(SOCKET_MARK, socket)
+                .replace(REMOTE_MARK, if remote { "yes" } else { "no" });
+            let bytes: &'static [u8] = Box::leak(text.into_bytes().into_boxed_slice());
+            Told {
+                bytes,
+                hash: fnv1a(bytes),
+            }
+        };
         Self {
-            bytes,
-            hash: fnv1a(bytes),
+            at_root: tell(base.trim_start_matches('/')),
+            at_base: tell("."),
             policy: match remote {
                 true => policy!("'self' data: https: http:"),
                 false => policy!("'self' data:"),
@@ -129,16 +164,14 @@ impl Page {
 static HASHES: LazyLock<Vec<u64>> =
     LazyLock::new(|| ASSETS.iter().map(|asset| fnv1a(asset.bytes)).collect());
 
-/// The file at `path` (without the leading slash) and its entity tag, quotes included.
-pub(crate) fn find(path: &str, page: Page) -> Option<(Asset, String)> {
+/// The file at `path` (without the leading slash) in `folder`, and its entity tag, quotes included.
+pub(crate) fn find(folder: Folder, path: &str, page: Page) -> Option<(Asset, String)> {
     let (asset, hash) = if matches!(path, "" | "index.html") {
-        (
-            Asset {
-                bytes: page.bytes,
-                ..INDEX
-            },
-            page.hash,
-        )
+        let Told { bytes, hash } = match folder {
+            Folder::Root => page.at_root,
+            Folder::Base => page.at_base,
+        };
+        (Asset { bytes, ..INDEX }, hash)
     } else {
         let index = ASSETS.iter().position(|asset| asset.path == path)?;
         (*ASSETS.get(index)?, *HASHES.get(index)?)
@@ -155,7 +188,8 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{ASSETS, BASE_MARK, INDEX, Page, find, fnv1a};
+    use super::Folder::{Base, Root};
+    use super::{ASSETS, INDEX, Page, SOCKET_MARK, find, fnv1a};
 
     #[test]
     fn every_file_is_found_once_and_the_page_under_both_names() {
@@ -164,26 +198,33 @@ mod tests {
             let same = ASSETS.iter().filter(|other| other.path == asset.path);
             assert_eq!(same.count(), 1, "{}", asset.path);
             assert!(!asset.bytes.is_empty(), "{}", asset.path);
-            assert!(find(asset.path, page).is_some());
+            assert!(find(Root, asset.path, page).is_some());
+            let tags =
+                [Root, Base].map(|folder| find(folder, asset.path, page).map(|(_, tag)| tag));
+            assert_eq!(tags[0], tags[1], "{}", asset.path);
         }
-        let tag = |path| find(path, page).map(|(_, tag)| tag);
+        let tag = |path| find(Root, path, page).map(|(_, tag)| tag);
         assert_eq!(tag(""), tag("index.html"));
         assert!(tag("").is_some());
         assert_eq!(tag("../Cargo.toml"), None);
     }
 
+    /// Relative, so that it is right wherever a proxy has put both.
     #[test]
-    fn the_page_names_the_base_path_and_is_another_one_for_another() {
-        let told = |base| {
-            let page = Page::new(base, false);
-            let (asset, tag) = find("", page).expect("the page");
-            (String::from_utf8_lossy(asset.bytes).into_owned(), tag)
-        };
-        let (one, one_tag) = told("/one");
-        let (two, two_tag) = told("/two");
-        assert!(one.contains(r#"content="/one""#) && two.contains(r#"content="/two""#));
-        assert!(!one.contains(BASE_MARK));
-        assert_ne!(one_tag, two_tag);
+    fn the_page_names_its_socket_relative_to_itself() {
+        let mut tags = std::collections::BTreeSet::new();
+        for (base, folder, socket) in [
+            ("/one", Root, "one"),
+            ("/two/three", Root, "two/three"),
+            ("/one", Base, "."),
+        ] {
+            let (asset, tag) = find(folder, "", Page::new(base, false)).expect("the page");
+            let text = String::from_utf8_lossy(asset.bytes);
+            let meta = format!(r#"name="roshambo-socket" content="{socket}""#);
+            assert!(text.contains(&meta), "{base} {folder:?}");
+            assert!(!text.contains(SOCKET_MARK));
+            assert!(tags.insert(tag), "{base} {folder:?} is a page of its own");
+        }
     }
 
     #[test]
@@ -194,7 +235,7 @@ mod tests {
         ] {
             let page = Page::new("/base", remote);
             assert!(page.policy().contains(sources), "{}", page.policy());
-            let text = String::from_utf8_lossy(page.bytes);
+            let text = String::from_utf8_lossy(page.at_root.bytes);
             let meta = format!(r#"name="roshambo-remote" content="{word}""#);
             assert!(text.contains(&meta), "{meta}");
         }

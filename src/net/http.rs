@@ -8,8 +8,8 @@
 
 use tungstenite::handshake::derive_accept_key;
 
-use super::assets;
 pub use super::assets::Page;
+use super::assets::{self, Folder};
 use super::peers::{Crowd, Peer};
 use crate::hub::Dialect;
 use crate::metrics::Refusal;
@@ -135,6 +135,7 @@ impl<'a> Request<'a> {
     fn new(request: &'a httparse::Request<'_, 'a>, consumed: usize) -> Option<Self> {
         let target = request.path.filter(|target| target.starts_with('/'))?;
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let path = with_one_slash(path);
         let mut this = Self {
             method: request.method?,
             path,
@@ -208,6 +209,13 @@ impl<'a> Request<'a> {
     }
 }
 
+/// A path that begins with one slash, however many there were. A proxy that replaces `/game`, not
+/// `/game/`, by `/` leaves two.
+fn with_one_slash(path: &str) -> &str {
+    let slashes = path.len() - path.trim_start_matches('/').len();
+    path.get(slashes.saturating_sub(1)..).unwrap_or(path)
+}
+
 /// How often a field stands in a head.
 enum Only<'a> {
     None,
@@ -231,16 +239,19 @@ fn route(request: &Request<'_>, context: Context<'_>) -> Decision {
         }
         return upgrade(request, context, Dialect::Plain).unwrap_or_else(|| plain(400, head));
     }
-    let file = match under_base.and_then(|rest| rest.strip_prefix('/')) {
-        Some(file) => file,
-        None => request.path.strip_prefix('/').unwrap_or_default(),
+    let (folder, file) = match under_base.and_then(|rest| rest.strip_prefix('/')) {
+        Some(file) => (Folder::Base, file),
+        None => (
+            Folder::Root,
+            request.path.strip_prefix('/').unwrap_or_default(),
+        ),
     };
     let found = match file {
         _ if under_base == Some("") => Reply::of(426).field("Upgrade", "websocket"),
         "healthz" => Reply::of(200),
         "readyz" if refuses(context) => unavailable(context),
         "readyz" => Reply::of(200),
-        _ => match asset(request, file, context.page) {
+        _ => match asset(request, folder, file, context.page) {
             Some(reply) => reply,
             None if context.newcomer => unavailable(context),
             None => return plain(404, head),
@@ -348,8 +359,8 @@ fn is_key(key: &str) -> bool {
 }
 
 /// A file of the web client, or 304 when the browser has it already.
-fn asset(request: &Request<'_>, file: &str, page: Page) -> Option<Reply> {
-    let (asset, tag) = assets::find(file, page)?;
+fn asset(request: &Request<'_>, folder: Folder, file: &str, page: Page) -> Option<Reply> {
+    let (asset, tag) = assets::find(folder, file, page)?;
     let known = request
         .values("if-none-match")
         .flat_map(|value| value.split(','))

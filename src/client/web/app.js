@@ -37,7 +37,7 @@ const profile = {
   uavatar: device.get('avatar') || `builtin:${Math.floor(Math.random() * AVATARS)}`,
 };
 
-/** What the server told the page: its base path, and whether foreign pictures may be loaded. */
+/** What the server told the page. */
 const told = (name) => $(`meta[name=roshambo-${name}]`).content;
 
 /** An avatar's address, or '': other people's addresses would tell them who looks at them. */
@@ -49,14 +49,11 @@ function picture(uavatar) {
 
 // ---- The way to the server ----
 
-/** The page lies at `/` or at `BASE/`, also behind a proxy that puts something before it. */
-function base() {
-  const folder = location.pathname.slice(0, location.pathname.lastIndexOf('/'));
-  return folder || told('base');
-}
+/** The socket's address, or one below it; told relative to the page's, which a proxy may change. */
+const address = (below = '') => new URL(told('socket') + below, location.href);
 
 function connect(handlers) {
-  const socket = new WebSocket(`${location.origin.replace(/^http/, 'ws')}${base()}`);
+  const socket = new WebSocket(address().href.replace(/^http/, 'ws'));
   socket.onopen = handlers.opened;
   socket.onmessage = (message) => handlers.received(message.data);
   socket.onclose = handlers.closed;
@@ -68,7 +65,7 @@ function connect(handlers) {
 
 const game = createSession({
   connect,
-  probe: (said) => fetch(`${base()}/readyz`, { cache: 'no-store' })
+  probe: (said) => fetch(address('/readyz'), { cache: 'no-store' })
     .then((answer) => (answer.status === 503 ? answer.text() : '')).then(said, () => said('')),
   now: () => performance.now(),
   setTimer: (run, ms) => setTimeout(run, ms),

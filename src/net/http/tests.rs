@@ -113,6 +113,7 @@ fn upgrades() {
     ] {
         check_upgrade(BASE, fields, Plain);
         check_upgrade("/applet/websocket/", fields, Plain);
+        check_upgrade("//applet/websocket", fields, Plain);
         check_upgrade("/applet/websocket?i=1", fields, Plain);
         for slashes in ["", "/", "//", "///"] {
             for (query, dialect) in [
@@ -178,6 +179,10 @@ fn addresses() {
         ("GET",  "/", "", SERVING, 200, "text/html"),
         ("GET",  "/?a=b", "", SERVING, 200, "text/html"),
         ("GET",  "/applet/websocket/", "", SERVING, 200, "text/html"),
+        ("GET",  "//", "", SERVING, 200, "text/html"),
+        ("GET",  "//app.js", "", SERVING, 200, "text/javascript"),
+        ("GET",  "//applet/websocket/readyz", "", SERVING, 200, "ok\n"),
+        ("GET",  "/applet//websocket/", "", SERVING, 404, ""),
         ("GET",  "/app.js", "", SERVING, 200, "text/javascript"),
         ("GET",  "/applet/websocket/app.js", "", SERVING, 200, "connect-src 'self'"),
         ("GET",  "/style.css", "", SERVING, 200, "\r\nX-Content-Type-Options: nosniff\r\n"),
