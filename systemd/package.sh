@@ -77,7 +77,8 @@ tarball() {
     install -D -m 644 -t "$root/systemd" systemd/*.service systemd/*.socket \
         systemd/no-socket.conf systemd/backoff.conf systemd/roshambo.sysctl systemd/roshambo.rules.yml
     install -m 644 systemd/deb/default "$root/systemd/default"
-    install -D -m 644 -t "$root/systemd/examples" systemd/cloud-init.yaml systemd/nginx/*.conf
+    install -D -m 644 -t "$root/systemd/examples" systemd/cloud-init.yaml systemd/nginx/*.conf \
+        systemd/examples/*
     made "$out/made" "$root/roshambo"
     install -m 644 "$out/made/roshambo.1" "$out/made/crates" "$root"
     settle "$root"

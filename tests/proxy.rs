@@ -156,6 +156,7 @@ fn an_address_has_its_share_and_gets_it_back() {
     let log = server.wait().stderr;
     let told = log.matches("203.0.113.7 has 2 connections").count();
     assert_eq!(told, 1, "an operator is told, once in a while: {log}");
+    assert!(log.contains("(nginx: set_real_ip_from)"), "{log}");
 }
 
 #[test]
@@ -212,6 +213,14 @@ fn forged_fields_do_not_hide_anybody() {
     open(&server, "127.0.0.2", &forwarded("203.0.113.3")).expect_err("it is still 127.0.0.2");
     open(&server, "127.0.0.2", &forwarded("127.0.0.1")).expect_err("it is no proxy");
     open(&server, "127.0.0.3", "").expect("127.0.0.3 has one so far");
+    let told = server
+        .log()
+        .wait_for("a refusal", |line| line.contains(" has 2 connections "));
+    assert!(told.contains("127.0.0.2:"), "{told}");
+    assert!(
+        told.ends_with("if it is a proxy, name it with --trusted-proxy"),
+        "{told}"
+    );
 }
 
 #[test]

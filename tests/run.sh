@@ -8,8 +8,8 @@
 # directory, reads nothing from its standard input, and stops at the first part that fails.
 set -euo pipefail
 
-PARTS=(fmt clippy test soak doc allocations session browser miniprogram clients nginx mutants
-    probe service package)
+PARTS=(fmt clippy test soak doc allocations session browser miniprogram clients nginx proxies
+    mutants probe service package)
 
 # --- parts ---
 
@@ -57,6 +57,12 @@ part_clients() {
 part_nginx() {
     install_clients
     with_server node tests/e2e/clients/nginx.mjs
+}
+
+# Other proxies, each with the configuration that is shipped, and a CDN in front of nginx.
+part_proxies() {
+    install_clients
+    with_server node tests/e2e/clients/proxies.mjs
 }
 
 # Whether those clients see a mistake: one for each dialect. `node tests/e2e/clients/mutants.mjs`
@@ -162,17 +168,17 @@ need_package() {
         apt-get install -y -qq --no-install-recommends "$1" >/dev/null
 }
 
-# A site file needs nginx, not a server that runs: what Debian starts when it is installed would keep
-# port 80 of this machine, so what we install we also switch off.
-need_nginx() {
-    command -v nginx >/dev/null && return
-    need nginx nginx-light
+# need_proxy COMMAND PACKAGE: a configuration needs the proxy, not a server that runs. What Debian starts
+# when it is installed would keep port 80 of this machine, so what we install we also switch off.
+need_proxy() {
+    command -v "$1" >/dev/null && return
+    need "$1" "$2"
     local as_root=()
     [ "$(id -u)" -eq 0 ] || as_root=(sudo -n)
     if [ -d /run/systemd/system ]; then
-        "${as_root[@]}" systemctl disable --quiet --now nginx.service
-    elif [ -x /etc/init.d/nginx ]; then
-        "${as_root[@]}" /etc/init.d/nginx stop >/dev/null || true
+        "${as_root[@]}" systemctl disable --quiet --now "$1.service"
+    elif [ -x "/etc/init.d/$1" ]; then
+        "${as_root[@]}" "/etc/init.d/$1" stop >/dev/null || true
     fi
 }
 
@@ -287,11 +293,19 @@ check_tools() {
         nginx)
             need_clients
             need openssl openssl
-            need_nginx
+            need_proxy nginx nginx-light
+            ;;
+        proxies)
+            need_clients
+            need openssl openssl
+            need_proxy nginx nginx-light
+            need_proxy haproxy haproxy
+            need_proxy caddy caddy
+            need_proxy apache2 apache2
             ;;
         probe)
             need openssl openssl
-            need_nginx
+            need_proxy nginx nginx-light
             ;;
         test)
             need systemd-socket-activate systemd

@@ -41,8 +41,8 @@ def free_port():
 def site(directory, upstream, port, large):
     """The shipped site file, with what differs on every machine."""
     text = (ROOT / "systemd/nginx/roshambo.conf").read_text(encoding="utf-8")
-    text = text.split("server {\n    listen 80;")[0] + "server {\n    # No http2" + text.split(
-        "server {\n    # No http2")[1]
+    text = text.split("server {\n    listen 80;")[0] + "server {\n    # WebSockets come" + text.split(
+        "server {\n    # WebSockets come")[1]
     for old, new in [
         ("listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;"),
         ("listen [::]:443 ssl;", ""),

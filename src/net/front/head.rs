@@ -80,9 +80,17 @@ impl<B: Behind> Front<B> {
             );
         }
         if answer.crowded && seldom(&mut self.crowd_logged, self.now) {
+            // For whom a proxy speaks may be a proxy, too. Naming that one would not help: it would
+            // be trusted, and nobody behind it counted.
+            let remedy = match peer {
+                Peer::Forwarded(_) => {
+                    "if it is a CDN's or another proxy's, your own has to tell whom that one speaks \
+                     for (nginx: set_real_ip_from)"
+                }
+                Peer::Tcp(..) | Peer::Unix => "if it is a proxy, name it with --trusted-proxy",
+            };
             log::warn!(
-                "{peer} has {} connections and gets no more (--max-per-address); if it is a \
-                 proxy, name it with --trusted-proxy",
+                "{peer} has {} connections and gets no more (--max-per-address); {remedy}",
                 self.config.max_per_address
             );
         }
