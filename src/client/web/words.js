@@ -35,20 +35,27 @@ const words = {
   opening: ['Opening a room…', '正在创建房间…'],
   friend: ['Send this code or the link to a friend.', '把房间号或链接发给朋友。'],
   arrived: ['{name} is here!', '{name} 来了！'],
+  greeting: ['{name} is here. Ready?', '{name} 来了，准备好了吗？'],
   asleep: ['{name} is here, but looking elsewhere.', '{name} 在房间里，但暂时离开了屏幕。'],
-  robot: ['You play against a robot. Choose your hand!', '对手是机器人，请出手！'],
-  human: ['You play against {name}. Choose your hand!', '对手是 {name}，请出手！'],
-  chosen: ['{name} has a hand and may still change it.', '{name} 已出手，还可能会换。'],
+  pick: ['You’re up against {name}. Pick a hand!', '对手是 {name}，请出手！'],
+  hurry: ['{name} has picked. And you?', '{name} 选好了，该你了！'],
+  picked: ['Waiting for {name} to pick…', '等 {name} 出手…'],
+  both: ['Both have picked. Sure about yours?', '双方都选好了，还可以换！'],
   offline: ['{name} lost the connection.', '{name} 掉线了。'],
-  leftPlaying: ['{name} gave up. Choose a hand to win!', '{name} 认输了，随便出一个就赢！'],
+  leftPlaying: ['{name} gave up. Any hand wins!', '{name} 认输了，随便出一个就赢！'],
   left: ['{name} has left.', '{name} 离开了。'],
   leftWaiting: ['The other player left. Looking for somebody else…', '对方离开了，正在寻找新的对手…'],
   over: ['Another round?', '再来一局？'],
   ready: ['{name} wants to play again.', '{name} 想再来一局。'],
+  leaving: ['You left {name}.', '你离开了 {name}。'],
+  leavingRoom: ['You closed the room.', '你关闭了房间。'],
+  undo: ['Undo', '撤销'],
   againWaiting: ['Waiting for {name}…', '正在等 {name}…'],
   note: ['The server said: {note}.', '服务器说：{note}。'],
-  'note:forgotten': ['The server no longer knows your earlier game.', '服务器已不记得之前的游戏。'],
-  'note:draining': ['The server is about to restart: no new rounds.', '服务器即将重启，暂不开新局。'],
+  'note:forgotten': ['Your earlier game is gone: the server no longer knows it.', '服务器已不记得之前的游戏。'],
+  'note:restarted': ['The server has restarted: you are both free again.',
+    '服务器重启了，大家都自由了。'],
+  'note:draining': ['The server restarts in a moment. No new rounds until then.', '服务器即将重启，暂不开新局。'],
   'note:too-fast': ['Slow down a little.', '慢一点。'],
   'note:room-unknown': ['That room does not exist any more.', '这个房间已经不在了。'],
   'note:room-full': ['Two are playing in that room already.', '这个房间已经有两个人了。'],
@@ -61,6 +68,11 @@ const words = {
   loseNone: ['You showed nothing.', '你没有出手。'],
   bothSame: ['Both showed {mine}.', '双方都出了{mine}。'],
   bothNone: ['Nobody showed a hand.', '双方都没出手。'],
+  // What "robot-7" is called: the seventh of these, and round again.
+  robots: [
+    ['Bolt', 'Cog', 'Rusty', 'Pixel', 'Gizmo', 'Sparky', 'Widget', 'Tinny'],
+    ['螺丝', '齿轮', '铁蛋', '像素', '发条', '火花', '零件', '铁皮'],
+  ],
   animals: [
     ['Cat', 'Dog', 'Fox', 'Bear', 'Panda', 'Rabbit', 'Owl', 'Frog', 'Penguin', 'Lion', 'Pig',
       'Mouse', 'Tiger', 'Koala', 'Chick', 'Octopus'],
@@ -84,18 +96,29 @@ export function speaker(language, own = {}) {
   };
 }
 
+/** What a player is called. A robot has a name of ours: the server's is a number. */
+export function nameOf(t, player) {
+  if (!player.robot) return player.uname || t('nameless');
+  const names = t('robots');
+  return names[(parseInt(player.uid.replace(/\D/g, ''), 10) || 1) % names.length];
+}
+
+/** While a round runs. */
+function roundText(t, { me, other }, name) {
+  if (other.left) return t('leftPlaying', { name });
+  if (!other.online) return t('offline', { name });
+  if (other.moves) return t(me.choice ? 'both' : 'hurry', { name });
+  return t(me.choice ? 'picked' : 'pick', { name });
+}
+
 /** One sentence about the state of a session. */
 export function statusText(t, state) {
   const { link, reason, phase, other, note, nearby } = state;
   if (link === 'stopped') return t(`stopped:${reason}`) || t('stopped', { reason });
   if (link !== 'online') return t(`link:${reason}`) || t('link:lost');
-  const name = other ? other.uname || t('nameless') : '';
-  if (phase === 'playing') {
-    if (other.left) return t('leftPlaying', { name });
-    if (!other.online) return t('offline', { name });
-    if (other.moves) return t('chosen', { name });
-    return t(other.robot ? 'robot' : 'human', { name });
-  }
+  const name = other ? nameOf(t, other) : '';
+  if (state.leaving) return other ? t('leaving', { name }) : t('leavingRoom');
+  if (phase === 'playing') return roundText(t, state, name);
   const noted = note && note !== 'left' ? `${t(`note:${note}`) || t('note', { note })} ` : '';
   if (phase === 'waiting') {
     if (state.friend) return t(state.code ? 'friend' : 'opening');
@@ -103,9 +126,10 @@ export function statusText(t, state) {
   }
   if (phase === 'free') return noted + t('free') + (nearby ? t('nearby', { n: nearby }) : '');
   if (!other || other.robot) return noted + t('over');
+  if (note === 'restarted' && !other.present) return t('note:restarted');
   if (other.left || !other.present) return t('left', { name });
   if (!other.online) return t(state.outcome ? 'offline' : 'asleep', { name });
-  if (!state.outcome && state.code) return t('arrived', { name });
+  if (!state.outcome && state.code && !state.again) return t('greeting', { name });
   if (state.again) return t('againWaiting', { name });
   return noted + (other.ready ? t('ready', { name }) : t('over'));
 }

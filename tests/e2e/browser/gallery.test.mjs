@@ -67,7 +67,7 @@ async function walk(size, kind, scheme) {
   await look2(a, '03-waiting');
   await phase(a, 'playing');
   await a.keyboard.press('2');
-  await says(a, '#status', /has a hand/);
+  await says(a, '#status', /picked/);
   await look2(a, '04-robot');
   await phase(a, 'between');
   await look2(a, '05-robot-result');

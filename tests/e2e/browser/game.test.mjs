@@ -50,7 +50,7 @@ test('two pages play each other, again, and part', async () => {
     (before) => getComputedStyle(document.querySelector('#other .spin')).rotate !== before, first,
   );
   await b.click('#hands button[value="1"]');
-  await says(a, '#status', /Bob has a hand/);
+  await says(a, '#status', /(Bob has|Both have) picked/);
   assert.notEqual(await turned(a), 'still', 'it may still change its hand');
   await a.click('#hands button[value="3"]');
   await a.click('#hands button[value="2"]');
@@ -218,13 +218,13 @@ test('a reload in mid-round resumes it, with score and choice', async () => {
   await b.click('#play');
   await both(a, b)((page) => phase(page, 'playing'));
   await a.keyboard.press('3');
-  await says(b, '#status', /Ada has a hand/);
+  await says(b, '#status', /(Ada has|Both have) picked/);
   await a.goto('about:blank');
   await says(b, '#status', /Ada lost the connection/);
   assert.equal(await turned(b), 'still', 'nobody is there to choose');
   await a.goto(server.url);
   await phase(a, 'playing');
-  await says(b, '#status', /Ada has a hand/);
+  await says(b, '#status', /(Ada has|Both have) picked/);
   assert.notEqual(await turned(b), 'still');
   assert.equal(await score(a), '1');
   assert.equal(await a.getAttribute('#hands button[value="3"]', 'aria-pressed'), 'true');
@@ -254,7 +254,7 @@ test('the server stops and starts: both come back by themselves, with their scor
   await meet(a, b);
   await a.keyboard.press('2');
   await b.keyboard.press('1');
-  await says(a, '#status', /Bob has a hand/);
+  await says(a, '#status', /(Bob has|Both have) picked/);
   const stopped = first.stop();
   // Whoever wants in while the round still runs is refused, and hears why.
   await c.click('#play');
@@ -394,7 +394,7 @@ test('a friend\'s link goes before a round that runs elsewhere', async () => {
   assert.equal(new URL(a.url()).search, `?room=${code}`);
   // The link of the room one sits in leads back into its round.
   await a.keyboard.press('2');
-  await says(c, '#status', /Ada has a hand/);
+  await says(c, '#status', /(Ada has|Both have) picked/);
   await a.reload();
   await a.waitForSelector('#hands button[value="2"][aria-pressed=true]');
   await both(a, c)((page) => phase(page, 'between'));

@@ -39,7 +39,7 @@ try {
   await meet(a, b);
   await a.keyboard.press('2');
   await b.keyboard.press('1');
-  await says(a, '#status', /has a hand/);
+  await says(a, '#status', /picked/);
   await b.click('#faces button[value="1"]');
   await a.waitForSelector('#other .pop:not([hidden])');
   await shoot();

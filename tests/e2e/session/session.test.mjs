@@ -493,3 +493,144 @@ test('what is no event of ours changes nothing and throws nothing', () => {
     assert.equal(JSON.stringify(bench.state), before, row);
   }
 });
+
+// ---- From round to round ----
+
+const robot = user('robot-1', { robot: true });
+const over = [['<result', result()], ['<room', two({ ready: false }, { ready: false })]];
+
+test('a hand between two rounds asks for the next one and goes out in it; a second tap changes it', () => {
+  const bench = new Bench().online();
+  walk(bench, [...met, ...over, ['>', ['join']]]);
+  bench.advance(400);
+  walk(bench, [
+    ['choose', 1], ['>', ['join']], { again: true, next: 1, phase: 'between' },
+    ['choose', 3], ['>'], { again: true, next: 3 },
+    ['<room', two()], ['<start', start()],
+    ['>', ['choice', { choice: 3 }]], { next: null, phase: 'playing' },
+  ]);
+  assert.equal(bench.state.me.choice, 3);
+});
+
+test('for 400 ms after a result a tap is none', () => {
+  for (const [wait, sent] of [[0, []], [399, []], [400, [['join']]]]) {
+    const bench = new Bench().online();
+    walk(bench, [...met, ['>', ['join']], ...over]);
+    bench.advance(wait);
+    walk(bench, [['choose', 2], ['>', ...sent], { again: sent.length > 0 }]);
+  }
+});
+
+test('a kept hand is for whom it was meant', () => {
+  const between = [['<room', room([user(ME), robot])], ['<start', start('robot-1')],
+    ['<result', result({}, {}, 'robot-1')]];
+  const rows = [
+    ['whoever comes first', [], 2, [['<room', two()], ['<start', start()]], true],
+    ['the same one', [...met, ...over], 2, [['<room', two()], ['<start', start()]], true],
+    ['it leaves, another one comes', [...met, ...over], 2,
+      [['<leave', { uid: 'bob' }], ['<room', room([user(ME), user('cy')])], ['<start', start('cy')]],
+      false],
+    ['a robot after a robot', between, 2,
+      [['<room', room([user(ME), user('robot-2', { robot: true })])], ['<start', start('robot-2')]],
+      true],
+    ['somebody after a robot', between, 2, [['<room', two()], ['<start', start()]], false],
+    ['a round resumed with a choice', [], 2,
+      [['<room', two()], ['<start', start('bob', { choice: 3 })]], false],
+  ];
+  for (const [what, before, choice, after, goes] of rows) {
+    const bench = new Bench().online();
+    walk(bench, before);
+    bench.advance(400);
+    walk(bench, [['choose', choice], ...after]);
+    assert.equal(names(bench.sent()).includes('choice'), goes, what);
+    assert.equal(bench.state.next, null, what);
+  }
+});
+
+play('a hand kept while a friend is waited for, and forgotten with the room', [
+  ['play', { room: 'new' }], ['<room', room([user(ME)], 'K7M2QX')], ['>', ['join', { room: 'new' }]],
+  ['choose', 1], ['>'], { next: 1 }, ['leave'], { next: null },
+]);
+
+// ---- Leaving, and undoing it ----
+
+test('leaving can be undone for five seconds, in which the seat waits', () => {
+  const bench = new Bench().online();
+  walk(bench, [
+    ['play', { room: 'new' }], ['<room', room([user(ME)], 'K7M2QX')], ['>', ['join', { room: 'new' }]],
+    ['leaveSoon'], ['>', ['away']], { leaving: true, code: 'K7M2QX', phase: 'waiting' },
+  ]);
+  bench.advance(4999);
+  walk(bench, [
+    { leaving: true }, ['wake'], ['>'], ['stay'], ['>', ['ping']],
+    { leaving: false, code: 'K7M2QX', phase: 'waiting' }, ['<pong'],
+  ]);
+  bench.advance(6000);
+  walk(bench, [['>'], { code: 'K7M2QX' }, ['leaveSoon'], ['>', ['away']]]);
+  bench.advance(5000);
+  walk(bench, [['>', ['leave'], ['ping']], { phase: 'free', leaving: false, code: '' }]);
+  assert.equal(bench.events.at(-1).name, 'left');
+  bench.says('pong');
+  bench.advance(6000);
+  assert.ok(!names(bench.sent()).includes('leave'), 'once');
+});
+
+test('who undoes it is ready again if it was', () => {
+  const bench = new Bench().online();
+  walk(bench, [
+    ...met, ...over, ['play'], ['<room', two({}, { ready: false })], ['>', ['join'], ['join']],
+    ['leaveSoon'], ['stay'], ['>', ['away'], ['ping'], ['join']], { again: true },
+  ]);
+});
+
+test('a round that runs, or begins meanwhile, is not given up by leaving', () => {
+  for (const begins of [false, true]) {
+    const bench = new Bench().online();
+    walk(bench, begins ? [['play'], ['leaveSoon'], ...met.slice(1)] : [...met, ['leaveSoon']]);
+    bench.sent();
+    bench.advance(3000);
+    walk(bench, [{ phase: 'playing', streak: 0 }, ['<result', result({ winStreak: 4 })]]);
+    bench.advance(2000);
+    walk(bench, [['>', ['leave'], ['ping']], { phase: 'free', streak: 4 }]);
+  }
+});
+
+test('a connection that is lost, a hand, and a new page each make leaving final', () => {
+  const lost = new Bench().online();
+  walk(lost, [...met, ...over, ['leaveSoon'], ['breaks'], { phase: 'free', leaving: false },
+    ['returns', {}, ['room', two()]], ['>', ['leave'], ['ping']]]);
+  const other = new Bench().online();
+  walk(other, [...met, ...over, ['leaveSoon'], ['>', ['join'], ['away']], ['choose', 2],
+    ['>', ['leave'], ['ping']]]);
+  const page = new Bench().online();
+  walk(page, [...met, ...over, ['leaveSoon']]);
+  assert.equal(page.tokens.at(-1), 'token-1 left');
+  page.game.stay();
+  assert.equal(page.tokens.at(-1), 'token-1');
+});
+
+play('taken over while leaving: the seat is the other one\'s', [
+  ...met, ...over, ['leaveSoon'], ['<bye', { code: 4001, reason: 'taken-over' }], ['comeBack'],
+  ['online', { resumed: true }, ['room', two()]], ['>'], { leaving: false },
+]);
+
+test('after a restart nobody is said to have left', () => {
+  for (const [bye, note] of [[{ reason: 'restart', retry_ms: 0 }, 'restarted'],
+    [{ reason: 'timeout', retry_ms: 0 }, '']]) {
+    const bench = new Bench().online();
+    walk(bench, [...met, ...over, ['<bye', bye]]);
+    bench.retry();
+    bench.online({ resumed: true });
+    walk(bench, [{ phase: 'between', there: false, note }]);
+  }
+});
+
+test('a doubt about the network is settled within a second and a half', () => {
+  const bench = new Bench().online();
+  bench.advance(1000);
+  bench.game.doubt();
+  bench.advance(1499);
+  assert.equal(bench.state.link, 'online');
+  bench.advance(1);
+  assert.equal(bench.state.link, 'retrying');
+});

@@ -17,6 +17,8 @@ const PING_MS = 20000;
 const PATIENCE_MS = 10000;
 /** After a sleep a connection is more often dead than slow. */
 const WAKE_PATIENCE_MS = 3000;
+/** Without a network no answer will come; a server on this device answers at once. */
+const DOUBT_PATIENCE_MS = 1500;
 const BACKOFF_MIN_MS = 500;
 const BACKOFF_MAX_MS = 30000;
 /** A connection that lasted this long starts the back-off afresh. */
@@ -28,6 +30,14 @@ const GAP_MS = { choice: 120, face: 300 };
 const REFUSALS = ['full', 'restart', 'too many'];
 /** So close to the end nothing is held back. */
 const URGENT_MS = 500;
+/** A tap meant for the last round's end is no wish for the next one. */
+const DEAD_MS = 400;
+/** So long leaving can be undone; the seat waits. */
+const UNDO_MS = 5000;
+/** So long after its end a round's result is still to come, on a slow line. */
+const LATE_MS = 2000;
+
+const ROBOT = 'robot';
 
 export function createSession(env) {
   const state = {
@@ -44,6 +54,8 @@ export function createSession(env) {
     endsAt: 0,
     outcome: '', // win, lose, draw
     again: false, // asked for the next round
+    next: null, // the hand that goes out when the round that I asked for begins
+    leaving: false, // I am about to leave, and can undo it
     code: '', // of the private room I sit in
     friend: false, // waiting for a friend, not in the lobby
     nearby: 0,
@@ -64,13 +76,17 @@ export function createSession(env) {
   let readied = false; // between two rounds
   let hidden = false;
   let ordered = false; // the server said when to come back
+  let nextFor = ''; // whom `next` is for: a uid, ROBOT, or '' for whoever comes
+  let endedAt = -DEAD_MS; // when the last result came
+  let restarted = false; // the connection before this one ended because of that
   const timers = {};
   const sentAt = {};
 
   const changed = (name, more) => env.changed(state, Object.assign({ name }, more));
 
   function keep() {
-    env.keepToken(gone ? `${token} left` : token);
+    // A page that ends while it leaves has left.
+    env.keepToken(gone || state.leaving ? `${token} left` : token);
   }
 
   function disarm(name) {
@@ -128,6 +144,7 @@ export function createSession(env) {
 
   /** Forgets the connection; nothing more from it counts. */
   function drop() {
+    if (state.leaving) part();
     const old = socket;
     socket = current = null;
     Object.keys(timers).forEach(disarm);
@@ -241,6 +258,7 @@ export function createSession(env) {
       token = hi.session;
       gone = gone && hi.resumed;
       keep();
+      restarted = state.reason === 'restart';
       state.link = 'online';
       state.reason = '';
       state.again = false;
@@ -262,8 +280,13 @@ export function createSession(env) {
       settling = false;
       if (!roomSeen) {
         state.code = '';
-        if (state.phase === 'between' && state.other) state.other.present = false;
-        else state.phase = 'free';
+        if (state.phase === 'between' && state.other) {
+          state.other.present = false;
+          // Nobody left: the room did not outlive the server.
+          if (restarted) state.note = 'restarted';
+        } else {
+          state.phase = 'free';
+        }
       }
       if (hidden) sayAway();
       const room = ((wish && wish.room) || '').toUpperCase();
@@ -307,6 +330,11 @@ export function createSession(env) {
       meet(Object.assign({}, other, { left: false, moves: 0 }));
       Object.assign(state, { phase: 'playing', outcome: '', again: false, note: '' });
       state.endsAt = env.now() + gameTime * 1000;
+      const { next } = state;
+      state.next = null;
+      const meant = next && (nextFor === '' || nextFor === whom(state.other));
+      // One's own choice stands there when a session is resumed.
+      if (meant && !state.me.choice && !state.leaving) show(next);
     },
 
     movement({ uid, movement, face }) {
@@ -320,11 +348,12 @@ export function createSession(env) {
       if (!other || uid !== other.uid) return;
       other.left = true;
       other.present = false;
+      state.next = null;
       if (state.phase !== 'between') return;
       // It left while I was waiting for it. I am free, but I did ask for a round; in a private
       // room I keep my seat, and `room` comes next.
       if (state.code) state.again = false;
-      else if (state.again) {
+      else if (state.again && !state.leaving) {
         play();
         state.note = 'left';
       }
@@ -344,6 +373,7 @@ export function createSession(env) {
       // A robot lives only for its round.
       state.other.present = present && !state.other.robot;
       state.phase = 'between';
+      endedAt = env.now();
       state.outcome = me.roundScore > 0 ? 'win' : other.roundScore > 0 ? 'lose' : 'draw';
     },
 
@@ -361,6 +391,8 @@ export function createSession(env) {
     },
 
     bye({ reason, retry_ms: retryMs }) {
+      // After a take-over the seat is somebody else's to leave.
+      if (typeof retryMs !== 'number') state.leaving = false;
       drop();
       if (typeof retryMs === 'number') {
         ordered = true;
@@ -387,18 +419,34 @@ export function createSession(env) {
   function free() {
     Object.assign(state, {
       phase: 'free', other: null, again: false, code: '', friend: false, outcome: '',
+      next: null, leaving: false,
     });
   }
 
-  function leave() {
+  /** Goes from the table, here: that the server is to know it outlives connection and page. */
+  function part() {
     // After a take-over the seat is somebody else's to leave.
     gone = state.link !== 'stopped';
-    keep();
-    if (state.link === 'online') sayLeave();
     // Who gives up loses the streak.
     if (state.phase === 'playing') state.me.winStreak = 0;
     free();
     wanted = false;
+    disarm('leaving');
+    keep();
+  }
+
+  function leave() {
+    const told = state.link === 'online';
+    part();
+    if (told) sayLeave();
+  }
+
+  /** The time to undo it is over. A round that began meanwhile ends first: nobody gives up so. */
+  function leaveAtLast() {
+    const wait = state.phase === 'playing' ? state.endsAt + LATE_MS - env.now() : 0;
+    if (wait > 0) return arm('leaving', Math.min(wait, LATE_MS), leaveAtLast);
+    leave();
+    changed('left');
   }
 
   function between() {
@@ -412,6 +460,7 @@ export function createSession(env) {
     wish = asked;
     if (state.link !== 'online') wanted = true;
     state.note = '';
+    state.next = null;
     if (!asked && state.phase === 'between' && state.other && state.other.present) {
       state.again = true;
     } else {
@@ -420,6 +469,29 @@ export function createSession(env) {
       Object.assign(state, { phase: 'waiting', again: false, other: null });
     }
     send('join', asked);
+  }
+
+  /** Of a robot nothing stays but that it is one. */
+  const whom = (other) => (other ? (other.robot ? ROBOT : other.uid) : '');
+
+  /** Shows a hand in the round that runs. */
+  function show(choice) {
+    state.me.choice = choice;
+    paced('choice', { choice }, state.endsAt - env.now() < URGENT_MS);
+  }
+
+  /** A hand in a round counts at once; before one it asks for the round, and is kept for it. */
+  function choose(choice) {
+    if (state.leaving) leave();
+    if (state.phase === 'playing') {
+      if (state.link === 'online') show(choice);
+      return;
+    }
+    if (state.link === 'stopped' || env.now() - endedAt < DEAD_MS) return;
+    const { other } = state;
+    if (state.phase !== 'waiting' && !state.again) play();
+    state.next = choice;
+    nextFor = whom(other);
   }
 
   const act = (run) => (...args) => {
@@ -436,11 +508,24 @@ export function createSession(env) {
       leave();
       state.note = '';
     }),
-    choose: act((choice) => {
-      if (state.phase !== 'playing' || state.link !== 'online') return;
-      state.me.choice = choice;
-      paced('choice', { choice }, state.endsAt - env.now() < URGENT_MS);
+    /** Leaves in a moment: until then the seat waits, and `stay()` undoes it. */
+    leaveSoon: act(() => {
+      if (state.link !== 'online' || state.phase === 'free') return leave();
+      state.leaving = true;
+      keep();
+      arm('leaving', UNDO_MS, leaveAtLast);
+      return sayAway();
     }),
+    stay: act(() => {
+      if (!state.leaving) return;
+      state.leaving = false;
+      keep();
+      disarm('leaving');
+      ping();
+      // Being away took it back.
+      if (state.again && state.phase === 'between') send('join');
+    }),
+    choose: act(choose),
     /** Says whether the other one can see it. */
     face(face) {
       const { link, phase, other } = state;
@@ -450,7 +535,10 @@ export function createSession(env) {
       return seen;
     },
     /** The profile has changed. */
-    rename: () => send('hello', { user: env.profile() }),
+    rename() {
+      send('hello', { user: env.profile() });
+      if (hidden || state.leaving) sayAway();
+    },
     /** Nobody looks any more, and the platform may cut the connection off. */
     away() {
       if (hidden) return;
@@ -461,7 +549,11 @@ export function createSession(env) {
     wake() {
       hidden = false;
       if (state.link === 'retrying' && !ordered) open();
-      else if (state.link === 'online') ping(WAKE_PATIENCE_MS);
+      else if (state.link === 'online' && !state.leaving) ping(WAKE_PATIENCE_MS);
+    },
+    /** The network seems to be gone: look at once. */
+    doubt() {
+      if (state.link === 'online') ping(DOUBT_PATIENCE_MS);
     },
     /** After a `bye` that asked to stay away: the player wants to come back. */
     comeBack() {

@@ -4,7 +4,7 @@ import { now } from '../../lib/clock.js';
 import { alone, card, game, watch } from '../../lib/game.js';
 import { t, words } from '../../lib/language.js';
 import { own, picture } from '../../lib/player.js';
-import { outcomeText, statusText } from '../../lib/words.js';
+import { nameOf, outcomeText, statusText } from '../../lib/words.js';
 
 /** How long a face stays beside an avatar. */
 const FACE_MS = 2500;
@@ -18,7 +18,7 @@ const drawings = (kind, numbers) => numbers.map((number) => ({
 /** One side of the table as the page shows it. */
 function side(player, portrait, { choice, hidden, verdict }) {
   return {
-    name: player ? player.uname || t('nameless') : t('nobody'),
+    name: player ? nameOf(t, player) : t('nobody'),
     portrait,
     robot: Boolean(player && player.robot),
     counted: Boolean(player && !player.robot),
