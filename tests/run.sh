@@ -40,9 +40,11 @@ part_browser() {
     with_server node --test tests/e2e/browser/places.test.mjs
 }
 
-# The mini program's own files on a stand-in of its platform against the real server.
+# The mini program's own files on a stand-in of its platform against the real server; its pages in a
+# real Chromium lie in tests/e2e/screenshots afterwards.
 part_miniprogram() {
     npm_ci tests/e2e/miniprogram
+    npm_ci tests/e2e/browser
     with_server node --experimental-vm-modules --no-warnings --test \
         tests/e2e/miniprogram/*.test.mjs
 }
@@ -287,8 +289,8 @@ check_tools() {
     for part in "$@"; do
         case $part in
         fmt | clippy) need_cargo "$part" ;;
-        session | miniprogram) need_node ;;
-        browser) need_browser ;;
+        session) need_node ;;
+        browser | miniprogram) need_browser ;;
         clients | mutants) need_clients ;;
         nginx)
             need_clients

@@ -23,15 +23,19 @@ const phone = (name, more = {}) => new Phone(more.server || server, {
   ...more, storage: { name, avatar: 'builtin:3' },
 });
 const state = ({ page }) => page.data;
-const at = (one, page) => one.until(() => one.page.route === `pages/${page}/${page}`, page);
+const at = (one, page) => one.until(() => one.page?.route === `pages/${page}/${page}`, page);
 const playing = (one) => one.until(() => state(one).count, 'a round');
-const judged = (one) => one.until(() => state(one).outcome, 'a result');
+/** All of a result is told: hands, word, and points. */
+const judged = (one) => one.until(() => state(one).outcome && state(one).moment === 'points', 'a result');
+/** What is asked for a round with: any hand. */
+const HAND = { en: 'Paper', zh_CN: '布' };
+const ask = (one) => one.tap(HAND[one.language]);
 
-/** Starts and taps this. */
+/** Starts and taps this, or a hand. */
 async function begin(name, words, more) {
   const one = await phone(name, more).start();
   await one.says(/Ready|准备好/);
-  one.tap(words);
+  one.tap(words || HAND[one.language]);
   await at(one, 'game');
   return one;
 }
@@ -49,7 +53,7 @@ async function invite(name) {
 async function meet(one, other) {
   for (const each of [one, other]) {
     await each.says(/Ready|准备好/);
-    each.tap(each.language === 'en' ? 'Start' : '开始');
+    ask(each);
   }
   await Promise.all([playing(one), playing(other)]);
 }
@@ -107,18 +111,20 @@ test('two phones play, one in Chinese, and play again', async () => {
   one.tap('Laugh');
   await other.until(() => other.has('face'), 'a face');
   await Promise.all([judged(one), judged(other)]);
-  assert.match(one.text(), /You win! Rock beats Scissors\./);
+  assert.match(one.text(), /You win!.* Rock beats Scissors\./);
   assert.match(other.text(), /你输了/);
   assert.equal(one.has('spinning'), false, 'it came to rest');
   assert.equal(one.find((node) => one.wears(node, 'won')).tag, 'view');
-  one.tap('Again');
+  assert.deepEqual([state(one).wins, state(other).wins], ['1 : 0', '0 : 1']);
+  // A hand between the rounds asks for the next one, and is kept for it.
+  one.tap('Scissors');
   await other.says(/Ada 想再来一局/);
-  other.tap('再来一局');
+  other.tap('布');
   await Promise.all([playing(one), playing(other)]);
-  one.tap('Give up');
-  await other.says(/认输了/);
-  await at(one, 'index');
-  await judged(other);
+  assert.deepEqual([state(one).chosen, state(other).chosen], [1, 3]);
+  await Promise.all([judged(one), judged(other)]);
+  assert.match(one.text(), /You win!.* Scissors beats Paper\./);
+  assert.deepEqual(state(one).last.map(({ outcome }) => outcome), ['win', 'win']);
   one.end();
   other.end();
 });
@@ -127,10 +133,11 @@ test('a new opponent is another one', async () => {
   const [one, other] = [await phone('Ada').start(), await phone('Bob').start()];
   await meet(one, other);
   await Promise.all([judged(one), judged(other)]);
-  const third = await begin('Cy', 'Start');
+  const third = await begin('Cy');
   await third.says(/Looking/);
-  one.tap('New opponent');
-  await Promise.all([one.says(/against Cy/), third.says(/against Ada/), other.says(/Ada has left/)]);
+  await one.menu(/Leave Bob, find somebody else/);
+  await Promise.all([one.says(/Cy/), third.says(/Ada/), other.says(/Ada has left/)]);
+  await Promise.all([playing(one), playing(third)]);
   for (const each of [one, other, third]) each.end();
 });
 
@@ -143,22 +150,31 @@ test('what is chosen and what cannot be is said to those who do not see it', asy
     return found.map(({ attributes }) => attributes[`aria-${value}`]);
   };
   const only = (index, count) => Array.from({ length: count }, (_, at) => at === index);
+  one.tap('Name and picture');
   assert.deepEqual(told('onAvatar', 'checked'), only(3, 16));
   one.tap('Owl');
   assert.deepEqual(told('onAvatar', 'checked'), only(6, 16));
   assert.deepEqual(told('onAvatar', 'role'), Array(16).fill('radio'));
+  one.tap('Done');
   await meet(one, other);
-  assert.deepEqual(told('onHand', 'checked'), only(-1, 3));
+  await one.until(() => state(one).chosen, 'the hand that it began with');
+  assert.deepEqual(told('onHand', 'checked'), only(2, 3));
   assert.deepEqual(told('onHand', 'disabled'), Array(3).fill(false));
   assert.deepEqual(told('onFace', 'disabled'), Array(4).fill(false));
   one.tap('Rock');
   assert.deepEqual(told('onHand', 'checked'), only(1, 3));
   assert.deepEqual(told('onHand', 'role'), Array(3).fill('radio'));
   await judged(one);
-  assert.deepEqual(told('onHand', 'disabled'), Array(3).fill(true));
-  other.tap('Leave');
+  assert.deepEqual(told('onHand', 'disabled'), Array(3).fill(false), 'it asks for the next round');
+  await other.menu('Leave Ada');
   await one.says(/Bob has left/);
   assert.deepEqual(told('onFace', 'disabled'), Array(4).fill(true));
+  one.tap('More');
+  one.choose(/^Leave$/);
+  await at(one, 'index');
+  one.tap('Play with a friend');
+  await one.until(() => state(one).code && one.page.route.includes('game'), 'a code');
+  assert.deepEqual(told('onHand', 'disabled'), Array(3).fill(true), 'nobody to play with');
   one.end();
   other.end();
 });
@@ -166,15 +182,18 @@ test('what is chosen and what cannot be is said to those who do not see it', asy
 test('a robot is told apart and gone after its round', async () => {
   const one = await phone('Ada', { server: robots }).start();
   await one.says(/Ready/);
-  one.tap('Start');
+  ask(one);
   await playing(one);
   assert.match(one.text(), /[A-Z][a-z]+ robot/);
   assert.match(one.find((node) => one.wears(node, 'spinning')).attributes.src, /robot\.svg$/);
   one.tap('Paper');
   await judged(one);
-  assert.doesNotMatch(one.text(), /New opponent/);
-  one.tap('Again');
+  one.tap('More');
+  assert.doesNotMatch(String(one.sheet.items), /somebody else/);
+  one.sheet = null;
+  one.tap('Rock');
   await playing(one);
+  assert.equal(state(one).chosen, 2);
   one.end();
 });
 
@@ -185,7 +204,7 @@ test('hidden in mid-round, cut off, shown again: the round goes on', async () =>
   ];
   await meet(one, other);
   one.tap('Rock');
-  await other.says(/Ada has picked/);
+  await one.until(() => state(one).chosen === 2 && one.sent.at(-1)[1]?.choice === 2, 'the hand');
   one.hide();
   await other.says(/Ada lost the connection/);
   assert.equal(other.has('spinning'), false, 'nobody is there to choose');
@@ -212,8 +231,6 @@ test('the line dies in the foreground: noticed at once, and the game never throw
     await phone('Ada', { server: longer }).start(), await phone('Bob', { server: longer }).start(),
   ];
   await meet(one, other);
-  one.tap('Rock');
-  await other.says(/Ada has a hand/);
   one.network(false);
   await one.until(() => state(one).warning, 'that the line is dead');
   one.network(true);
@@ -225,7 +242,7 @@ test('the line dies in the foreground: noticed at once, and the game never throw
   await one.until(() => one.sent.at(-1)[1]?.choice === 3, 'the choice');
   other.tap('Scissors');
   await Promise.all([judged(one), judged(other)]);
-  assert.match(one.text(), /You lose Scissors beats Paper/);
+  assert.match(one.text(), /You lose.* Scissors beats Paper/);
   assert.equal(one.opened, 2, 'no third connection, which would have taken the session over');
   // In the background it is not the network's business whether somebody looks.
   one.hide();
@@ -248,8 +265,8 @@ test('the clock of the phone is set while a round runs: nothing is measured by i
   assert.match(state(one).count, /^[0-4]$/);
   await Promise.all([judged(one), judged(other)]);
   one.clockShift = 3600000;
-  one.tap('Again');
-  other.tap('Again');
+  ask(one);
+  ask(other);
   await Promise.all([playing(one), playing(other)]);
   one.tap('Laugh');
   await other.until(() => other.has('face'), 'a face');
@@ -284,9 +301,9 @@ test('a card leads a friend into the room', async () => {
   other.tap('Rock');
   await Promise.all([judged(one), judged(other)]);
   assert.match(other.text(), /You lose/);
-  other.tap('Again');
+  ask(other);
   await one.says(/Bob wants to play again/);
-  one.tap('Again');
+  ask(one);
   await Promise.all([playing(one), playing(other)]);
   one.end();
   other.end();
@@ -349,18 +366,20 @@ test('a room whose card was sent stays open, however its owner walks about', asy
 
 test('going back from anything else, or leaving the room, is going away', async () => {
   const left = (one) => one.until(() => one.sent.some(([name]) => name === 'leave'), 'a leave');
-  const waiting = await begin('Ada', 'Start');
+  const waiting = await begin('Ada');
   waiting.back();
   await left(waiting);
   await waiting.says(/Ready/);
   waiting.end();
   const [one, other] = [await phone('Ada').start(), await phone('Bob').start()];
   await meet(one, other);
+  // Nobody gives up a round by a slip of the thumb: it ends first.
   other.back();
-  await Promise.all([left(other), one.says(/Bob gave up/)]);
-  other.tap('Start');
-  await judged(one);
-  one.tap('Again');
+  await other.says(/You left Ada/);
+  await Promise.all([left(other), one.says(/Bob has left/)]);
+  assert.ok(state(one).outcome, 'after the end of the round');
+  ask(other);
+  ask(one);
   await Promise.all([playing(one), playing(other)]);
   await Promise.all([judged(one), judged(other)]);
   one.back();
@@ -371,6 +390,8 @@ test('going back from anything else, or leaving the room, is going away', async 
   owner.back();
   await owner.says(/Back to the room/);
   owner.tap('Leave');
+  await owner.says(/You closed the room/);
+  await left(owner);
   await owner.says(/Ready/);
   const late = await phone('Bob').start(owner.card.path.slice(1));
   await late.says(/does not exist/);
@@ -378,12 +399,100 @@ test('going back from anything else, or leaving the room, is going away', async 
   late.end();
 });
 
+test('no second tap destroys a game with a friend, and what was meant can be undone', async () => {
+  const [one, other] = [await invite('Ada'), phone('Bob')];
+  await other.start(one.card.path.slice(1));
+  await other.until(() => other.page.route === 'pages/game/game' && state(other).canFace, 'the friend');
+  ask(one);
+  ask(other);
+  await Promise.all([playing(one), playing(other)]);
+  // In a round the menu has nothing that ends it.
+  one.tap('More');
+  assert.deepEqual([...one.sheet.items], ['Vibration: turn off', 'Hide the other one’s faces']);
+  one.sheet = null;
+  await Promise.all([judged(one), judged(other)]);
+  // Whatever can be tapped on the page, twice: the friend stays, and so does the room.
+  const { code } = one.card.path.match(/room=(?<code>\w+)/).groups;
+  for (const hand of ['Scissors', 'Rock', 'Paper']) {
+    one.tap(hand);
+    one.tap(hand);
+  }
+  one.tap('Laugh');
+  await other.says(/Ada wants to play again/);
+  one.tap('More');
+  assert.match(String(one.sheet.items[0]), new RegExp('^Leave Bob and the room'), 'it says what it ends');
+  assert.ok(one.sheet.items.length === 3, 'and nothing drops a friend for a stranger');
+  one.choose(/^Leave Bob/);
+  await at(one, 'index');
+  await one.says(/You left Bob.* Undo/);
+  one.tap('Undo');
+  await at(one, 'game');
+  await one.until(() => !/You left/.test(one.text()), 'it is as if nothing had been');
+  ask(other);
+  await Promise.all([playing(one), playing(other)]);
+  assert.ok(!one.sent.some(([name]) => name === 'leave'));
+  await Promise.all([judged(one), judged(other)]);
+  assert.match(one.page.onShareAppMessage().path, new RegExp(code));
+  // A menu that stayed open while a round began offers what it offered no more.
+  one.tap('More');
+  const before = one.sheet;
+  ask(one);
+  ask(other);
+  await Promise.all([playing(one), playing(other)]);
+  one.sheet = before;
+  one.choose(/^Leave Bob/);
+  await judged(one);
+  assert.ok(!one.sent.some(([name]) => name === 'leave') && !state(one).action);
+  one.end();
+  other.end();
+});
+
+test('the hands come first, then the word, then the points', async () => {
+  const [one, other] = [await phone('Ada').start(), await phone('Bob').start()];
+  await meet(one, other);
+  one.tap('Rock');
+  other.tap('Scissors');
+  /** What of the end the page gives away, at each change of it. */
+  const told = [];
+  const look = () => {
+    const { moment, big, how, me, score, streak, gain, wins, last } = state(one);
+    const now = { moment, hand: me.handName, word: big + how, points: `${score[0]} ${streak[0]} ${gain[0]}` };
+    assert.equal(Boolean(wins) && last.length > 0, Boolean(big));
+    if (JSON.stringify(now) !== JSON.stringify(told.at(-1))) told.push(now);
+  };
+  one.watchers.add(look);
+  await judged(one);
+  one.watchers.delete(look);
+  assert.deepEqual(told, [
+    { moment: '', hand: '', word: '', points: '0 0 ' },
+    { moment: 'clash', hand: 'Rock', word: '', points: '0 0 ' },
+    { moment: 'word', hand: 'Rock', word: 'You win!Rock beats Scissors.', points: '0 0 ' },
+    { moment: 'points', hand: 'Rock', word: 'You win!Rock beats Scissors.', points: '1 1 +1' },
+  ]);
+  assert.deepEqual(one.buzzes.slice(-1), ['heavy']);
+  // Whoever looks elsewhere and comes back has missed the play, not its end.
+  one.hide();
+  one.show();
+  await one.until(() => state(one).moment === 'points' && state(one).gain[0] === '+1', 'the end');
+  // Nor does a resumed session, which is told its last result again, count it again.
+  one.network(false);
+  await one.until(() => state(one).warning, 'that the line is dead');
+  one.network(true);
+  await one.until(() => one.opened === 2 && state(one).canFace, 'the table again');
+  one.bury();
+  assert.deepEqual([state(one).wins, state(one).moment], ['1 : 0', 'points']);
+  one.back();
+  await one.says(/Won 1 · best streak 1 · mostly Rock/);
+  one.end();
+  other.end();
+});
+
 test('a card takes a friend away from wherever it was', async () => {
   const places = [
     ['the first page', (one) => one.says(/Ready/)],
     ['the lobby', async (one) => {
       await one.says(/Ready/);
-      one.tap('Start');
+      ask(one);
       await at(one, 'game');
       await one.says(/Looking/);
     }],
@@ -392,6 +501,7 @@ test('a card takes a friend away from wherever it was', async () => {
       await meet(one, third);
       // Gone for good, or it would be met again.
       third.back();
+      third.tap('Play with a friend');
       await one.says(/Cy gave up/);
       third.end();
     }],
@@ -445,10 +555,14 @@ test('a code can be typed, and a wrong one is told', async () => {
 test('name and picture are chosen, a photo stays on its phone', async () => {
   const [one, other] = [await phone('Ada').start(), await phone('Bob').start()];
   await Promise.all([one.says(/Ready/), other.says(/Ready/)]);
+  one.tap('Name and picture');
+  await one.until(() => one.asked, 'the question for consent');
   one.put('nickname', 'blur', { value: ' <b>Ada</b> ' });
+  one.put('nickname', 'nicknamereview', { pass: true, timeout: false });
   one.tap('Fox');
   one.put('', 'chooseavatar', { avatarUrl: 'http://tmp/photo.jpg' });
   await one.until(() => state(one).portrait === 'http://usr/photo.jpg', 'the photo');
+  one.tap('Done');
   await meet(one, other);
   await other.says(/<b>Ada<\/b>/);
   const shown = (who) => who.find((node) => who.wears(node, 'spinning')).attributes.src;
@@ -457,10 +571,18 @@ test('name and picture are chosen, a photo stays on its phone', async () => {
   assert.equal(JSON.stringify(one.sent).includes('photo'), false);
   one.end();
   other.end();
-  const again = await new Phone(server, { storage: one.storage }).start();
+  const again = new Phone(server, { storage: one.storage });
+  again.saved = one.saved;
+  await again.start();
   assert.match(JSON.stringify(state(again)), /"uname":"<b>Ada<\/b>","uavatar":"builtin:2"/);
   assert.equal(state(again).portrait, 'http://usr/photo.jpg', 'remembered on the phone');
+  again.tap('Name and picture');
+  // A new photo takes the place of the old one, also on the phone's disk.
+  again.put('', 'chooseavatar', { avatarUrl: 'http://tmp/other.jpg' });
+  await again.until(() => state(again).portrait === 'http://usr/other.jpg', 'the other photo');
+  assert.deepEqual([...again.saved], ['http://usr/other.jpg']);
   again.tap('Owl');
+  await again.until(() => !again.saved.size, 'that its file is gone');
   assert.equal(again.find((node) => again.wears(node, 'chosen')).attributes['aria-label'], 'Owl');
   await again.until(() => again.sent.some(([, more]) => more?.user?.uavatar === 'builtin:6'), 'hello');
   assert.deepEqual([again.storage.avatar, again.storage.photo], ['builtin:6', '']);
@@ -475,12 +597,179 @@ test('name and picture are chosen, a photo stays on its phone', async () => {
   later.end();
 });
 
+test('a name counts when WeChat has passed it, and not before', async () => {
+  const rows = [
+    ['passed', { pass: true, timeout: false }, 'Eve'],
+    ['refused', { pass: false, timeout: false }, 'Ada'],
+    ['not checked in time', { pass: true, timeout: true }, 'Ada'],
+    ['not checked in time, in other words', { pass: false, timeout: true }, 'Ada'],
+  ];
+  for (const [what, verdict, name] of rows) {
+    const one = await phone('Ada').start();
+    await one.says(/Ready/);
+    one.tap('Name and picture');
+    one.put('nickname', 'blur', { value: 'Eve' });
+    one.put('nickname', 'confirm', { value: 'Eve' });
+    assert.ok(!JSON.stringify(one.sent).includes('Eve') && one.storage.name === 'Ada', `${what}: too early`);
+    one.put('nickname', 'nicknamereview', verdict);
+    assert.deepEqual([one.storage.name, state(one).uname], [name, name], what);
+    assert.equal(one.toast, name === 'Eve' ? '' : 'WeChat has not passed this name. You stay Ada.');
+    // A verdict without a question changes nothing.
+    one.put('nickname', 'nicknamereview', { pass: true, timeout: false });
+    assert.equal(one.storage.name, name);
+    one.end();
+  }
+  // Emptied or as before, there is nothing to check.
+  const one = await phone('Ada').start();
+  one.tap('Name and picture');
+  for (const value of ['', '  ', 'Ada']) {
+    one.put('nickname', 'blur', { value });
+    one.put('nickname', 'nicknamereview', { pass: true, timeout: false });
+    assert.equal(one.storage.name, 'Ada');
+  }
+  // And a platform that never answers is not waited for.
+  one.put('nickname', 'blur', { value: 'Eve' });
+  await one.until(() => one.toast, 'the end of patience');
+  one.put('nickname', 'nicknamereview', { pass: true, timeout: false });
+  assert.equal(one.storage.name, 'Ada');
+  one.end();
+});
+
+test('without consent to the privacy guide the game is whole, and says what it lacks', async () => {
+  const one = phone('Ada');
+  one.consents = false;
+  await one.start();
+  await one.says(/Ready/);
+  assert.equal(one.asked, 0, 'nobody is asked before it is needed');
+  one.tap('Name and picture');
+  await one.says(/need your consent/);
+  assert.equal(one.find((node) => node.attributes.type === 'nickname'), undefined);
+  one.tap('Fox');
+  one.consents = true;
+  one.tap('Ask me again');
+  await one.until(() => one.find((node) => node.attributes.type === 'nickname'), 'the field');
+  one.tap('Done');
+  one.consents = false;
+  one.tap('Play with a friend');
+  await one.until(() => state(one).code && one.page.route.includes('game'), 'a code');
+  one.tap(state(one).code);
+  await one.until(() => one.toast, 'what to do instead');
+  assert.equal(one.toast, 'WeChat does not let it be copied. Hold the code to select it.');
+  assert.equal(one.find((node) => one.wears(node, 'code')).attributes['user-select'], true);
+  assert.equal(one.clipboard, '');
+  one.end();
+  // Where the platform knows no such question, there is none.
+  const old = phone('Bob');
+  await old.start();
+  delete old.context.wx.requirePrivacyAuthorize;
+  delete old.context.wx.vibrateShort;
+  old.tap('Name and picture');
+  assert.ok(old.find((node) => node.attributes.type === 'nickname'));
+  old.tap('Done');
+  await old.says(/Ready/);
+  ask(old);
+  await at(old, 'game');
+  old.end();
+});
+
+test('a phone whose storage is full, broken or from elsewhere plays all the same', async () => {
+  const one = new Phone(server, { storage: { name: 7, avatar: {}, session: null, record: 'x 2 -3' } });
+  one.full = true;
+  await one.start();
+  await one.says(/Ready/);
+  assert.match(state(one).uname, /^Guest \d\d$/);
+  one.tap('Name and picture');
+  one.put('', 'chooseavatar', { avatarUrl: 'http://tmp/photo.jpg' });
+  await one.until(() => state(one).portrait === 'http://tmp/photo.jpg', 'the photo, as long as it lasts');
+  // The system cleared it away: the drawn one takes its place.
+  one.put('', 'error', { errMsg: 'GET http://tmp/photo.jpg 404' });
+  assert.match(state(one).portrait, /^\/avatars\//);
+  one.tap('Done');
+  const other = await phone('Bob').start();
+  await meet(one, other);
+  one.tap('Rock');
+  other.tap('Scissors');
+  await judged(one);
+  // Nor does a resumed session, which is told its last result again, count it again.
+  one.network(false);
+  await one.until(() => state(one).warning, 'that the line is dead');
+  one.network(true);
+  await one.until(() => one.opened === 2 && state(one).canFace, 'the table again');
+  one.bury();
+  assert.deepEqual([state(one).wins, state(one).moment], ['1 : 0', 'points']);
+  one.back();
+  await one.says(/Won 1 · best streak 2 · mostly Rock/);
+  one.end();
+  other.end();
+});
+
+test('what the platform answers to a page that is gone does no harm', async () => {
+  const one = await phone('Ada').start();
+  await one.says(/Ready/);
+  one.tap('Name and picture');
+  one.put('', 'chooseavatar', { avatarUrl: 'http://tmp/photo.jpg' });
+  one.put('nickname', 'blur', { value: 'Eve' });
+  const { page } = one;
+  one.hide();
+  one.show('/pages/index/index');
+  page.onReview({ detail: { pass: true, timeout: false } });
+  page.onPhotoLost();
+  await one.says(/Ready/);
+  one.end();
+});
+
+test('settings are remembered: no vibration, no faces', async () => {
+  const [one, other] = [await phone('Ada').start(), await phone('Bob').start()];
+  await meet(one, other);
+  await one.menu('Vibration: turn off');
+  await one.until(() => one.storage.quiet === 'yes', 'the setting');
+  await one.menu('Hide the other one’s faces');
+  await one.until(() => one.storage.faceless === 'yes', 'the other one');
+  one.buzzes = [];
+  one.tap('Rock');
+  other.tap('Laugh');
+  await one.until(() => state(one).chosen === 2, 'the hand');
+  await judged(one);
+  assert.deepEqual([one.buzzes, one.has('face')], [[], false]);
+  one.tap('More');
+  assert.deepEqual([...one.sheet.items].slice(-2), ['Vibration: turn on', 'Show faces again']);
+  one.end();
+  other.end();
+});
+
+test('a new version is offered when it disturbs nobody', async () => {
+  const [one, other] = [await phone('Ada').start(), await phone('Bob').start()];
+  await meet(one, other);
+  one.updates.forEach((run) => run());
+  assert.equal(one.sheet, null, 'not in a round');
+  await judged(one);
+  assert.equal(one.sheet, null, 'nor before the next one');
+  await one.menu('Leave Bob');
+  await at(one, 'index');
+  await one.until(() => one.sheet, 'the question');
+  assert.equal(one.sheet.title, 'A new version is ready');
+  one.choose('Restart');
+  await one.until(() => one.restarts, 'the restart');
+  one.end();
+  other.end();
+});
+
+test('a page that a shortcut led to has a session, and a way out', async () => {
+  const one = await phone('Ada').start('pages/game/game');
+  await one.says(/Ready/);
+  ask(one);
+  await one.says(/Looking/);
+  one.tap('Stop looking');
+  await at(one, 'index');
+  one.end();
+});
+
 test('the server goes and comes back, and the game with it', async () => {
   const flags = ['--robot-after', '0', '--drain-spread', '0'];
   const first = await serve(flags);
   const one = await phone('Ada', { server: first }).start();
   await one.says(/Ready/);
-  one.tap('Start');
+  ask(one);
   await playing(one);
   await first.stop();
   await one.says(/restarting/);
@@ -591,8 +880,6 @@ test('taken over by another phone with the same session: it stays away until ask
   await one.says(/another device/);
   assert.equal(one.opened, 1);
   twin.end();
-  one.tap('Start');
-  await at(one, 'game');
   one.tap('Play here');
   await one.until(() => one.opened === 2 && !state(one).warning, 'the session again');
   one.end();

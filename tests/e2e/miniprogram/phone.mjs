@@ -50,6 +50,15 @@ export class Phone {
     this.lastTimer = 0;
     this.watchers = new Set();
     this.clipboard = '';
+    this.consents = true; // the player agrees to the privacy guide
+    this.asked = 0; // how often the player was asked to
+    this.full = false; // the storage takes nothing more
+    this.toast = '';
+    this.sheet = null; // the system's menu, or its question, while it is open
+    this.buzzes = [];
+    this.saved = new Set(); // files of the program
+    this.updates = []; // whom to tell that a new version is ready
+    this.restarts = 0;
     this.clockShift = 0; // by how much the player has set the time of day
     this.connected = true;
     this.networkListeners = [];
@@ -298,6 +307,23 @@ export class Phone {
     }
   }
 
+  /** Chooses from the system's menu, or answers its question. */
+  choose(words) {
+    assert.ok(this.sheet, 'no menu is open');
+    const { items, chosen } = this.sheet;
+    const index = items.findIndex((item) => (words instanceof RegExp ? words.test(item) : item === words));
+    assert.ok(index >= 0, `nothing in the menu says ${words}: ${items}`);
+    this.sheet = null;
+    this.later(() => chosen(index));
+  }
+
+  /** Opens the page's own menu, which the system shows. */
+  async menu(words) {
+    this.tap(this.language === 'en' ? 'More' : '更多');
+    await this.until(() => this.sheet, 'the menu');
+    this.choose(words);
+  }
+
   /** Fires an input's or a button's own event. */
   put(name, event, detail) {
     const node = this.find((one) => one.handlers[event] && (!name || this.wears(one, name)
@@ -349,19 +375,70 @@ export class Phone {
     return {
       getAppBaseInfo: () => ({ language: this.language }),
       getStorageSync: (key) => (key in this.storage ? this.storage[key] : ''),
-      setStorage: (options) => {
-        this.storage[options.key] = plain(options.data);
-        answer(options, 'success', { errMsg: 'setStorage:ok' });
+      setStorageSync: (key, data) => {
+        if (this.full) throw new Error('setStorageSync:fail exceed storage max size');
+        this.storage[key] = plain(data);
+      },
+      vibrateShort: (options) => {
+        this.buzzes.push(options.type);
+        answer(options, 'fail', { errMsg: 'vibrateShort:fail not supported' });
+      },
+      showToast: (options) => {
+        this.toast = options.title;
+        answer(options, 'success', { errMsg: 'showToast:ok' });
+      },
+      showActionSheet: (options) => {
+        assert.ok(options.itemList.length && options.itemList.length <= 6, 'one to six');
+        this.sheet = {
+          items: options.itemList,
+          chosen: (tapIndex) => options.success({ tapIndex, errMsg: 'showActionSheet:ok' }),
+        };
+        this.watchers.forEach((watcher) => watcher());
+      },
+      showModal: (options) => {
+        for (const text of [options.cancelText, options.confirmText]) assert.ok(text.length <= 8);
+        this.sheet = {
+          title: options.title,
+          items: [options.cancelText, options.confirmText],
+          chosen: (index) => options.success({ confirm: index === 1, cancel: index === 0 }),
+        };
+        this.watchers.forEach((watcher) => watcher());
+      },
+      getUpdateManager: () => ({
+        onUpdateReady: (run) => this.updates.push(run),
+        applyUpdate: () => {
+          this.restarts += 1;
+        },
+      }),
+      requirePrivacyAuthorize: (options) => {
+        this.asked += 1;
+        answer(options, this.consents ? 'success' : 'fail', {
+          errMsg: `requirePrivacyAuthorize:${this.consents ? 'ok' : 'fail privacy permission is not authorized'}`,
+        });
       },
       onNetworkStatusChange: (run) => this.networkListeners.push(run),
       setClipboardData: (options) => {
+        if (!this.consents) {
+          return answer(options, 'fail', {
+            errMsg: 'setClipboardData:fail privacy permission is not authorized', errno: 104,
+          });
+        }
         this.clipboard = options.data;
-        answer(options, 'success', { errMsg: 'setClipboardData:ok' });
+        return answer(options, 'success', { errMsg: 'setClipboardData:ok' });
       },
       getFileSystemManager: () => ({
-        saveFile: (options) => answer(options, 'success', {
-          savedFilePath: options.tempFilePath.replace('tmp', 'usr'), errMsg: 'saveFile:ok',
-        }),
+        saveFile: (options) => {
+          if (this.full) return answer(options, 'fail', { errMsg: 'saveFile:fail exceed' });
+          const savedFilePath = options.tempFilePath.replace('tmp', 'usr');
+          this.saved.add(savedFilePath);
+          return answer(options, 'success', { savedFilePath, errMsg: 'saveFile:ok' });
+        },
+        removeSavedFile: (options) => answer(options, this.saved.delete(options.filePath)
+          ? 'success' : 'fail', { errMsg: 'removeSavedFile' }),
+      }),
+      reLaunch: (options) => this.later(() => {
+        this.pages.splice(0).reverse().forEach((page) => this.unload(page));
+        this.navigate(options.url);
       }),
       navigateTo: (options) => this.later(() => {
         if (STACK_MAX <= this.pages.length) {
@@ -462,10 +539,17 @@ export class Phone {
   }
 }
 
+/** What lists hold that are empty at first. */
+const SAMPLES = {
+  'pages/game/game': {
+    last: [{ number: 1, outcome: 'win', picture: '/drawings/hand1.svg', none: false }],
+  },
+};
+
 /** What a page's WXML and WXSS name, checked against its data, its methods and the files. */
 export function audit(phone, path, markup = read(`${path}.wxml`)) {
   const page = phone.definitions.get(path);
-  const tree = render(parse(markup), plain(page.data), page, true);
+  const tree = render(parse(markup), { ...plain(page.data), ...SAMPLES[path] }, page, true);
   const styles = read('app.wxss') + read(`${path}.wxss`);
   for (const node of everything(tree)) {
     const { src, class: names } = node.attributes || {};

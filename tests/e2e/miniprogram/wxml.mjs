@@ -13,13 +13,14 @@ import { parseDocument } from 'htmlparser2';
 const TAGS = {
   block: [],
   button: ['open-type', 'disabled', 'bind:chooseavatar'],
-  image: ['src', 'mode'],
-  input: ['type', 'value', 'maxlength', 'placeholder', 'bindinput', 'bindblur', 'bindconfirm'],
+  image: ['src', 'mode', 'binderror'],
+  input: ['type', 'value', 'maxlength', 'placeholder', 'bindinput', 'bindblur', 'bindconfirm',
+    'bindnicknamereview'],
   template: ['name', 'is', 'data'],
-  text: [],
-  view: [],
+  text: ['user-select'],
+  view: ['catchtap', 'hover-class'],
 };
-const COMMON = /^(class|bindtap|aria-(role|label|checked|disabled)|data-[a-z-]+|wx:(if|elif|else|for|key))$/;
+const COMMON = /^(class|bindtap|aria-(role|label|checked|disabled|hidden)|data-[a-z-]+|wx:(if|elif|else|for|key))$/;
 const EVENT = /^(?:bind|catch):?(\w+)$/;
 
 export function parse(source) {

@@ -1,12 +1,17 @@
 // The game of this mini program: the shared session on this platform, and the pages that watch it.
 
 import { now } from './clock.js';
+import { duel } from './duel.js';
 import { t } from './language.js';
+import { keepToken, own, played, profile } from './player.js';
 import { createSession } from './session.js';
 import { connect, probe } from './socket.js';
-import { keepToken, own, profile } from './player.js';
+
+/** The rounds against the present opponent. */
+export const rounds = duel();
 
 const watchers = [];
+let running = false;
 
 const session = createSession({
   connect,
@@ -19,6 +24,14 @@ const session = createSession({
   token: own().token,
   keepToken,
   changed(state, event) {
+    if (event.name === 'start') running = true;
+    // A session that is resumed is told its last result once more.
+    if (event.name === 'result' && running && state.phase === 'between' && state.outcome) {
+      running = false;
+      event.fresh = true;
+      rounds.count(state);
+      played(state.me);
+    }
     watchers.slice().forEach((watcher) => watcher(state, event));
   },
 });
@@ -33,7 +46,11 @@ export const game = Object.assign({}, session, {
     begun = true;
     session.open();
     // A dead line says nothing: without this it is noticed when the next ping goes unanswered.
-    wx.onNetworkStatusChange(() => shown && session.wake());
+    wx.onNetworkStatusChange(({ isConnected }) => {
+      if (!shown) return;
+      if (isConnected) session.wake();
+      else session.doubt();
+    });
   },
   wake() {
     shown = true;
@@ -49,13 +66,28 @@ export const game = Object.assign({}, session, {
 export const alone = ({ code, phase, other }) => Boolean(code) && (phase === 'waiting'
   || (phase === 'between' && !(other && other.present)));
 
+/**
+ * Goes from the table. What somebody would miss, a friend, a room, a round, can be undone for five
+ * seconds: until then the seat waits.
+ */
+export function goAway() {
+  const { phase, code, other } = session.state;
+  const missed = code || phase === 'playing' || (other && other.present && !other.robot);
+  if (missed) session.leaveSoon();
+  else session.leave();
+}
+
 /** The card that is sent to a friend; it leads into the private room, if there is one. */
 export function card() {
   const { code } = session.state;
-  return { title: t('invitation'), path: `/pages/index/index${code ? `?room=${code}` : ''}` };
+  return {
+    title: t('invitation'),
+    path: `/pages/index/index${code ? `?room=${code}` : ''}`,
+    imageUrl: '/share.png',
+  };
 }
 
-/** Calls `watcher` now and after every change; returns how to stop that. */
+/** Calls `watcher` now and after every change (`fresh`: a round has just ended); returns how to stop that. */
 export function watch(watcher) {
   watchers.push(watcher);
   watcher(session.state, { name: 'watch' });

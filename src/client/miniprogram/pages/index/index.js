@@ -1,20 +1,34 @@
-// The first page: who I am, and with whom to play.
+// The first page: a hand begins a game; who I am, and with whom to play.
 
-import { alone, card, game, watch } from '../../lib/game.js';
+import { alone, card, game, goAway, watch } from '../../lib/game.js';
 import { t, words } from '../../lib/language.js';
-import { avatars, own, picture, rename, wear, wearPhoto } from '../../lib/player.js';
+import {
+  avatars, buzz, dropPhoto, own, picture, recordText, rename, wear, wearPhoto,
+} from '../../lib/player.js';
 import { statusText } from '../../lib/words.js';
+
+/** So long WeChat's check of a name may take. */
+const REVIEW_MS = 8000;
 
 Page({
   data: {
-    words: words(['name', 'picture', 'play', 'invite', 'join', 'code', 'leave', 'resume']),
+    words: words(['name', 'picture', 'invite', 'join', 'code', 'leave', 'resume', 'rule', 'begin',
+      'beats', 'card', 'consent', 'consentAsk', 'photo', 'done', 'undo', 'hands']),
+    hands: [1, 3, 2].map((number) => ({
+      number, name: t(`hand${number}`), picture: `/drawings/hand${number}.svg`,
+    })),
     avatars: avatars(),
     uname: '',
     uavatar: '',
     portrait: '',
+    record: '',
     status: '',
     seated: false,
+    leaving: false,
+    action: '', // the way back to a session that ended here
     code: '',
+    open: false, // the card with name and picture,
+    consent: true, // and whether WeChat's own may be asked for on it
   },
 
   onLoad({ room }) {
@@ -26,15 +40,23 @@ Page({
   },
 
   onShow() {
+    const { phase, leaving } = game.state;
     // Going back from the table is going away from it; but a friend may be on the way to a room.
-    if (this.atTable && game.state.phase !== 'free' && !alone(game.state)) game.leave();
+    if (this.atTable && phase !== 'free' && !leaving && !alone(game.state)) goAway();
     this.atTable = false;
     this.stop = watch((state) => {
-      const seated = state.phase !== 'free' && !this.going;
+      const seated = state.phase !== 'free' && !state.leaving && !this.going;
       const text = statusText(t, state);
-      this.setData({ status: seated ? `${text} ${state.code}`.trim() : text, seated });
+      this.setData({
+        status: seated ? `${text} ${state.code}`.trim() : text,
+        seated,
+        leaving: state.leaving,
+        action: state.link !== 'stopped' ? ''
+          : t(state.reason === 'taken-over' ? 'here' : 'comeBack'),
+        record: recordText(),
+      });
       // The friend has come.
-      if (state.phase === 'playing') this.go();
+      if (state.phase === 'playing' && !state.leaving) this.go();
     });
   },
 
@@ -47,9 +69,13 @@ Page({
 
   onUnload() {
     this.onHide();
+    this.gone = true;
+    clearTimeout(this.reviewing);
   },
 
   showPlayer() {
+    // The platform may answer when the page is no more.
+    if (this.gone) return;
     const { uname, uavatar, photo } = own();
     this.setData({ uname, uavatar, portrait: photo || picture(uavatar) });
   },
@@ -59,8 +85,14 @@ Page({
     if (this.going) return;
     this.going = true;
     // One has to get up before sitting down elsewhere.
-    if (wish && game.state.phase === 'playing') game.leave();
+    if (game.state.leaving || (wish && game.state.phase === 'playing')) game.leave();
     if (wish || game.state.phase === 'free') game.play(wish);
+    this.toTable();
+  },
+
+  toTable() {
+    this.going = true;
+    this.setData({ open: false });
     wx.navigateTo({
       url: '/pages/game/game',
       fail: () => {
@@ -69,12 +101,66 @@ Page({
     });
   },
 
-  onName({ detail }) {
-    if (detail.value.trim() === own().uname) return;
-    rename(detail.value);
-    this.showPlayer();
-    game.rename();
+  onHand({ currentTarget }) {
+    if (this.going) return;
+    buzz('light');
+    if (game.state.link === 'stopped') game.comeBack();
+    // It asks for a round, and is shown in it.
+    game.choose(currentTarget.dataset.number);
+    this.toTable();
   },
+
+  onBack() {
+    game.comeBack();
+  },
+
+  onResume() {
+    this.go();
+  },
+
+  onInvite() {
+    this.go({ room: 'new' });
+  },
+
+  onCode({ detail }) {
+    this.setData({ code: detail.value.toUpperCase() });
+  },
+
+  onEnter() {
+    const room = this.data.code.trim();
+    if (room) this.go({ room });
+  },
+
+  onLeave() {
+    goAway();
+  },
+
+  onUndo() {
+    game.stay();
+    this.toTable();
+  },
+
+  // ---- Name and picture ----
+
+  onOpen() {
+    this.setData({ open: true });
+    this.askConsent();
+  },
+
+  /** A nickname and a picture of WeChat are private until its player agrees to the privacy guide. */
+  askConsent() {
+    // Not there before 2023: nothing was asked then.
+    if (!wx.requirePrivacyAuthorize) return;
+    const told = (consent) => () => this.gone || this.setData({ consent });
+    wx.requirePrivacyAuthorize({ success: told(true), fail: told(false) });
+  },
+
+  onClose() {
+    this.setData({ open: false });
+  },
+
+  /** Nothing: a tap on the card is not one beside it. */
+  onCard() {},
 
   onAvatar({ currentTarget }) {
     wear(currentTarget.dataset.number);
@@ -86,25 +172,44 @@ Page({
     wearPhoto(detail.avatarUrl, () => this.showPlayer());
   },
 
-  onCode({ detail }) {
-    this.setData({ code: detail.value.toUpperCase() });
+  /** The system may have cleared its files away. */
+  onPhotoLost() {
+    if (!own().photo) return;
+    dropPhoto();
+    this.showPlayer();
   },
 
-  onPlay() {
-    this.go();
+  /** What was typed counts when WeChat has checked it, which begins now. */
+  onName({ detail }) {
+    const draft = detail.value.trim();
+    if (draft && draft === this.draft) return;
+    clearTimeout(this.reviewing);
+    this.draft = draft && draft !== own().uname ? draft : '';
+    if (!this.draft) return this.refill();
+    const late = { detail: { pass: false, timeout: true } };
+    this.reviewing = setTimeout(() => this.onReview(late), REVIEW_MS);
+    return undefined;
   },
 
-  onInvite() {
-    this.go({ room: 'new' });
+  onReview({ detail }) {
+    clearTimeout(this.reviewing);
+    const { draft } = this;
+    this.draft = '';
+    if (!draft) return;
+    if (detail.pass && !detail.timeout) {
+      rename(draft);
+      game.rename();
+    } else {
+      wx.showToast({ title: t('unchecked', { name: own().uname }), icon: 'none', duration: 3000 });
+    }
+    this.refill();
   },
 
-  onEnter() {
-    const room = this.data.code.trim();
-    if (room) this.go({ room });
-  },
-
-  onLeave() {
-    game.leave();
+  /** Shows the name as it is, whatever stands in the field. */
+  refill() {
+    if (this.gone) return;
+    this.setData({ uname: '' });
+    this.showPlayer();
   },
 
   onShareAppMessage: card,

@@ -1,0 +1,184 @@
+// The mini program's pages drawn by a browser, in every state and on screens of four sizes: nothing
+// hangs over, what is tapped is large enough, what is round is round. The pictures lie in
+// tests/e2e/screenshots afterwards.
+//
+// Absent: the platform's own bars around the page, its keyboard, and its menus.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { launch, shot } from '../browser/lib.mjs';
+import { serve, stopAll } from '../server.mjs';
+import { html, SCREENS } from './looks.mjs';
+import { Phone, ROOT, endAll } from './phone.mjs';
+
+/** As many and as wide letters as the field for the name takes. */
+const WIDE = 'W'.repeat(20);
+const TARGET_PX = 44;
+
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(async () => {
+  endAll();
+  stopAll();
+  await browser.close();
+});
+
+/** All states of both pages, as they are shown in a real game. */
+async function states() {
+  const server = await serve(['--robot-after', '1m', '--rematch-wait', '1m', '--game-time', '3s']);
+  const found = [];
+  const take = (name, phone) => {
+    const [tree, route] = [phone.tree(), phone.page.route];
+    found.push({ name, page: { route }, tree: () => tree });
+  };
+  const state = ({ page }) => page.data;
+  const start = (name, more) => new Phone(server, { ...more, storage: { name, avatar: 'builtin:7' } }).start();
+  const [one, other] = [await start(WIDE), await start('敏敏', { language: 'zh_CN' })];
+  await Promise.all([one.says(/Ready/), other.says(/准备/)]);
+  take('first', one);
+  take('first-zh', other);
+  one.tap('Name and picture');
+  take('profile', one);
+  one.consents = false;
+  one.page.askConsent();
+  await one.says(/consent/);
+  take('no-consent', one);
+  one.tap('Done');
+  one.tap('Rock');
+  await one.until(() => state(one).looking, 'the lobby');
+  take('lobby', one);
+  other.tap('剪刀');
+  await Promise.all([one, other].map((each) => each.until(() => state(each).count, 'a round')));
+  other.tap('大笑');
+  await one.until(() => state(one).theirFace, 'a face');
+  take('round', one);
+  for (const moment of ['clash', 'word', 'points']) {
+    await one.until(() => state(one).moment === moment, moment);
+    take(moment, one);
+  }
+  await other.until(() => state(other).moment === 'points', 'the end');
+  take('lost-zh', other);
+  one.tap('Paper');
+  await one.until(() => state(one).chosen === 3, 'the next hand');
+  take('asked', one);
+  one.back();
+  await one.says(/Undo/);
+  take('left', one);
+  one.tap('Play with a friend');
+  await one.until(() => state(one).code && one.page.route.includes('game'), 'a code');
+  take('room', one);
+  one.network(false);
+  await one.says(/Connection lost/);
+  take('offline', one);
+  const twin = await new Phone(server, { storage: other.storage }).start();
+  await other.says(/另一台设备/);
+  take('elsewhere', other);
+  for (const phone of [one, other, twin]) phone.end();
+  return found;
+}
+
+/** What is wrong with the page that is shown: measured by the browser. */
+function faults({ target, bottom, scrolls }) {
+  const found = [];
+  const { innerWidth: width, innerHeight: height } = window;
+  const name = (node) => `${node.tagName.slice(3).toLowerCase()}.${node.className} ${node.textContent.slice(0, 20)}`;
+  const root = document.scrollingElement;
+  if (root.scrollWidth > width) found.push(`${root.scrollWidth} of ${width} px wide`);
+  if (!scrolls && root.scrollHeight > height) found.push(`${root.scrollHeight} of ${height} px high`);
+  for (const node of document.querySelectorAll('[data-tap]')) {
+    const box = node.getBoundingClientRect();
+    if (box.width < target - 0.5 || box.height < target - 0.5) {
+      found.push(`${name(node)}: a target of ${box.width} × ${box.height}`);
+    }
+    if (!scrolls && (box.top < 0 || box.bottom > height - bottom || box.left < 0 || box.right > width)) {
+      found.push(`${name(node)}: hangs over`);
+    }
+    // Whoever taps the middle of it hits it.
+    const hit = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+    const veiled = document.querySelector('.veil');
+    const expected = !veiled || veiled.contains(node);
+    if (!scrolls && expected && !(hit && (node.contains(hit) || hit.contains(node)))) {
+      found.push(`${name(node)}: lies under ${hit ? name(hit) : 'nothing'}`);
+    }
+  }
+  for (const node of document.querySelectorAll('.portrait, .avatar wx-image, .count')) {
+    const { offsetWidth, offsetHeight } = node;
+    if (offsetWidth !== offsetHeight) found.push(`${name(node)}: ${offsetWidth} × ${offsetHeight} is not round`);
+  }
+  // Texts that are cut: the name of a player may be, by its second line.
+  for (const node of document.querySelectorAll('wx-button, .big, .how, .told, .choice, .code, .title, .begin')) {
+    if (node.scrollWidth > node.clientWidth + 1) found.push(`${name(node)}: its text is cut`);
+  }
+  for (const plate of document.querySelectorAll('.plate')) {
+    const box = plate.getBoundingClientRect();
+    for (const inner of plate.querySelectorAll('.name, .small')) {
+      const { left, right } = inner.getBoundingClientRect();
+      if (left < box.left - 1 || right > box.right + 1) found.push(`${name(inner)}: runs out of its place`);
+    }
+  }
+  return found;
+}
+
+test('every state fits every screen, and every target a thumb', async () => {
+  const shown = await states();
+  assert.ok(shown.length >= 14);
+  for (const screen of SCREENS) {
+    const { width, height, bottom } = screen;
+    const context = await browser.newContext({ viewport: { width, height }, reducedMotion: 'reduce' });
+    const page = await context.newPage();
+    for (const phone of shown) {
+      await page.setContent(html(phone, screen));
+      // The smallest screen may be scrolled on the first page; a game is seen whole everywhere.
+      const scrolls = width === 320 && phone.page.route === 'pages/index/index';
+      const found = await page.evaluate(faults, { target: TARGET_PX, bottom, scrolls });
+      assert.deepEqual(found, [], `${phone.name} at ${screen.name}`);
+      await shot(page, `mini-${phone.name}-${screen.name}`);
+    }
+    await context.close();
+  }
+  // In the dark all that was light is dark.
+  const screen = SCREENS.at(-1);
+  const { width, height } = screen;
+  const context = await browser.newContext({
+    viewport: { width, height }, reducedMotion: 'reduce', colorScheme: 'dark',
+  });
+  const page = await context.newPage();
+  for (const phone of shown) {
+    await page.setContent(html(phone, screen));
+    const light = await page.evaluate(() => [...document.querySelectorAll('wx-page, .panel, .card, wx-button.wide')]
+      .filter((node) => !node.matches('.primary'))
+      .map((node) => getComputedStyle(node).backgroundColor)
+      .filter((color) => color.match(/\d+/g).slice(0, 3).every((part) => part > 127)));
+    assert.deepEqual(light, [], `${phone.name} in the dark`);
+    await shot(page, `mini-${phone.name}-dark`);
+  }
+  await context.close();
+});
+
+test('the system\'s own bars follow the colours of the pages', () => {
+  const json = (path) => JSON.parse(readFileSync(ROOT + path, 'utf8'));
+  const app = json('app.json');
+  assert.equal(app.darkmode, true);
+  const theme = json(app.themeLocation);
+  const names = Object.values(app.window).filter((value) => value.startsWith('@'))
+    .map((value) => value.slice(1));
+  assert.ok(names.length);
+  const styles = readFileSync(`${ROOT}app.wxss`, 'utf8').split('@media (prefers-color-scheme: dark)');
+  ['light', 'dark'].forEach((scheme, index) => {
+    for (const name of names) assert.ok(theme[scheme][name], `${name} in ${scheme}`);
+    assert.match(styles[index], new RegExp(`--paper: ${theme[scheme].paper};`));
+  });
+  assert.deepEqual([theme.light.navigation, theme.dark.navigation], ['black', 'white']);
+});
+
+test('a card that is sent has a picture: PNG, 5:4, small', () => {
+  const picture = readFileSync(`${ROOT}share.png`);
+  assert.equal(picture.subarray(1, 4).toString(), 'PNG');
+  const [width, height] = [picture.readUInt32BE(16), picture.readUInt32BE(20)];
+  assert.equal(width * 4, height * 5, `${width} × ${height}`);
+  assert.ok(picture.length < 20000, `${picture.length} bytes`);
+  assert.match(readFileSync(`${ROOT}lib/game.js`, 'utf8'), /imageUrl: '\/share\.png'/);
+});
