@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { ROOT } from './phone.mjs';
 
 const read = (path) => readFileSync(ROOT + path, 'utf8');
-const TAGS = 'view|text|image|button|input|page';
+const TAGS = 'scroll-view|view|text|image|button|input|page';
 
 /** The heights that the system's own bars take of a screen of these sizes, and what is left. */
 export const SCREENS = [
@@ -22,6 +22,7 @@ const PLATFORM = `
   html, body { margin: 0; height: 100%; }
   wx-page { display: block; position: relative; min-height: 100%; font-family: sans-serif; }
   wx-view { display: block; }
+  wx-scroll-view { display: block; overflow: hidden auto; }
   wx-text { display: inline; }
   wx-image { display: inline-block; width: 320px; height: 240px; overflow: hidden; background-position: center; background-repeat: no-repeat; }
   wx-button { display: block; position: relative; margin: 0 auto; padding: 8px 24px; width: 184px; border-radius: 4px; font-size: 17px; font-weight: 700; line-height: 1.41; text-align: center; box-sizing: border-box; overflow: hidden; background: #f2f2f2; }

@@ -408,7 +408,9 @@ test('no second tap destroys a game with a friend, and what was meant can be und
   await Promise.all([playing(one), playing(other)]);
   // In a round the menu has nothing that ends it.
   one.tap('More');
-  assert.deepEqual([...one.sheet.items], ['Vibration: turn off', 'Hide the other one’s faces']);
+  assert.deepEqual([...one.sheet.items], [
+    'Vibration: turn off', 'Hide the other one’s faces', 'Look inside </>',
+  ]);
   one.sheet = null;
   await Promise.all([judged(one), judged(other)]);
   // Whatever can be tapped on the page, twice: the friend stays, and so does the room.
@@ -421,7 +423,7 @@ test('no second tap destroys a game with a friend, and what was meant can be und
   await other.says(/Ada wants to play again/);
   one.tap('More');
   assert.match(String(one.sheet.items[0]), new RegExp('^Leave Bob and the room'), 'it says what it ends');
-  assert.ok(one.sheet.items.length === 3, 'and nothing drops a friend for a stranger');
+  assert.ok(one.sheet.items.length === 4, 'and nothing drops a friend for a stranger');
   one.choose(/^Leave Bob/);
   await at(one, 'index');
   await one.says(/You left Bob.* Undo/);
@@ -732,9 +734,49 @@ test('settings are remembered: no vibration, no faces', async () => {
   await judged(one);
   assert.deepEqual([one.buzzes, one.has('face')], [[], false]);
   one.tap('More');
-  assert.deepEqual([...one.sheet.items].slice(-2), ['Vibration: turn on', 'Show faces again']);
+  assert.deepEqual([...one.sheet.items].slice(-3, -1), ['Vibration: turn on', 'Show faces again']);
   one.end();
   other.end();
+});
+
+test('looking inside: every message, what it means, and one of one\'s own', async () => {
+  const longer = await serve(['--robot-after', '1m', '--game-time', '8s', '--drain-timeout', '13s']);
+  const [one, other] = [
+    await phone('Ada', { server: longer }).start(), await phone('Bob', { server: longer }).start(),
+  ];
+  await meet(one, other);
+  assert.equal(one.has('inside'), false, 'off until asked for');
+  await one.menu('Look inside </>');
+  await one.says(/Every message will stand here/);
+  one.tap('Rock');
+  await one.says(/→ \["choice",\{"choice":2\}\] \+\d+ ms · My hand/);
+  other.tap('Laugh');
+  await one.says(/← \["movement",\{.*"face":1\}\] \+\d+ ms · The other one did something/);
+  // A message of one's own goes out as it was typed, and is answered.
+  one.put('draft', 'input', { value: '["nonsense"]' });
+  one.tap('Send');
+  await one.says(/← \["problem",\{"code":"unknown-event".*→ \["nonsense"\] .*No event of this contract/);
+  // A message is copied by a tap on it.
+  const line = one.find((node, text) => one.wears(node, 'line') && text.startsWith('→ ["nonsense"]'));
+  one.fire(line, 'tap', {});
+  await one.until(() => one.clipboard, 'the copy');
+  assert.equal(one.clipboard, '["nonsense"]');
+  // It lasts over a lost line, and never shows a whole token.
+  one.network(false);
+  await one.until(() => state(one).warning, 'that the line is dead');
+  one.tap('Send');
+  await one.until(() => one.toast, 'that there is no line');
+  one.network(true);
+  await one.says(/← \["hi",.*"session":"[^"]{4}…"/);
+  assert.ok(!one.text().includes(one.storage.session));
+  await judged(one);
+  assert.ok(state(one).lines.length <= 30);
+  await one.menu('Close the look inside');
+  await one.until(() => !one.has('inside'), 'the drawer is closed');
+  assert.equal(state(one).lines.length, 0);
+  one.end();
+  other.end();
+  await longer.stop();
 });
 
 test('a new version is offered when it disturbs nobody', async () => {

@@ -543,6 +543,7 @@ export class Phone {
 const SAMPLES = {
   'pages/game/game': {
     last: [{ number: 1, outcome: 'win', picture: '/drawings/hand1.svg', none: false }],
+    lines: [{ number: 1, way: '→', text: '["ping"]', ms: 0, meaning: '', where: '' }],
   },
 };
 

@@ -281,3 +281,56 @@ test('a clock that never goes back, whatever the time of day does', async () => 
   day += 5;
   assert.equal(other(), 5);
 });
+
+test('looking inside knows every event of the contract, and keeps nothing unasked', async () => {
+  const { meaning, recorder } = await load('lib/inside.js', {});
+  const reference = readFileSync(`${ROOT}../../wire/reference.md`, 'utf8');
+  const unknown = meaning('←', '["nobody"]');
+  for (const [way, title] of [['→', 'Events of the client'], ['←', 'Events of the server']]) {
+    const part = reference.split(`## ${title}\n`)[1].split('\n## ')[0];
+    const names = [...part.matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name);
+    assert.ok(names.length >= 7, title);
+    for (const name of names) assert.notEqual(meaning(way, `["${name}",{}]`), unknown, `${way} ${name}`);
+  }
+  for (const text of ['', '{}', '[]', '[1]', '["toString"]', '["__proto__"]', 'x'.repeat(9)]) {
+    assert.equal(meaning('→', text), unknown, text);
+  }
+  let at = 0;
+  let changes = 0;
+  const recorded = recorder(() => at, () => {
+    changes += 1;
+  });
+  let handlers;
+  const sent = [];
+  const connect = recorded.wrap((given) => {
+    handlers = given;
+    return { send: (text) => sent.push(text), close() {} };
+  });
+  const heard = [];
+  const socket = connect({
+    opened: () => heard.push('opened'), received: (text) => heard.push(text), closed: () => heard.push('closed'),
+  });
+  handlers.opened();
+  handlers.received('["hi",{"session":"abcdefgh"}]');
+  assert.deepEqual([recorded.lines().length, changes], [0, 0]);
+  assert.equal(recorded.send('["ping"]'), false, 'nobody looks');
+  recorded.turn(true);
+  at = 20;
+  handlers.received('["hi",{"session":"abcdefgh"}]');
+  at = 50;
+  socket.send('["hello",{"session":"abcdefgh"}]');
+  const told = () => Array.from(recorded.lines(), ({ way, text, ms }) => `${way} ${text} ${ms}`);
+  assert.deepEqual(told(), [
+    '→ ["hello",{"session":"abcd…"}] 30', '← ["hi",{"session":"abcd…"}] 0',
+  ]);
+  assert.equal(sent.at(-1), '["hello",{"session":"abcdefgh"}]', 'what travels is whole');
+  assert.equal(recorded.send('typed'), true);
+  assert.equal(sent.at(-1), 'typed');
+  for (let more = 0; more < 300; more += 1) handlers.received(`["movement","${'x'.repeat(1000)}"]`);
+  assert.ok(recorded.lines().length <= 100 && recorded.lines()[0].text.length <= 601);
+  handlers.closed();
+  assert.equal(recorded.send('["ping"]'), false, 'there is no line');
+  assert.deepEqual([heard[0], heard.at(-1)], ['opened', 'closed']);
+  recorded.turn(false);
+  assert.deepEqual(told(), []);
+});

@@ -16,6 +16,7 @@ const TAGS = {
   image: ['src', 'mode', 'binderror'],
   input: ['type', 'value', 'maxlength', 'placeholder', 'bindinput', 'bindblur', 'bindconfirm',
     'bindnicknamereview'],
+  'scroll-view': ['scroll-y'],
   template: ['name', 'is', 'data'],
   text: ['user-select'],
   view: ['catchtap', 'hover-class'],

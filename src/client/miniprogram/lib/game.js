@@ -2,6 +2,7 @@
 
 import { now } from './clock.js';
 import { duel } from './duel.js';
+import { recorder } from './inside.js';
 import { t } from './language.js';
 import { keepToken, own, played, profile } from './player.js';
 import { createSession } from './session.js';
@@ -13,8 +14,15 @@ export const rounds = duel();
 const watchers = [];
 let running = false;
 
+/** Every message, for whoever looks inside. */
+export const inside = recorder(now, () => tell(session.state, { name: 'inside' }));
+
+function tell(state, event) {
+  watchers.slice().forEach((watcher) => watcher(state, event));
+}
+
 const session = createSession({
-  connect,
+  connect: inside.wrap(connect),
   probe,
   now,
   setTimer: (run, ms) => setTimeout(run, ms),
@@ -32,7 +40,7 @@ const session = createSession({
       rounds.count(state);
       played(state.me);
     }
-    watchers.slice().forEach((watcher) => watcher(state, event));
+    tell(state, event);
   },
 });
 

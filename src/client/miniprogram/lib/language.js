@@ -1,6 +1,6 @@
 // Which of our two languages this phone speaks, and what only a mini program says in them.
 
-import { speaker } from './words.js';
+import { speaker, spoken } from './words.js';
 
 function language() {
   try {
@@ -41,6 +41,12 @@ const own = {
   done: ['Done', '完成'],
   record: ['Won {wins} · best streak {best}', '胜 {wins} 局 · 最高连胜 {best}'],
   favourite: [' · mostly {hand}', ' · 最爱出{hand}'],
+  insideOn: ['Look inside </>', '看看里面 </>'],
+  insideOff: ['Close the look inside', '关闭“看看里面”'],
+  insideNone: ['Every message will stand here, the newest first.', '每条消息都会显示在这里，最新的在上面。'],
+  typed: ['["choice",{"choice":2}]', '["choice",{"choice":2}]'],
+  send: ['Send', '发送'],
+  noLine: ['There is no connection to send it on.', '现在没有连接。'],
   update: ['A new version is ready', '新版本已准备好'],
   updateText: ['Restart now? It takes a second.', '现在重启吗？只要一秒。'],
   restart: ['Restart', '重启'],
@@ -48,6 +54,9 @@ const own = {
 };
 
 export const t = speaker(language(), own);
+
+/** Of a text in both languages the one for this phone. */
+export const ours = ([english, chinese]) => (spoken(language()) === 'en' ? english : chinese);
 
 /** The words of these keys, for a page's data. */
 export const words = (keys) => keys.reduce(

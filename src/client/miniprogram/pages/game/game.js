@@ -5,9 +5,9 @@
 
 import { now } from '../../lib/clock.js';
 import {
-  alone, card, game, goAway, rounds, watch,
+  alone, card, game, goAway, inside, rounds, watch,
 } from '../../lib/game.js';
-import { t, words } from '../../lib/language.js';
+import { ours, t, words } from '../../lib/language.js';
 import { buzz, own, picture, toggle } from '../../lib/player.js';
 import { nameOf, outcomeText, statusText } from '../../lib/words.js';
 
@@ -17,6 +17,7 @@ const FACE_MS = 2500;
 const CLASH_MS = 650;
 const WORD_MS = 650;
 const VERDICTS = { win: ['won', 'lost'], lose: ['lost', 'won'], draw: ['even', 'even'] };
+const LINES_SHOWN = 30;
 /** Long names would break the lines of the system's own menu. */
 const MENU_NAME_MAX = 12;
 
@@ -99,6 +100,14 @@ function view(state, moment) {
   };
 }
 
+/** The messages that the drawer shows: enough to scroll, few enough to draw at each of them. */
+const drawer = () => ({
+  inside: inside.on(),
+  lines: inside.lines().slice(0, LINES_SHOWN).map((line) => Object.assign({}, line, {
+    meaning: ours(line.meaning),
+  })),
+});
+
 /** What the menu offers now: words, and what happens. Nothing that ends a round. */
 function offers({ phase, link, code, other }) {
   const found = [];
@@ -119,19 +128,22 @@ function offers({ phase, link, code, other }) {
   const { quiet, faceless } = own();
   found.push([t(quiet ? 'buzzOn' : 'buzzOff'), () => toggle('quiet')]);
   found.push([t(faceless ? 'facesOn' : 'facesOff'), () => toggle('faceless')]);
+  found.push([t(inside.on() ? 'insideOff' : 'insideOn'), () => inside.turn(!inside.on())]);
   return found;
 }
 
 Page({
   data: Object.assign({
-    words: words(['score', 'streak', 'robotTag', 'hands', 'share', 'menu', 'stop', 'you']),
+    words: words(['score', 'streak', 'robotTag', 'hands', 'share', 'menu', 'stop', 'insideNone',
+      'typed', 'send']),
     hands: drawings('hand', [1, 2, 3]),
     faces: drawings('face', [1, 2, 3, 4]),
     count: '',
     beat: '',
     myFace: '',
     theirFace: '',
-  }, points(game.state, false), view(game.state, '')),
+    draft: '',
+  }, drawer(), points(game.state, false), view(game.state, '')),
 
   onLoad() {
     // Whoever comes here first, by a shortcut of the platform, has a session, too.
@@ -140,6 +152,7 @@ Page({
 
   onShow() {
     this.moment = 'points';
+    this.setData(drawer());
     this.stop = watch((state, event) => this.heard(state, event));
   },
 
@@ -157,6 +170,10 @@ Page({
   },
 
   heard(state, event) {
+    if (event.name === 'inside') {
+      this.setData(drawer());
+      return;
+    }
     if (event.fresh) {
       this.clash();
       return;
@@ -254,12 +271,22 @@ Page({
     this.leave();
   },
 
-  onCopy() {
+  onCopy({ currentTarget }) {
     // Without the player's consent, or a declaration in the privacy guide, it fails.
     wx.setClipboardData({
-      data: game.state.code,
+      data: currentTarget.dataset.text,
       fail: () => wx.showToast({ title: t('hold'), icon: 'none', duration: 3000 }),
     });
+  },
+
+  onDraft({ detail }) {
+    this.setData({ draft: detail.value });
+  },
+
+  onSend() {
+    if (!inside.send(this.data.draft.trim() || t('typed'))) {
+      wx.showToast({ title: t('noLine'), icon: 'none' });
+    }
   },
 
   onShareAppMessage: card,
