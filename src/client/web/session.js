@@ -8,7 +8,8 @@
 //                        handlers.opened(), .received(text) and .closed() later, never at once
 // env.probe(told)        optional: asks `readyz` after a refused connection and calls told with
 //                        the words of its 503, or with '' when there is nothing to say
-// env.now() env.setTimer(run, ms) env.clearTimer(id) env.random()
+// env.now()              milliseconds of a clock that never goes back, whoever sets the time of day
+// env.setTimer(run, ms) env.clearTimer(id) env.random()
 // env.profile()          { uname, uavatar }
 // env.token              the token of an earlier page, or nothing; env.keepToken(token) keeps one
 // env.changed(state, event)   called after every change; event.name says what happened
@@ -66,6 +67,7 @@ export function createSession(env) {
   let socket = null;
   let current = null; // the handlers whose events count
   let attempts = 0;
+  let openedAt = 0; // when the newest connection was asked for
   let onlineSince = null;
   let settling = false; // between `hi` and the `pong` behind it
   let owed = 0; // pongs to come
@@ -108,6 +110,7 @@ export function createSession(env) {
     drop();
     state.link = 'connecting';
     attempts += 1;
+    openedAt = env.now();
     let reached = false;
     const handlers = {
       opened() {
@@ -294,12 +297,15 @@ export function createSession(env) {
       const elsewhere = room && room !== 'NEW' && room !== state.code;
       const asked = wanted && (state.phase !== 'playing' || elsewhere);
       wanted = false;
+      const { next } = state;
       if (!asked) return;
       if (state.phase === 'playing') leave();
       // In the room already, there is at most to say again that I am ready.
       const there = state.code && room && !elsewhere;
       if (!there) play(wish);
       else if (readied) play();
+      // A hand that was tapped before there was a connection is not forgotten for it.
+      state.next = next;
     },
 
     room({ users, code }) {
@@ -550,6 +556,9 @@ export function createSession(env) {
       hidden = false;
       if (state.link === 'retrying' && !ordered) open();
       else if (state.link === 'online' && !state.leaving) ping(WAKE_PATIENCE_MS);
+      // What still hangs was begun on a line that is gone, or before the sleep.
+      else if (current && state.link === 'connecting'
+        && WAKE_PATIENCE_MS <= env.now() - openedAt) open();
     },
     /** The network seems to be gone: look at once. */
     doubt() {

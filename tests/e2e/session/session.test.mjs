@@ -161,6 +161,25 @@ test('away is said, and kept quiet about, until somebody looks', () => {
   assert.equal(bench.sockets.length, length + 1, 'waking goes before the back-off');
 });
 
+test('woken while it connects: what hangs is begun again, what has just begun is left alone', () => {
+  for (const [passed, opened, again] of [
+    [0, false, 0], [2999, false, 0], [3000, false, 1], [9999, true, 1],
+  ]) {
+    const bench = new Bench();
+    bench.game.wake();
+    assert.equal(bench.sockets.length, 0, 'nobody has asked for a connection yet');
+    bench.game.open();
+    if (opened) bench.socket.handlers.opened();
+    const first = bench.socket;
+    bench.advance(passed);
+    bench.game.wake();
+    assert.equal(bench.sockets.length, 1 + again, `after ${passed} ms`);
+    assert.equal(first.open, !again);
+    bench.game.wake();
+    assert.equal(bench.sockets.length, 1 + again, 'once');
+  }
+});
+
 test('a refused connection asks why', () => {
   const rows = [
     ['full, come back in a moment\n', 'full'],
@@ -371,6 +390,15 @@ play('the server forgot me in a private room: I ask for the same one', [
   ['play', { room: 'new' }], ['<room', room([user(ME)], 'K7M2QX')],
   ['returns', { resumed: false, session: 'token-2' }],
   ['>', ['join', { room: 'K7M2QX' }]], { phase: 'waiting', friend: true },
+]);
+play('a hand tapped before there was a connection goes out when the round begins', [
+  ['breaks'], ['choose', 2], { phase: 'waiting', next: 2 },
+  ['returns'], ['>', ['join']], { phase: 'waiting', next: 2 },
+  ['<room', two()], ['<start', start()], ['>', ['choice', { choice: 2 }]], { next: null },
+]);
+play('a friend\'s link after a hand, before there was a connection: the hand was not for the friend', [
+  ['breaks'], ['choose', 2], ['play', { room: 'K7M2QX' }], { next: null },
+  ['returns'], ['>', ['join', { room: 'K7M2QX' }]], { next: null },
 ]);
 play('asked while there was no connection', [
   ['breaks'], ['play'], { phase: 'waiting', link: 'retrying' },
