@@ -262,7 +262,7 @@ test('the clock of the phone is set while a round runs: nothing is measured by i
   one.tap('Paper');
   await one.until(() => one.sent.at(-1)[1]?.choice === 3, 'the choice, not an hour later');
   await one.until(() => state(one).count !== '5', 'the countdown goes on');
-  assert.match(state(one).count, /^[0-4]$/);
+  assert.ok(Number(state(one).count) < 5, state(one).count);
   await Promise.all([judged(one), judged(other)]);
   one.clockShift = 3600000;
   ask(one);
@@ -790,7 +790,7 @@ test('a new version is offered when it disturbs nobody', async () => {
   await at(one, 'index');
   await one.until(() => one.sheet, 'the question');
   assert.equal(one.sheet.title, 'A new version is ready');
-  one.choose('Restart');
+  one.choose('Yes');
   await one.until(() => one.restarts, 'the restart');
   one.end();
   other.end();
@@ -939,7 +939,7 @@ test('a countdown ends with its seconds, with its connection, and with its sessi
   await one.until(() => !one.timers.size, 'its last timer');
   await playing(twin);
   await longer.stop('SIGKILL');
-  await other.until(() => state(other).warning && state(other).count === '0', 'the end of its time');
+  await other.until(() => state(other).warning && !state(other).count, 'the end of its time');
   assert.ok(other.timers.size <= 1, 'at most the one of the next attempt');
   for (const each of [one, other, twin]) each.end();
 });

@@ -49,8 +49,9 @@ const own = {
   noLine: ['There is no connection to send it on.', '现在没有连接。'],
   update: ['A new version is ready', '新版本已准备好'],
   updateText: ['Restart now? It takes a second.', '现在重启吗？只要一秒。'],
-  restart: ['Restart', '重启'],
-  later: ['Later', '稍后'],
+  // With more than four letters on a button the platform shows nothing at all.
+  restart: ['Yes', '重启'],
+  later: ['No', '稍后'],
 };
 
 export const t = speaker(language(), own);

@@ -212,9 +212,10 @@ Page({
     const { link, phase, endsAt } = game.state;
     const counts = phase === 'playing' && link !== 'stopped';
     const left = counts ? Math.max(0, endsAt - now()) : 0;
-    const count = counts ? String(Math.ceil(left / 1000)) : '';
+    // A nought would only stay there when the line is dead.
+    const count = left ? String(Math.ceil(left / 1000)) : '';
     // Each second the fists shake once: the same movement under two names, or it would not begin anew.
-    const beat = counts && left ? `beat${count % 2}` : '';
+    const beat = left ? `beat${count % 2}` : '';
     if (count !== this.data.count || beat !== this.data.beat) this.setData({ count, beat });
     if (left) this.ticking = setTimeout(() => this.tick(), (left % 1000) + 5);
   },
