@@ -143,7 +143,10 @@ impl Table {
                     self.timers.truncate(8);
                     self.timers.push_front(timer);
                 }
-                Output::Ping { .. } | Output::Close { .. } | Output::Disarm { .. } => (),
+                Output::Ping { .. }
+                | Output::Pong { .. }
+                | Output::Close { .. }
+                | Output::Disarm { .. } => (),
             }
         }
     }

@@ -56,6 +56,8 @@ pub struct Hub {
     orders: VecDeque<Order>,
     /// The texts that `orders` send, one after the other: no message owns memory.
     texts: String,
+    /// The payloads of pongs, likewise.
+    pongs: Vec<u8>,
     counters: Counters,
 }
 
@@ -96,6 +98,7 @@ impl Hub {
             entropy,
             orders: VecDeque::new(),
             texts: String::new(),
+            pongs: Vec::new(),
             counters: Counters::default(),
         }
     }
@@ -110,6 +113,7 @@ impl Hub {
         );
         self.texts.clear();
         self.texts.shrink_to(TEXTS_BYTES_KEPT);
+        self.pongs.clear();
         match input {
             Input::Opened {
                 conn,
@@ -123,6 +127,7 @@ impl Hub {
                     session.seen(now);
                 }
             }
+            Input::Ping { conn, payload } => self.ping_frame(now, conn, payload),
             Input::Violation { conn, code, reason } => {
                 self.end(now, conn, Ending::fault(Fault { code, reason }));
             }
@@ -153,6 +158,10 @@ impl Hub {
                 text: self.texts.get(start..end).unwrap_or_default(),
             },
             Order::Ping { conn } => Output::Ping { conn },
+            Order::Pong { conn, start, end } => Output::Pong {
+                conn,
+                payload: self.pongs.get(start..end).unwrap_or_default(),
+            },
             Order::Close {
                 conn,
                 code,
@@ -265,15 +274,23 @@ impl Hub {
         self.counters.texts_in += 1;
         match inbound {
             Ok(Inbound::Event { ack, body }) => self.event(now, conn, ack, body),
-            Ok(Inbound::Ping) => self.send(conn, |out| out.push_str(engine_io::PONG)),
+            Ok(Inbound::Ping) => {
+                if self.packet(now, conn) {
+                    self.send(conn, |out| out.push_str(engine_io::PONG));
+                }
+            }
             Ok(Inbound::Connect) => {
+                // Once at most, so it is answered in any case.
+                self.packet(now, conn);
                 let sid = model::draw_sid(&mut self.entropy);
                 self.send(conn, |out| socket_io::encode_connected(&sid, out));
             }
             Ok(Inbound::OtherNamespace(name)) => {
-                self.send(conn, |out| {
-                    socket_io::encode_no_namespace(dialect, name, out)
-                });
+                if self.packet(now, conn) {
+                    self.send(conn, |out| {
+                        socket_io::encode_no_namespace(dialect, name, out)
+                    });
+                }
             }
             Ok(Inbound::Disconnect) => {
                 self.close(now, conn, (1000, "the client left"), false);
@@ -283,13 +300,53 @@ impl Hub {
         }
     }
 
+    /// A ping frame. Over the rate limit the latest one waits for its answer, and those before it
+    /// get none, as RFC 6455, section 5.5.3, allows.
+    fn ping_frame(&mut self, now: Millis, conn: ConnId, payload: &[u8]) {
+        let pace = self.pace;
+        let Some(session) = self.session_mut(conn) else {
+            return;
+        };
+        session.seen(now);
+        if session.allow(now, &pace) {
+            session.take_ping();
+            return self.pong(conn, payload);
+        }
+        session.keep_ping(payload);
+        let at = session.deadline(now, &pace);
+        self.over_limit(now, conn);
+        self.orders.push_back(Order::Arm {
+            at,
+            timer: Timer::Session(conn),
+        });
+    }
+
+    /// Takes a packet that wants an answer off the rate limit; whether it gets one.
+    fn packet(&mut self, now: Millis, conn: ConnId) -> bool {
+        let pace = self.pace;
+        let within = self
+            .session_mut(conn)
+            .is_some_and(|session| session.allow(now, &pace));
+        if !within {
+            self.over_limit(now, conn);
+        }
+        within
+    }
+
     /// The timer of a connection's session fired.
     fn beat(&mut self, now: Millis, conn: ConnId) {
         let pace = self.pace;
         let Some(session) = self.session_mut(conn) else {
             return;
         };
-        match session.pulse(now, &pace) {
+        let pulse = session.pulse(now, &pace);
+        if session.owes_pong()
+            && session.allow(now, &pace)
+            && let Some(payload) = session.take_ping()
+        {
+            self.pong(conn, &payload);
+        }
+        match pulse {
             Pulse::Steady => (),
             Pulse::PingFrame => self.orders.push_back(Order::Ping { conn }),
             Pulse::PingPacket => self.send(conn, |out| out.push_str(engine_io::PING)),

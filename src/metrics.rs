@@ -100,17 +100,20 @@ pub enum Refusal {
     HeadTimeout,
     /// Its address has as many connections as `--max-per-address` allows.
     Address,
+    /// It had asked for nothing when somebody else needed its place.
+    Silent,
 }
 
 impl Refusal {
     /// As they are called on the metrics page, in their order.
-    pub const NAMES: [&str; 6] = [
+    pub const NAMES: [&str; 7] = [
         "full",
         "draining",
         "polling",
         "malformed",
         "head-timeout",
         "address",
+        "silent",
     ];
 }
 

@@ -55,17 +55,6 @@ pub enum Pulse {
     Mute,
 }
 
-/// What follows from an event that was dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Drop {
-    /// Nothing.
-    Silent,
-    /// The client is told; at most once a second.
-    Tell,
-    /// It was one too many: the connection ends.
-    Flood,
-}
-
 /// One connection's memory.
 #[derive(Debug)]
 pub struct Session {
@@ -106,6 +95,8 @@ const _: () = assert!(
 /// What a client did wrong lately.
 #[derive(Debug, Default)]
 struct Trouble {
+    /// The payload of the latest ping frame that is not answered yet.
+    ping: Option<Box<[u8]>>,
     told_at: Option<Millis>,
     drops: Window,
     wrong_codes: Window,
@@ -204,20 +195,39 @@ impl Session {
         within
     }
 
-    /// Notes that an event over the limit was dropped.
-    pub fn dropped(&mut self, now: Millis) -> Drop {
+    /// Notes that something came over the limit; whether it was one too many.
+    pub fn over_limit(&mut self, now: Millis) -> bool {
         let trouble = self.trouble.get_or_insert_default();
-        if FLOOD_DROPS_MAX <= trouble.drops.count(now, FLOOD_WINDOW_MS) {
-            return Drop::Flood;
+        FLOOD_DROPS_MAX <= trouble.drops.count(now, FLOOD_WINDOW_MS)
+    }
+
+    /// Whether the client is to be told that it is too fast, for it was not lately.
+    pub fn tells_too_fast(&mut self, now: Millis) -> bool {
+        let trouble = self.trouble.get_or_insert_default();
+        let lately = |told| now.since(told) < TOLD_EVERY_MS;
+        let due = !trouble.told_at.is_some_and(lately);
+        if due {
+            trouble.told_at = Some(now);
         }
-        if trouble
-            .told_at
-            .is_some_and(|told| now.since(told) < TOLD_EVERY_MS)
-        {
-            return Drop::Silent;
-        }
-        trouble.told_at = Some(now);
-        Drop::Tell
+        due
+    }
+
+    /// Keeps a ping frame that came over the limit, in place of an earlier one, to be answered when
+    /// [`deadline`](Self::deadline) has come.
+    pub fn keep_ping(&mut self, payload: &[u8]) {
+        self.trouble.get_or_insert_default().ping = Some(payload.into());
+    }
+
+    /// Whether a ping frame waits for its answer.
+    #[must_use]
+    pub fn owes_pong(&self) -> bool {
+        let trouble = self.trouble.as_ref();
+        trouble.is_some_and(|trouble| trouble.ping.is_some())
+    }
+
+    /// The payload of the ping frame that waits for its answer.
+    pub fn take_ping(&mut self) -> Option<Box<[u8]>> {
+        self.trouble.as_mut()?.ping.take()
     }
 
     /// Whether this connection may try another room code.
@@ -267,12 +277,23 @@ impl Session {
         if !self.spoke {
             at = at.min(self.opened_at(now) + pace.hello_timeout_ms);
         }
+        if self.owes_pong() {
+            at = at.min(self.allows_at(now, pace));
+        }
         at
     }
 
     /// When it was opened, if it has not spoken.
     fn opened_at(&self, now: Millis) -> Millis {
         now - u64::from(low_bits(now).wrapping_sub(self.opened_at))
+    }
+
+    /// When the next event is within the limit, after `now`.
+    fn allows_at(&self, now: Millis, pace: &Pace) -> Millis {
+        let rate = u64::from(pace.rate_limit).max(1);
+        let after_one = self.earned_at.saturating_add(1_000);
+        let at = after_one.saturating_sub(rate * BURST_SECONDS * 1_000);
+        Millis(at.div_ceil(rate)).max(now + 1)
     }
 
     fn pinged(&self) -> Option<Millis> {
@@ -436,20 +457,16 @@ mod tests {
     #[test]
     fn a_flood_is_told_once_a_second_and_ended_at_the_hundredth_drop() {
         let mut session = Session::new(Millis(0), Plain, None);
-        assert_eq!(session.dropped(Millis(0)), Drop::Tell);
-        assert_eq!(session.dropped(Millis(999)), Drop::Silent);
-        assert_eq!(session.dropped(Millis(1_000)), Drop::Tell);
-        for _ in 0..96 {
-            assert_ne!(session.dropped(Millis(1_500)), Drop::Flood);
+        assert!(session.tells_too_fast(Millis(0)));
+        assert!(!session.tells_too_fast(Millis(999)));
+        assert!(session.tells_too_fast(Millis(1_000)));
+        for drop in 0..99 {
+            assert!(!session.over_limit(Millis(drop)));
         }
-        assert_eq!(session.dropped(Millis(9_999)), Drop::Flood);
+        assert!(session.over_limit(Millis(9_999)));
         let mut session = Session::new(Millis(0), Plain, None);
         for drop in 0..1_000 {
-            assert_ne!(
-                session.dropped(Millis(drop * 120)),
-                Drop::Flood,
-                "100 take 12 s"
-            );
+            assert!(!session.over_limit(Millis(drop * 120)), "100 take 12 s");
         }
     }
 

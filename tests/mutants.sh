@@ -100,10 +100,11 @@ mutant '--max-connections' src/net/front/head.rs \
     'full: self.config.max_connections <= self.sockets.open_count(),' 'full: false,' \
     --lib net::server
 mutant 'sockets beyond --max-connections' src/net/front.rs \
-    ' && self.sockets.len() < room' ' && (room == 0 || true)' \
+    '!self.accept_paused && room' '!self.accept_paused && (room || true)' \
     --test hostile floods::connections_over
 mutant '--max-per-address' src/net/peers.rs \
-    '.is_some_and(|place| self.each_max <= count(place))' '.is_some_and(|place| usize::MAX <= count(place))' \
+    '.is_some_and(|place| self.each_max <= self.count(place).open)' \
+    '.is_some_and(|place| usize::MAX <= self.count(place).open)' \
     --lib net::peers
 mutant '--max-per-address in the loop' src/net/sockets.rs \
     'self.crowd.enter(conn.peer);' '' \
@@ -210,17 +211,29 @@ mutant "the kernel's buffers, unix socket" src/net/gate.rs \
 mutant 'bytes handed to the kernel in a call' src/net/sockets.rs \
     'conn.send(self.queue_bytes_max, &mut self.pool)' 'conn.send(usize::MAX, &mut self.pool)' \
     --test hostile floods::what_waits
+mutant 'silent connections of an address' src/net/sockets.rs \
+    'if let Some(address) = self.crowd.crowded(peer) {' \
+    'if let Some(address) = self.crowd.crowded(peer).filter(|_| false) {' \
+    --test hostile floods::an_address
+mutant 'silent connections at capacity' src/net/front.rs \
+    '|| self.sockets.has_heads();' ';' --test hostile floods::an_address
 
 # --- events ---
+
+mutant 'ping frames' src/hub.rs \
+    'if session.allow(now, &pace) {' 'if session.allow(now, &pace) || true {' --test scenarios limits
+mutant 'packets that want an answer' src/hub.rs \
+    'if !within {' 'if false && !within {' --test scenarios limits
 
 mutant '--rate-limit' src/session.rs \
     'let within = earned_at - earned_by_now <= rate * BURST_SECONDS * 1_000;' \
     'let within = earned_at - earned_by_now <= rate.max(BURST_SECONDS) << 32;' \
     --lib session
 mutant '--rate-limit in the hub' src/hub/requests.rs \
-    'if !within && !matches!' 'if false && !within && !matches!' --test scenarios limits
+    'let within = session.allow(now, &pace);' 'let within = session.allow(now, &pace) || true;' \
+    --test scenarios limits
 mutant 'drops before a flood is closed' src/session.rs \
-    'if FLOOD_DROPS_MAX <= trouble' 'if u32::MAX <= FLOOD_DROPS_MAX + trouble' --lib session
+    'FLOOD_DROPS_MAX <= trouble' 'u32::MAX <= FLOOD_DROPS_MAX + trouble' --lib session
 mutant '--relay-interval' src/world/rounds.rs \
     'if now < play.relay_free_at[kind] {' 'if false {' --test scenarios limits
 mutant 'wrong codes a minute' src/session.rs \

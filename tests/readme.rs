@@ -63,7 +63,7 @@ impl Consoles {
                     self.timers.retain(|_, old| old.place() != timer.place());
                 }
                 // A console answers pings by itself.
-                Output::Ping { .. } => (),
+                Output::Ping { .. } | Output::Pong { .. } => (),
                 Output::Close { reason, .. } => panic!("a console was closed: {reason}"),
             }
         }

@@ -93,6 +93,7 @@ impl Stage {
                 }
                 Output::Send { conn, text } => (conn, format!("< {text}")),
                 Output::Ping { conn } => (conn, "< (ping)".to_owned()),
+                Output::Pong { conn, .. } => (conn, "< (pong)".to_owned()),
                 Output::Close {
                     conn,
                     code,

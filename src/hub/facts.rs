@@ -31,10 +31,17 @@ pub enum Input<'a> {
         /// Who sent it.
         conn: ConnId,
     },
-    /// A ping or pong frame: a sign of life.
+    /// A pong frame, or a part of a message: a sign of life.
     Seen {
         /// Who sent it.
         conn: ConnId,
+    },
+    /// A ping frame: wants a pong with the same payload (RFC 6455, section 5.5.3).
+    Ping {
+        /// Who sent it.
+        conn: ConnId,
+        /// At most 125 bytes.
+        payload: &'a [u8],
     },
     /// The peer broke RFC 6455; the loop will read nothing more from it.
     Violation {
@@ -114,6 +121,13 @@ pub enum Output<'a> {
     Ping {
         /// To whom.
         conn: ConnId,
+    },
+    /// Send a WebSocket pong frame.
+    Pong {
+        /// To whom.
+        conn: ConnId,
+        /// That of the ping it answers.
+        payload: &'a [u8],
     },
     /// Send a close frame after all that was sent before, then end the connection.
     ///

@@ -21,6 +21,12 @@ pub(super) enum Order {
     Ping {
         conn: ConnId,
     },
+    /// Its payload is a piece of `Hub::pongs`.
+    Pong {
+        conn: ConnId,
+        start: usize,
+        end: usize,
+    },
     Close {
         conn: ConnId,
         code: u16,
@@ -87,6 +93,13 @@ impl Hub {
         let start = self.texts.len();
         write(&mut self.texts);
         self.push_send(conn, start);
+    }
+
+    pub(super) fn pong(&mut self, conn: ConnId, payload: &[u8]) {
+        let start = self.pongs.len();
+        self.pongs.extend_from_slice(payload);
+        let end = self.pongs.len();
+        self.orders.push_back(Order::Pong { conn, start, end });
     }
 
     fn push_send(&mut self, conn: ConnId, start: usize) {

@@ -7,7 +7,7 @@ use super::endings::Ending;
 use crate::model::{
     self, Avatar, ConnId, Event, Generation, Hello, Name, ProblemCode, Profile, Request, Token, Uid,
 };
-use crate::session::{Drop, Session};
+use crate::session::Session;
 use crate::time::Millis;
 use crate::wire::{Dialect, event, socket_io};
 use crate::world::Outcome;
@@ -23,10 +23,15 @@ impl Hub {
         let Some(session) = self.session_mut(conn) else {
             return;
         };
-        let is_free = session.v2 && matches!(named.request, Ok(Request::Ping));
-        let within = is_free || session.allow(now, &pace);
-        if !within && !matches!(named.request, Ok(Request::Choice(_))) {
-            return self.drop_event(now, conn, ack, &named.name);
+        let within = session.allow(now, &pace);
+        let mut ack = ack;
+        if !within {
+            if !matches!(named.request, Ok(Request::Choice(_))) {
+                return self.drop_event(now, conn, ack, &named.name);
+            }
+            // It counts all the same, but nothing is sent for it.
+            self.over_limit(now, conn);
+            ack = None;
         }
         let done = match &named.request {
             Ok(request) => self.carry_out(now, conn, request, within),
@@ -52,16 +57,24 @@ impl Hub {
 
     /// An event over the rate limit.
     fn drop_event(&mut self, now: Millis, conn: ConnId, ack: Option<&str>, name: &str) {
-        self.counters.dropped_events += 1;
         if let Some(ack) = ack {
             self.send(conn, |out| {
                 socket_io::encode_ack(ack, Some(ProblemCode::TooFast), out)
             });
         }
-        match self.session_mut(conn).map(|session| session.dropped(now)) {
-            Some(Drop::Tell) => self.refuse(conn, ProblemCode::TooFast, name),
-            Some(Drop::Flood) => self.end(now, conn, Ending::FLOOD),
-            Some(Drop::Silent) | None => (),
+        self.over_limit(now, conn);
+        let session = self.session_mut(conn);
+        if session.is_some_and(|session| session.tells_too_fast(now)) {
+            self.refuse(conn, ProblemCode::TooFast, name);
+        }
+    }
+
+    /// Counts something over the rate limit, and ends the connection if it was one too many.
+    pub(super) fn over_limit(&mut self, now: Millis, conn: ConnId) {
+        self.counters.dropped_events += 1;
+        let session = self.session_mut(conn);
+        if session.is_some_and(|session| session.over_limit(now)) {
+            self.end(now, conn, Ending::FLOOD);
         }
     }
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use mio::{Events, Poll, Token};
 
-use super::frames::{put_binary, put_text};
+use super::frames::{put_binary, put_pong, put_text};
 use super::front::{Behind, Front, Word};
 use super::gate::Gate;
 use super::listen::{Buffers, Listener};
@@ -80,6 +80,7 @@ impl Behind for Answer {
             Word::Binary(bytes) => Message::Binary(bytes),
             Word::Violation(code, reason) => return sockets.close(now, conn, code, reason),
             Word::TooLate => return sockets.close(now, conn, 1012, "it ends"),
+            Word::Ping(payload) => return sockets.put(conn, |tail| put_pong(tail, payload)),
             Word::Opened(..) | Word::Seen | Word::Closed => return,
         };
         match self(message) {

@@ -29,6 +29,8 @@ pub(crate) enum Phase {
     Head {
         /// `--head-timeout`.
         timer: TimerKey,
+        /// Among those that have not asked for anything yet.
+        number: u64,
     },
     /// It speaks WebSocket; the hub knows it.
     Open {
@@ -126,7 +128,7 @@ impl Conn {
         socket: Socket,
         peer: Peer,
         since: Millis,
-        timer: TimerKey,
+        phase: Phase,
     ) -> Self {
         Self {
             generation,
@@ -134,7 +136,7 @@ impl Conn {
             peer,
             since,
             newcomer: false,
-            phase: Phase::Head { timer },
+            phase,
             queue: Queue::default(),
             rest: Box::default(),
             backlog: false,
@@ -144,6 +146,14 @@ impl Conn {
             listed: false,
             dirty: false,
             waits_to_write: false,
+        }
+    }
+
+    /// Its number and peer if it has not asked for anything yet.
+    pub(crate) fn silent(&self) -> Option<(u64, Peer)> {
+        match self.phase {
+            Phase::Head { number, .. } => Some((number, self.peer)),
+            _ => None,
         }
     }
 
@@ -293,7 +303,8 @@ mod tests {
     fn pair() -> (Conn, std::os::unix::net::UnixStream) {
         let (ours, theirs) = UnixStream::pair().expect("a socket pair");
         let timer = Wheel::new().arm(Millis::ZERO, ());
-        let conn = Conn::new(1, Socket::Unix(ours), Peer::Unix, Millis::ZERO, timer);
+        let phase = Phase::Head { timer, number: 0 };
+        let conn = Conn::new(1, Socket::Unix(ours), Peer::Unix, Millis::ZERO, phase);
         let theirs = std::os::unix::net::UnixStream::from(theirs);
         (conn, theirs)
     }
@@ -306,7 +317,7 @@ mod tests {
             .map(|number| (number % 251) as u8)
             .collect::<Vec<_>>()
             .leak();
-        let Phase::Head { timer } = conn.phase else {
+        let Phase::Head { timer, .. } = conn.phase else {
             panic!("connections begin with their head")
         };
         conn.queue.tail(&mut pool).extend(b"head");

@@ -135,6 +135,15 @@ impl Decoder {
         self.message_bytes_max.saturating_add(HEADER_BYTES_MAX)
     }
 
+    /// The payload of the ping that was just read, if one was: that of the pong it is owed.
+    #[must_use]
+    pub fn ping(&self) -> Option<&[u8]> {
+        match self.replies.as_slice() {
+            [0x8a, _, payload @ ..] => Some(payload),
+            _ => None,
+        }
+    }
+
     /// Whether a frame stands complete at the front of `input`, or one that will be refused.
     #[must_use]
     pub fn has_frame(&self, input: &[u8], fragments: &Fragments) -> bool {
@@ -444,6 +453,12 @@ fn put_frame(out: &mut Vec<u8>, first: u8, payload: &[u8]) {
 /// Appends a ping frame without payload.
 pub(crate) fn put_ping(out: &mut Vec<u8>) {
     out.extend_from_slice(&[0x89, 0]);
+}
+
+/// Appends a pong frame; of the payload, at most 125 bytes count (RFC 6455, section 5.5).
+pub(crate) fn put_pong(out: &mut Vec<u8>, payload: &[u8]) {
+    let payload = payload.get(..SHORT_BYTES_MAX).unwrap_or(payload);
+    put_frame(out, 0x8a, payload);
 }
 
 /// Appends a close frame; of the reason at most 123 bytes count (RFC 6455, section 5.5).

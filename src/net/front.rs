@@ -20,6 +20,7 @@ use super::conn::{Phase, RECV_BYTES, Received};
 use super::frames::{Decoder, Step};
 use super::gate::{Gate, Let};
 use super::http::{self, HEAD_BYTES_MAX, Page};
+use super::peers::Peer;
 use super::sockets::{Alarm, Failure, Sockets};
 use crate::config::Config;
 use crate::hub::Dialect;
@@ -29,8 +30,9 @@ use crate::time::Millis;
 
 /// Connections beyond `--max-connections`, so that somebody is there to answer 503 and `/readyz`.
 pub(crate) const RESERVE: usize = 64;
-/// Most connections accepted in a turn.
-const ACCEPTS_MAX: usize = 64;
+/// Most connections accepted in a turn, and so most that make room for others before they are
+/// closed at its end.
+pub(crate) const ACCEPTS_MAX: usize = 64;
 /// Most frames taken from one connection in a turn.
 pub(super) const FRAMES_MAX: usize = 64;
 /// How long not to accept after descriptors or memory ran out.
@@ -47,6 +49,8 @@ pub(crate) enum Word<'a> {
     Binary(&'a [u8]),
     /// A frame that only shows that it is alive.
     Seen,
+    /// A ping frame's payload.
+    Ping(&'a [u8]),
     /// It broke the protocol, or reads too slowly: the code to close with, and why.
     Violation(u16, &'static str),
     /// It is gone.
@@ -87,6 +91,7 @@ pub(crate) struct Front<B> {
     accept_paused: bool,
     polling_logged: Option<Millis>,
     crowd_logged: Option<Millis>,
+    silent_logged: Option<Millis>,
 }
 
 impl<B: Behind> Front<B> {
@@ -110,6 +115,7 @@ impl<B: Behind> Front<B> {
             accept_paused: false,
             polling_logged: None,
             crowd_logged: None,
+            silent_logged: None,
             config,
         }
     }
@@ -124,8 +130,13 @@ impl<B: Behind> Front<B> {
     }
 
     fn may_accept(&self) -> bool {
-        let room = self.config.max_connections.saturating_add(RESERVE);
-        self.gate.waits() && !self.accept_paused && self.sockets.len() < room
+        let room = self.sockets.staying() < self.places() || self.sockets.has_heads();
+        self.gate.waits() && !self.accept_paused && room
+    }
+
+    /// Most connections in any phase.
+    fn places(&self) -> usize {
+        self.config.max_connections.saturating_add(RESERVE)
     }
 
     /// Accepts those who wait, a bounded number at a time. No error ends the service.
@@ -142,6 +153,9 @@ impl<B: Behind> Front<B> {
             match accept(&mut self.gate) {
                 Let::In(socket, peer) => {
                     taken += 1;
+                    if !self.make_room(peer) {
+                        continue;
+                    }
                     let inserted = self.sockets.insert(self.now, socket, peer, self.draining);
                     if let Err(error) = inserted {
                         return self.pause_accepting(&error);
@@ -157,6 +171,18 @@ impl<B: Behind> Front<B> {
                 Let::Pause(error) => return self.pause_accepting(&error),
             }
         }
+    }
+
+    /// Whether one more connection of this peer's may be kept; somebody silent may have to go.
+    fn make_room(&mut self, peer: Peer) -> bool {
+        let (room, refusal) = self.sockets.make_room(peer, self.places());
+        if let Some(refusal) = refusal {
+            self.log_crowd(peer, refusal);
+            if !room {
+                self.sockets.traffic.count_refusal(refusal);
+            }
+        }
+        room
     }
 
     fn pause_accepting(&mut self, error: &io::Error) {
@@ -231,16 +257,19 @@ impl<B: Behind> Front<B> {
         };
         for _ in 0..FRAMES_MAX {
             let step = self.decoder.next(&mut input, &mut fragments);
-            if !self.decoder.replies.is_empty() {
-                let replies = &self.decoder.replies;
-                self.sockets.put(id, |tail| tail.extend_from_slice(replies));
-            }
             match &step {
                 Step::Starved => break,
                 Step::Text(text) => self.tell(id, Word::Text(text.as_str())),
                 Step::Binary(bytes) => self.tell(id, Word::Binary(bytes)),
-                Step::Fragment | Step::Control => self.tell(id, Word::Seen),
+                Step::Control => {
+                    let (now, sockets) = (self.now, &mut self.sockets);
+                    let word = self.decoder.ping().map_or(Word::Seen, Word::Ping);
+                    self.behind.hear(now, id, word, sockets);
+                }
+                Step::Fragment => self.tell(id, Word::Seen),
                 Step::Close => {
+                    let replies = &self.decoder.replies;
+                    self.sockets.put(id, |tail| tail.extend_from_slice(replies));
                     self.log_end(id, format_args!("left"));
                     self.sockets.traffic.count_ending("left");
                     self.sockets.end(self.now, id);

@@ -4,9 +4,8 @@
 //! silent longest makes room. Absent: sockets, the limits themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
-use crate::model::ConnId;
+use crate::model::{ConnId, Origin};
 
 /// Connections without a complete request head.
 #[derive(Debug, Default)]
@@ -14,12 +13,12 @@ pub(crate) struct Heads {
     /// The number of the next one: they count up, so the smallest is the oldest.
     next: u64,
     all: BTreeMap<u64, ConnId>,
-    by_address: BTreeSet<(IpAddr, u64)>,
+    by_address: BTreeSet<(Origin, u64)>,
 }
 
 impl Heads {
     /// Takes one in that was just accepted, with the address it counts for; returns its number.
-    pub(crate) fn insert(&mut self, id: ConnId, address: Option<IpAddr>) -> u64 {
+    pub(crate) fn insert(&mut self, id: ConnId, address: Option<Origin>) -> u64 {
         let number = self.next;
         self.next += 1;
         self.all.insert(number, id);
@@ -30,7 +29,7 @@ impl Heads {
     }
 
     /// Forgets one that has asked for something, or is gone.
-    pub(crate) fn remove(&mut self, number: u64, address: Option<IpAddr>) {
+    pub(crate) fn remove(&mut self, number: u64, address: Option<Origin>) {
         self.all.remove(&number);
         if let Some(address) = address {
             self.by_address.remove(&(address, number));
@@ -48,7 +47,7 @@ impl Heads {
     }
 
     /// The one of this address that has been silent longest.
-    pub(crate) fn oldest_of(&self, address: IpAddr) -> Option<ConnId> {
+    pub(crate) fn oldest_of(&self, address: Origin) -> Option<ConnId> {
         let mut of_address = self.by_address.range((address, 0)..=(address, u64::MAX));
         let (_, number) = of_address.next()?;
         self.all.get(number).copied()
@@ -57,14 +56,12 @@ impl Heads {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
-
     use super::Heads;
-    use crate::model::ConnId;
+    use crate::model::{ConnId, Origin};
 
     #[test]
     fn the_oldest_is_found_in_all_and_of_each_address() {
-        let address = |last| Some(IpAddr::from(Ipv4Addr::new(203, 0, 113, last)));
+        let address = |number| Some(Origin::from_bits(number));
         let id = |index| ConnId {
             index,
             generation: 1,

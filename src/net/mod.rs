@@ -29,6 +29,7 @@ pub mod frames;
 mod front;
 mod gate;
 pub mod handed;
+mod heads;
 pub mod http;
 pub mod listen;
 mod manager;

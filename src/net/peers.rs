@@ -43,8 +43,21 @@ pub struct Crowd {
     trusted: Networks,
     /// `--max-per-address`; 0 is without limit.
     each_max: usize,
-    counts: BTreeMap<Origin, usize>,
+    counts: BTreeMap<Origin, Count>,
 }
+
+/// How many connections an address has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Count {
+    /// Those that speak WebSocket, however they came.
+    open: usize,
+    /// All that it opened to us itself, whatever they say or do not say.
+    direct: usize,
+}
+
+/// How many connections an address may have beyond `--max-per-address`, for requests that are
+/// answered and for those that say nothing.
+const SPARE: usize = 16;
 
 impl Crowd {
     /// Nobody is here, and nobody is trusted or counted.
@@ -86,27 +99,65 @@ impl Crowd {
     /// Whether as many connections as allowed come from where this peer is.
     #[must_use]
     pub fn is_full_for(&self, peer: Peer) -> bool {
-        let count = |place| self.counts.get(&place).copied().unwrap_or(0);
         self.place_of(peer)
-            .is_some_and(|place| self.each_max <= count(place))
+            .is_some_and(|place| self.each_max <= self.count(place).open)
+    }
+
+    /// The address that has to give something up before one more connection of this peer's is
+    /// kept: it has as many as allowed, and those for requests besides.
+    pub(crate) fn crowded(&self, peer: Peer) -> Option<Origin> {
+        let most = self.each_max.saturating_add(SPARE);
+        self.direct_place_of(peer)
+            .filter(|&place| most <= self.count(place).direct)
+    }
+
+    /// Counts one that was accepted.
+    pub(crate) fn arrive(&mut self, peer: Peer) {
+        if let Some(place) = self.direct_place_of(peer) {
+            self.counts.entry(place).or_default().direct += 1;
+        }
+    }
+
+    /// Forgets one that was accepted.
+    pub(crate) fn depart(&mut self, peer: Peer) {
+        if let Some(place) = self.direct_place_of(peer) {
+            self.lessen(place, |count| &mut count.direct);
+        }
     }
 
     /// Counts one that opened.
     pub(crate) fn enter(&mut self, peer: Peer) {
         if let Some(place) = self.place_of(peer) {
-            *self.counts.entry(place).or_default() += 1;
+            self.counts.entry(place).or_default().open += 1;
         }
     }
 
     /// Forgets one that was counted.
     pub(crate) fn leave(&mut self, peer: Peer) {
-        if let Some(place) = self.place_of(peer)
-            && let Some(count) = self.counts.get_mut(&place)
-        {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(place) = self.place_of(peer) {
+            self.lessen(place, |count| &mut count.open);
+        }
+    }
+
+    fn count(&self, place: Origin) -> Count {
+        self.counts.get(&place).copied().unwrap_or_default()
+    }
+
+    fn lessen(&mut self, place: Origin, which: impl FnOnce(&mut Count) -> &mut usize) {
+        if let Some(count) = self.counts.get_mut(&place) {
+            *which(count) -= 1;
+            if *count == Count::default() {
                 self.counts.remove(&place);
             }
+        }
+    }
+
+    /// Under which origin it is counted from its first moment on; nobody's whom a proxy speaks for,
+    /// which is known only later, and which opens no connections of its own.
+    pub(crate) fn direct_place_of(&self, peer: Peer) -> Option<Origin> {
+        match peer {
+            Peer::Tcp(..) => self.place_of(peer),
+            Peer::Unix | Peer::Forwarded(_) => None,
         }
     }
 
@@ -316,6 +367,32 @@ mod tests {
             assert_eq!(crowd.origin_of(tcp("10.0.0.1:1")), None);
             assert_eq!(crowd.origin_of(Peer::Unix), None);
         }
+    }
+
+    #[test]
+    fn an_address_has_its_share_of_connections_whatever_they_say() {
+        let mut crowd = crowd(&["--max-per-address", "2"]);
+        let ann = tcp("203.0.113.7:1");
+        for _ in 0..2 + SPARE {
+            assert_eq!(crowd.crowded(ann), None);
+            crowd.arrive(ann);
+        }
+        assert_eq!(crowd.crowded(tcp("203.0.113.7:2")), crowd.place_of(ann));
+        // It is no limit of players, and not one for others, least of all for proxies.
+        assert!(!crowd.is_full_for(ann));
+        let proxy = tcp("127.0.0.1:1");
+        for peer in [tcp("203.0.113.8:1"), proxy, Peer::Unix] {
+            assert_eq!(crowd.crowded(peer), None, "{peer}");
+        }
+        // A proxy's connection becomes a player's, and ends as one that was never counted here.
+        crowd.arrive(proxy);
+        crowd.depart(Peer::Forwarded("203.0.113.7".parse().expect("an address")));
+        crowd.depart(ann);
+        assert_eq!(crowd.crowded(ann), None);
+        for _ in 1..2 + SPARE {
+            crowd.depart(ann);
+        }
+        assert_eq!(crowd.counts, BTreeMap::new());
     }
 
     #[test]

@@ -38,8 +38,9 @@ use self::drain::Life;
 pub use self::signals::StopSignals;
 pub use self::start::StartError;
 
-/// Connections beyond `--max-connections`, so that somebody is there to answer 503 and `/readyz`.
-pub const RESERVE: usize = front::RESERVE;
+/// Connections beyond `--max-connections`, so that somebody is there to answer 503 and `/readyz`,
+/// and those that make room for others and are closed at their turn's end.
+pub const RESERVE: usize = front::RESERVE + front::ACCEPTS_MAX;
 /// Most timers that fire in a turn; a hub that always arms the next one for now must not stop us.
 const TIMERS_MAX: usize = 10_000;
 /// Most events taken from the kernel in a turn.
@@ -282,6 +283,7 @@ impl Behind for Hub {
             Word::Text(text) => Input::Text { conn, text },
             Word::Binary(_) => Input::Binary { conn },
             Word::Seen => Input::Seen { conn },
+            Word::Ping(payload) => Input::Ping { conn, payload },
             Word::Violation(code, reason) => Input::Violation { conn, code, reason },
             Word::Closed => Input::Closed { conn },
             Word::TooLate => Input::Dismiss { conn },

@@ -14,14 +14,15 @@ use mio::{Interest, Registry, Token};
 use slab::Slab;
 
 use super::conn::{Conn, Lingering, Phase, Received, Sent};
-use super::frames::{Fragments, put_close, put_ping, put_text};
+use super::frames::{Fragments, put_close, put_ping, put_pong, put_text};
+use super::heads::Heads;
 use super::http::Answer;
 use super::listen::Socket;
 use super::peers::{Crowd, Peer};
 use super::queue::Pool;
 use crate::config::Config;
 use crate::hub::{Dialect, Output};
-use crate::metrics::Traffic;
+use crate::metrics::{Refusal, Traffic};
 use crate::model::ConnId;
 use crate::time::Millis;
 use crate::wheel::Wheel;
@@ -58,6 +59,8 @@ pub(crate) struct Sockets {
     open: usize,
     /// Where those that speak WebSocket come from.
     pub(crate) crowd: Crowd,
+    /// Those that have not asked for anything yet.
+    heads: Heads,
     pool: Pool,
     /// The one wheel: timers of the sockets, the hub and the loop.
     pub(crate) wheel: Wheel<Alarm>,
@@ -86,6 +89,7 @@ impl Sockets {
             numbers: 0,
             open: 0,
             crowd: Crowd::new(config),
+            heads: Heads::default(),
             pool: Pool::default(),
             wheel: Wheel::new(),
             named: Named::default(),
@@ -130,8 +134,35 @@ impl Sockets {
 
     /// Whether somebody is here who has not asked for anything yet.
     pub(crate) fn has_heads(&self) -> bool {
-        let mut conns = self.conns.iter();
-        conns.any(|(_, conn)| matches!(conn.phase, Phase::Head { .. }))
+        !self.heads.is_empty()
+    }
+
+    /// How many connections there are, without those that end with this turn.
+    pub(crate) fn staying(&self) -> usize {
+        self.conns.len() - self.gone.len()
+    }
+
+    /// Makes room for one more connection of this peer's where there may be `most`: whoever has
+    /// been silent longest goes, of its own address first, or of all. Returns whether there is
+    /// room, and why not, or why somebody had to go.
+    pub(crate) fn make_room(&mut self, peer: Peer, most: usize) -> (bool, Option<Refusal>) {
+        if let Some(address) = self.crowd.crowded(peer) {
+            let silent = self.heads.oldest_of(address);
+            return (self.cut_silent(silent), Some(Refusal::Address));
+        }
+        if self.staying() < most {
+            return (true, None);
+        }
+        let silent = self.heads.oldest();
+        (self.cut_silent(silent), Some(Refusal::Full))
+    }
+
+    /// Ends a connection that has said nothing; whether there was one.
+    fn cut_silent(&mut self, silent: Option<ConnId>) -> bool {
+        let Some(id) = silent else { return false };
+        self.traffic.count_refusal(Refusal::Silent);
+        self.drop_at(id.index as usize);
+        true
     }
 
     /// One past the highest index there may be.
@@ -195,7 +226,10 @@ impl Sockets {
         let timer = self
             .wheel
             .arm(now + self.head_timeout_ms, Alarm::Socket(id));
-        let mut conn = Conn::new(self.generation, socket, peer, now, timer);
+        self.crowd.arrive(peer);
+        let number = self.heads.insert(id, self.crowd.direct_place_of(peer));
+        let phase = Phase::Head { timer, number };
+        let mut conn = Conn::new(self.generation, socket, peer, now, phase);
         conn.newcomer = newcomer;
         entry.insert(conn);
         self.traffic.accepted += 1;
@@ -267,9 +301,10 @@ impl Sockets {
         dialect: Dialect,
     ) -> Option<ConnId> {
         let conn = self.conns.get_mut(index)?;
-        let Phase::Head { timer } = conn.phase else {
+        let Phase::Head { timer, .. } = conn.phase else {
             return None;
         };
+        let silent = conn.silent();
         self.wheel.cancel(timer);
         self.numbers += 1;
         self.open += 1;
@@ -282,6 +317,7 @@ impl Sockets {
             timer: None,
         };
         let id = id_of(index, conn);
+        self.not_silent(silent);
         self.put(id, |tail| tail.extend_from_slice(head));
         Some(id)
     }
@@ -332,6 +368,7 @@ impl Sockets {
         match output {
             Output::Send { conn, text } => self.put(conn, |tail| put_text(tail, text)),
             Output::Ping { conn } => self.put(conn, put_ping),
+            Output::Pong { conn, payload } => self.put(conn, |tail| put_pong(tail, payload)),
             Output::Close {
                 conn,
                 code,
@@ -509,8 +546,9 @@ impl Sockets {
     fn linger(&mut self, now: Millis, id: ConnId, body: &'static [u8], patience_ms: u64) {
         let index = id.index as usize;
         let Some(conn) = self.get(id) else { return };
+        let silent = conn.silent();
         let before = match conn.phase {
-            Phase::Head { timer } => Some(timer),
+            Phase::Head { timer, .. } => Some(timer),
             Phase::Open { timer, .. } => timer,
             Phase::Lingering(_) | Phase::Gone => return,
         };
@@ -523,6 +561,7 @@ impl Sockets {
         if was_open {
             self.leave(index);
         }
+        self.not_silent(silent);
         let timer = self.wheel.arm(now + patience_ms, Alarm::Socket(id));
         if let Some(conn) = self.get(id) {
             conn.phase = Phase::Lingering(Box::new(Lingering {
@@ -541,8 +580,9 @@ impl Sockets {
         let Some(conn) = self.conns.get_mut(index) else {
             return;
         };
+        let (peer, silent) = (conn.peer, conn.silent());
         match std::mem::replace(&mut conn.phase, Phase::Gone) {
-            Phase::Head { timer } => drop(self.wheel.cancel(timer)),
+            Phase::Head { timer, .. } => drop(self.wheel.cancel(timer)),
             Phase::Lingering(end) => drop(self.wheel.cancel(end.timer)),
             Phase::Open { timer, .. } => {
                 if let Some(timer) = timer {
@@ -552,7 +592,16 @@ impl Sockets {
             }
             Phase::Gone => return,
         }
+        self.not_silent(silent);
+        self.crowd.depart(peer);
         self.gone.push(index);
+    }
+
+    /// One that had not asked for anything has, or is gone.
+    fn not_silent(&mut self, silent: Option<(u64, Peer)>) {
+        if let Some((number, peer)) = silent {
+            self.heads.remove(number, self.crowd.direct_place_of(peer));
+        }
     }
 
     /// One that spoke WebSocket does not count any more.

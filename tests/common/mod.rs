@@ -16,6 +16,8 @@ pub(crate) enum Act {
     Text(String),
     /// Sent a WebSocket ping frame.
     Ping,
+    /// Sent a WebSocket pong frame with this payload.
+    Pong(String),
     /// Closed it with this code.
     Close(u16),
 }
@@ -177,6 +179,9 @@ impl Bench {
             let (conn, act) = match output {
                 Output::Send { conn, text } => (conn, Act::Text(text.to_owned())),
                 Output::Ping { conn } => (conn, Act::Ping),
+                Output::Pong { conn, payload } => {
+                    (conn, Act::Pong(String::from_utf8_lossy(payload).into()))
+                }
                 Output::Close { conn, code, .. } => {
                     let ended = Timer::Session(conn);
                     self.timers.retain(|_, timer| *timer != ended);

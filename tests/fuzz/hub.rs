@@ -75,6 +75,7 @@ impl Play {
                     self.note(u64::from(code));
                 }
                 Act::Ping => self.note(1),
+                Act::Pong(_) => self.note(2),
                 Act::Text(text) => {
                     let name = text.split('"').nth(1).unwrap_or_default();
                     self.note(name.len() as u64 * 7 + name.bytes().next().map_or(0, u64::from));
@@ -145,7 +146,13 @@ impl Play {
                 self.conns.retain(|(other, _)| *other != conn);
                 self.bench.tell(Input::Closed { conn });
             }
-            (17, Some((conn, _))) => self.bench.tell(Input::Seen { conn }),
+            (17, Some((conn, _))) => match which % 2 {
+                0 => self.bench.tell(Input::Seen { conn }),
+                _ => self.bench.tell(Input::Ping {
+                    conn,
+                    payload: &[b'x'; 125],
+                }),
+            },
             (18, Some((conn, _))) => match which % 4 {
                 0 => self.bench.tell(Input::Binary { conn }),
                 1 => self.bench.tell(Input::Violation {

@@ -49,7 +49,7 @@ impl Place {
                 Output::Close { conn, code, .. } => self.closed.push((conn, code)),
                 Output::Arm { at, timer } => drop(self.wheel.arm(at, timer)),
                 // A timer that is no longer wanted does nothing.
-                Output::Ping { .. } | Output::Disarm { .. } => (),
+                Output::Ping { .. } | Output::Pong { .. } | Output::Disarm { .. } => (),
             }
         }
     }

@@ -76,7 +76,7 @@ fn those_who_waited_outside_are_served_in_the_end() {
 fn fewer_descriptors_than_wished_for_are_said_and_served() {
     let mut shell = Command::new("sh");
     // Both limits, so that the server cannot raise it again; a privileged one could.
-    let script = "ulimit -n 170 && exec \"$0\" --listen 127.0.0.1:0 --robot-after 60s \
+    let script = "ulimit -n 234 && exec \"$0\" --listen 127.0.0.1:0 --robot-after 60s \
                   --relay-interval 0 --rate-limit 0 --game-time 2s --linger 300ms";
     shell.args(["-c", script]).arg(command().get_program());
     let mut ground = Ground::on(Server::spawn(shell));
@@ -85,7 +85,7 @@ fn fewer_descriptors_than_wished_for_are_said_and_served() {
         .server()
         .log()
         .wait_for("a warning", |line| line.contains("ulimit -n"));
-    assert!(line.contains("only 170 files may be open"), "{line}");
+    assert!(line.contains("only 234 files may be open"), "{line}");
     // What is left without the reserve; two of them are the bystanders'.
     let (_, most) = line.split_once("at most ").expect("how many it serves");
     let most = most.split(' ').next().map(str::parse::<usize>);

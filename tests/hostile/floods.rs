@@ -24,16 +24,21 @@ fn connections_over_the_limit_are_told_so_or_wait_outside() {
         assert!(answer.field("retry-after").is_some());
     }
     ground.check();
-    // Far more than there is room for, and none of them says anything: those who do not get in wait
-    // in the kernel until the first ones have had their time.
+    // Far more than there is room for, and none of them says anything: the oldest go, and the others
+    // are told when they have had their time.
     let mut silent: Vec<_> = (0..300).map(|_| Raw::connect(address)).collect();
     ground.check();
-    assert!(ground.server().descriptors() < 20 + 64 + 40);
-    for raw in &mut silent {
-        assert_eq!(read(raw, false).status, 408);
-        ground.check();
+    assert!(ground.server().descriptors() < 20 + 64 + 64 + 40);
+    for path in ["/healthz", "/readyz"] {
+        let status = get(address, path).status;
+        assert_eq!(status, if path == "/healthz" { 200 } else { 503 });
     }
-    assert_eq!(get(address, "/readyz").status, 503);
+    let told = silent.iter_mut().filter_map(|raw| {
+        ground.check();
+        raw.everything().starts_with(b"HTTP/1.1 408 ").then_some(())
+    });
+    let told = told.count();
+    assert!((1..=64).contains(&told), "{told} of {}", silent.len());
     // One leaves, one comes.
     for _ in 0..20 {
         open.swap_remove(0).leave();
@@ -68,6 +73,50 @@ fn connections_over_the_limit_of_an_address_are_told_so() {
     }
     drop(clients);
     ground.finish();
+}
+
+#[test]
+fn an_address_that_only_connects_keeps_nobody_out() {
+    // Whoever says nothing has a minute for it; nobody here waits for that.
+    let flags = ["--head-timeout", "1m", "--max-per-address", "12"];
+    let admin = ["--admin", "127.0.0.1:0"];
+    for trusted in ["none", "127.0.0.0/8"] {
+        let room = ["--trusted-proxy", trusted, "--max-connections", "40"];
+        let mut ground = Ground::start(&[&flags[..], &admin, &room].concat());
+        let address = ground.address();
+        let before = ground.server().descriptors();
+        let mut crowd = Vec::new();
+        for _ in 0..10 {
+            crowd.extend((0..100).map(|_| Raw::connect(address)));
+            assert_eq!(get(address, "/healthz").status, 200, "{trusted}");
+            assert_eq!(get(address, "/readyz").status, 200, "{trusted}");
+            // A player of the same address gets in, too.
+            let mut player = Client::open(address, Dialect::Plain);
+            player.hello("Eve");
+            player.until("hi");
+            player.leave();
+            ground.check();
+            let most = match trusted {
+                "none" => 12 + 16,
+                _ => 40 + 64,
+            };
+            let more = ground.server().descriptors() - before;
+            // And those that are about to be closed.
+            assert!(more <= most + 64, "{more} of a silent address ({trusted})");
+        }
+        let silent = figure(
+            admin_of(&ground),
+            r#"roshambo_refusals_total{reason="silent"}"#,
+        );
+        assert!(900 <= silent + 100, "{silent} made room");
+        let log = ground.server().log().lines();
+        let warned = log
+            .iter()
+            .filter(|line| line.contains("the oldest are closed"));
+        assert!((1..=10).contains(&warned.count()));
+        drop(crowd);
+        ground.finish();
+    }
 }
 
 /// What the admin listener says of a figure.

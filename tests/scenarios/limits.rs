@@ -75,17 +75,19 @@ fn too_fast_is_told_at_most_once_a_second() {
 }
 
 #[test]
-fn every_event_but_ping_counts() {
+fn every_event_counts() {
     for event in [
         r#"["dance"]"#,
         r#"["choice",{"choice":9}]"#,
         "leave",
         "hello A",
+        "ping",
     ] {
         let answer = match event {
             r#"["dance"]"# => "5000 a < problem unknown-event dance\n",
             "leave" => "",
             "hello A" => "5000 a < hi 0 A new 0/0\n",
+            "ping" => "5000 a < pong\n",
             _ => "5000 a < problem bad-payload choice\n",
         };
         play(&format!(
@@ -94,6 +96,7 @@ fn every_event_but_ping_counts() {
 {}
  5000 a > face 1
  5000 a < problem too-fast face
+ 5000 a > ping
             ",
             format!("5000 a > {event}\n{answer}").repeat(20)
         ));
@@ -101,33 +104,80 @@ fn every_event_but_ping_counts() {
 }
 
 #[test]
-fn ping_is_outside_the_limit() {
-    play(&format!(
-        "
-    0 a enter plain A v2
+fn packets_that_want_an_answer_count_and_get_none_over_the_limit() {
+    let refusals = [
+        ("eio3", r#"44/chat,"Invalid namespace""#),
+        ("eio4", r#"44/chat,{"message":"Invalid namespace"}"#),
+    ];
+    for (dialect, refusal) in refusals {
+        play(&format!(
+            "
+    0 a enter {dialect} A
 {}
-{}
+ 5000 a >> 2
+ 5000 a >> 40/chat
  5000 a > face 1
  5000 a < problem too-fast face
- 5000 a > ping
- 5000 a < pong
-        ",
-        "5000 a > ping\n5000 a < pong\n".repeat(200),
-        burst(5_000, 'a', "face 1", 20),
-    ));
+ 5100 a >> 40/chat
+ 5100 a << {refusal}
+ 5101 a quiet
+            ",
+            "5000 a >> 2\n5000 a << 3\n".repeat(20),
+        ));
+        // They are a flood like any other.
+        play(&format!(
+            "
+    0 a enter {dialect} A
+{}
+{}
+ 5000 a << 41
+ 5000 a close 1008
+            ",
+            "5000 a >> 2\n5000 a << 3\n".repeat(20),
+            "5000 a >> 2\n".repeat(100),
+        ));
+    }
 }
 
 #[test]
-fn packets_of_the_dialect_are_outside_the_limit() {
-    play(&format!(
-        "
-    0 a enter eio3 A
+fn of_ping_frames_over_the_limit_the_latest_is_answered_as_soon_as_it_may_be() {
+    for dialect in ["plain", "eio3", "eio4"] {
+        play(&format!(
+            "
+    0 a enter {dialect} A
 {}
- 5001 a > hello A
- 5001 a < hi 0
-        ",
-        "5000 a >> 2\n5000 a << 3\n".repeat(300),
-    ));
+ 5000 a pings x
+ 5010 a pings y
+ 5020 a pings z
+ 5100 a ponged z
+ 5200 a pings w
+ 5200 a ponged w
+ 5300 a quiet
+            ",
+            "5000 a pings p\n5000 a ponged p\n".repeat(20),
+        ));
+    }
+}
+
+#[test]
+fn a_flood_of_ping_frames_or_choices_ends_the_connection() {
+    for (line, answer) in [("pings p", "ponged p"), ("> choice 1", "")] {
+        let within = match answer {
+            "" => format!("5000 a {line}\n"),
+            _ => format!("5000 a {line}\n5000 a {answer}\n"),
+        };
+        play(&format!(
+            "
+    0 a enter plain A v2
+{}
+{}
+ 5000 a < bye 1008 too-fast
+ 5000 a close 1008
+            ",
+            within.repeat(20),
+            format!("5000 a {line}\n").repeat(100),
+        ));
+    }
 }
 
 #[test]
@@ -164,33 +214,6 @@ fn an_acknowledgement_says_too_fast() {
  5001 a << 438[{{"ok":false,"code":"too-fast","message":"<any>"}}]
         "#,
         burst(5_000, 'a', "face 1", 20)
-    ));
-}
-
-#[test]
-fn a_ping_is_free_for_v2_alone() {
-    let answers = |what: &str, count| format!("5000 a < {what}\n").repeat(count);
-    play(&format!(
-        "
-    0 a enter plain A v2
-{}
-{}
- 5001 a > face 1
- 5002 a quiet
-        ",
-        burst(5_000, 'a', "ping", 50),
-        answers("pong", 50),
-    ));
-    play(&format!(
-        "
-    0 a enter plain A
-{}
-{}
- 5000 a > ping
- 5000 a < problem too-fast ping
-        ",
-        burst(5_000, 'a', "ping", 20),
-        answers("problem unknown-event ping", 20),
     ));
 }
 

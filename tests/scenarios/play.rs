@@ -218,6 +218,7 @@ impl Stage {
                 }
                 ("<<", _) => self.expect(line, Act::Text(rest.clone())),
                 ("ping", _) => self.expect(line, Act::Ping),
+                ("ponged", _) => self.expect(line, Act::Pong(rest.clone())),
                 ("close", [code]) => {
                     let code = code.parse().expect("a close code");
                     self.expect(line, Act::Close(code));
@@ -292,7 +293,10 @@ impl Stage {
 
     fn run(&mut self, lines: &[Line]) {
         for line in lines {
-            if matches!(line.verb.as_str(), "<" | "<?" | "<<" | "ping" | "close") {
+            if matches!(
+                line.verb.as_str(),
+                "<" | "<?" | "<<" | "ping" | "ponged" | "close"
+            ) {
                 continue;
             }
             self.bench.advance(line.at, false);
@@ -322,6 +326,10 @@ impl Stage {
             (">", _) => self.say_event(line.who, &line.rest),
             (">>", _) => self.say(line.who, &line.rest),
             ("lost", _) => self.tell(line.who, |conn| Input::Closed { conn }),
+            ("pings", _) => self.tell(line.who, |conn| Input::Ping {
+                conn,
+                payload: line.rest.as_bytes(),
+            }),
             ("seen", _) => self.tell(line.who, |conn| Input::Seen { conn }),
             ("binary", _) => self.tell(line.who, |conn| Input::Binary { conn }),
             ("dismiss", _) => self.tell(line.who, |conn| Input::Dismiss { conn }),
@@ -353,7 +361,7 @@ impl Stage {
         actor.conn = Some(conn);
     }
 
-    fn tell(&mut self, who: char, input: impl FnOnce(ConnId) -> Input<'static>) {
+    fn tell<'a>(&mut self, who: char, input: impl FnOnce(ConnId) -> Input<'a>) {
         let conn = self.actors[&who].conn.expect("it opened");
         self.bench.tell(input(conn));
     }
@@ -445,6 +453,7 @@ impl Stage {
         let actor = &self.actors[&who];
         let what = match &deed.act {
             Act::Ping => "ping".into(),
+            Act::Pong(payload) => format!("ponged {payload}"),
             Act::Close(code) => format!("close {code}"),
             Act::Text(text) => {
                 let event = match actor.socket_io {

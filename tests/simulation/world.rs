@@ -357,6 +357,7 @@ fn order(output: Output<'_>) -> Order {
             text: text.to_owned(),
         },
         Output::Ping { conn } => Order::Ping { conn },
+        Output::Pong { conn, .. } => panic!("a pong for {conn:?}, which sends no ping frames"),
         Output::Close {
             conn, code, reason, ..
         } => Order::Close { conn, code, reason },

@@ -258,6 +258,13 @@ impl Raw {
     /// Reads until the connection is over, in order or by a reset.
     #[track_caller]
     pub(crate) fn until_gone(&mut self) {
+        self.everything();
+    }
+
+    /// All that comes until the other end is gone, in whatever way.
+    #[track_caller]
+    pub(crate) fn everything(&mut self) -> Vec<u8> {
+        let mut all = std::mem::take(&mut self.unread);
         let until = Instant::now() + PATIENCE;
         while Instant::now() < until {
             let mut buffer = [0; 4096];
@@ -265,9 +272,9 @@ impl Raw {
                 .set_read_timeout(Some(PATIENCE))
                 .expect("a socket");
             match self.stream.read(&mut buffer) {
-                Ok(1..) => (),
-                Ok(0) => return,
-                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return,
+                Ok(0) => return all,
+                Ok(count) => all.extend_from_slice(&buffer[..count]),
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return all,
                 Err(error) => panic!("{error}"),
             }
         }

@@ -4,6 +4,7 @@
 //! Absent: what a head means.
 
 use super::{Behind, Front, Word};
+use crate::metrics::Refusal;
 use crate::net::http::{self, Answer, Context, Decision, HEAD_BYTES_MAX};
 use crate::net::peers::Peer;
 use crate::time::Millis;
@@ -68,6 +69,26 @@ impl<B: Behind> Front<B> {
                     }
                 }
             }
+        }
+    }
+
+    /// Many have come and say nothing.
+    pub(super) fn log_crowd(&mut self, peer: Peer, refusal: Refusal) {
+        if !seldom(&mut self.silent_logged, self.now) {
+            return;
+        }
+        let count = self.sockets.len();
+        match refusal {
+            Refusal::Address => log::warn!(
+                "{peer} opens more connections than --max-per-address {} allows: of those that ask \
+                 for nothing the oldest are closed",
+                self.config.max_per_address
+            ),
+            _ => log::warn!(
+                "{count} connections are all there may be (--max-connections {}): of those that \
+                 ask for nothing the oldest are closed",
+                self.config.max_connections
+            ),
         }
     }
 

@@ -181,7 +181,7 @@ fn an_answer_is_not_lost_to_a_peer_that_sends_too_much() {
 
 #[test]
 fn frames_behind_the_request_and_frames_in_pieces_are_answered() {
-    let server = Running::start(|_| ());
+    let server = Running::start(|config| config.rate_limit = 0);
     let mut peer = server.connect();
     peer.send(&[UPGRADE.as_bytes(), PING, PING].concat());
     peer.expect_upgrade();

@@ -104,7 +104,7 @@ fn a_turn_accepts_a_bounded_number() {
 
 #[test]
 fn a_turn_takes_a_bounded_number_of_frames_and_bytes_from_one() {
-    let mut hand = ByHand::start(|_| ());
+    let mut hand = ByHand::start(|config| config.rate_limit = 0);
     let mut stream = hand.connect(1).remove(0);
     stream.write_all(UPGRADE.as_bytes()).expect("taken");
     hand.turn_until("the upgrade", |hand| {
