@@ -31,6 +31,16 @@ const judged = (one) => one.until(() => state(one).outcome && state(one).moment 
 const HAND = { en: 'Paper', zh_CN: '布' };
 const ask = (one) => one.tap(HAND[one.language]);
 
+/** Two friends see each other, and each says that a round may begin. */
+async function together(one, other) {
+  await Promise.all([one, other].map((each) => each.until(
+    () => each.page?.route === 'pages/game/game' && state(each).canFace, 'the friend',
+  )));
+  ask(one);
+  ask(other);
+  await Promise.all([playing(one), playing(other)]);
+}
+
 /** Starts and taps this, or a hand. */
 async function begin(name, words, more) {
   const one = await phone(name, more).start();
@@ -294,9 +304,12 @@ test('a card leads a friend into the room', async () => {
   await one.sleep();
   await other.start(one.card.path.slice(1));
   await other.says(/looking elsewhere|lost/);
+  assert.deepEqual(other.sent.find(([name]) => name === 'join'), ['join', {
+    room: one.card.path.slice(-6), ready: false,
+  }]);
   assert.ok(!state(other).count, 'no round without the one who asked for it');
   one.show();
-  await Promise.all([playing(one), playing(other)]);
+  await together(one, other);
   one.tap('Paper');
   other.tap('Rock');
   await Promise.all([judged(one), judged(other)]);
@@ -352,7 +365,7 @@ test('a room whose card was sent stays open, however its owner walks about', asy
     const one = await walk(first) || first;
     assert.ok(!one.sent.some(([name]) => name === 'leave'), what);
     const other = await phone('Bob').start(one.card.path.slice(1));
-    await Promise.all([playing(one), playing(other)]);
+    await together(one, other);
     assert.equal(one.page.route, 'pages/game/game', what);
     // In mid-round the own card leads to the same round.
     one.tap('Rock');
@@ -402,10 +415,7 @@ test('going back from anything else, or leaving the room, is going away', async 
 test('no second tap destroys a game with a friend, and what was meant can be undone', async () => {
   const [one, other] = [await invite('Ada'), phone('Bob')];
   await other.start(one.card.path.slice(1));
-  await other.until(() => other.page.route === 'pages/game/game' && state(other).canFace, 'the friend');
-  ask(one);
-  ask(other);
-  await Promise.all([playing(one), playing(other)]);
+  await together(one, other);
   // In a round the menu has nothing that ends it.
   one.tap('More');
   assert.deepEqual([...one.sheet.items], [
@@ -518,7 +528,8 @@ test('a card takes a friend away from wherever it was', async () => {
     await go(other);
     other.hide();
     other.show(one.card.path);
-    await Promise.all([one.says(/against Bob/), other.says(/against Ada/)]);
+    await together(one, other);
+    assert.deepEqual([state(one).other.name, state(other).other.name], ['Bob', 'Ada'], what);
     assert.equal(other.pages.length, 2, what);
     one.end();
     other.end();
@@ -531,8 +542,7 @@ test('a card goes before a round, also after the system ended the program', asyn
   await meet(before, third);
   before.end();
   const other = await new Phone(server, { storage: before.storage }).start(one.card.path.slice(1));
-  await Promise.all([one.says(/against Bob/), other.says(/against Ada/),
-    third.says(/Bob (gave up|has left)/)]);
+  await Promise.all([together(one, other), third.says(/Bob (gave up|has left)/)]);
   assert.equal(other.pages.length, 2);
   for (const each of [one, other, third]) each.end();
 });
@@ -549,7 +559,7 @@ test('a code can be typed, and a wrong one is told', async () => {
   await at(other, 'index');
   other.put('code', 'input', { value: state(one).code.toLowerCase() });
   other.put('code', 'confirm', { value: '' });
-  await Promise.all([playing(one), playing(other)]);
+  await together(one, other);
   one.end();
   other.end();
 });
@@ -716,6 +726,15 @@ test('what the platform answers to a page that is gone does no harm', async () =
   one.show('/pages/index/index');
   page.onReview({ detail: { pass: true, timeout: false } });
   page.onPhotoLost();
+  await one.says(/Ready/);
+  // Shown twice, hidden once: not promised, and seen.
+  one.call(one.page, 'onShow');
+  ask(one);
+  await at(one, 'game');
+  one.call(one.page, 'onShow');
+  await one.says(/Looking/);
+  one.back();
+  await one.until(() => one.sent.some(([name]) => name === 'leave'), 'a leave');
   await one.says(/Ready/);
   one.end();
 });

@@ -153,6 +153,7 @@ Page({
   onShow() {
     this.moment = 'points';
     this.setData(drawer());
+    if (this.stop) this.stop();
     this.stop = watch((state, event) => this.heard(state, event));
   },
 

@@ -10,6 +10,9 @@ import { statusText } from '../../lib/words.js';
 /** So long WeChat's check of a name may take. */
 const REVIEW_MS = 8000;
 
+/** Into a private room, not ready: the first round waits until both have tapped a hand. */
+const toFriend = (room) => ({ room, ready: false });
+
 Page({
   data: {
     words: words(['name', 'picture', 'invite', 'join', 'code', 'leave', 'resume', 'rule', 'begin',
@@ -35,7 +38,7 @@ Page({
     this.showPlayer();
     game.begin();
     // A shared card leads here with the code of its room, perhaps my own one's, and in mid-round.
-    if (room && room.toUpperCase() !== game.state.code) this.go({ room });
+    if (room && room.toUpperCase() !== game.state.code) this.go(toFriend(room));
     else if (game.state.phase !== 'free') this.go();
   },
 
@@ -44,6 +47,7 @@ Page({
     // Going back from the table is going away from it; but a friend may be on the way to a room.
     if (this.atTable && phase !== 'free' && !leaving && !alone(game.state)) goAway();
     this.atTable = false;
+    if (this.stop) this.stop();
     this.stop = watch((state) => {
       const seated = state.phase !== 'free' && !state.leaving && !this.going;
       const text = statusText(t, state);
@@ -56,7 +60,9 @@ Page({
         record: recordText(),
       });
       // The friend has come.
-      if (state.phase === 'playing' && !state.leaving) this.go();
+      const met = state.phase === 'playing' || (state.phase === 'between' && state.code
+        && state.other && state.other.present);
+      if (met && !state.leaving) this.go();
     });
   },
 
@@ -119,7 +125,7 @@ Page({
   },
 
   onInvite() {
-    this.go({ room: 'new' });
+    this.go(toFriend('new'));
   },
 
   onCode({ detail }) {
@@ -128,7 +134,7 @@ Page({
 
   onEnter() {
     const room = this.data.code.trim();
-    if (room) this.go({ room });
+    if (room) this.go(toFriend(room));
   },
 
   onLeave() {
