@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use roshambo::config::{Command, Config};
 use roshambo::hub::{Dialect, Hub, Input, Output, Timer};
-use roshambo::model::{ConnId, Event, Face, Movement, Uid};
+use roshambo::model::{ConnId, Event, Face, Movement, Origin, Uid};
 use roshambo::net::server::Server;
 use roshambo::session::Session;
 use roshambo::time::Millis;
@@ -124,10 +124,14 @@ struct Table {
 
 impl Table {
     fn new() -> Self {
+        Self::with(&unlimited())
+    }
+
+    fn with(config: &Config) -> Self {
         let mut rng = fastrand::Rng::with_seed(1);
         let entropy = Box::new(move |bytes: &mut [u8]| rng.fill(bytes));
         Self {
-            hub: Hub::new(&unlimited(), 1, entropy),
+            hub: Hub::new(config, 1, entropy),
             timers: VecDeque::with_capacity(1024),
             sent: 0,
         }
@@ -321,6 +325,44 @@ fn hub_steps(bench: &mut Bench) {
     assert!(bench.skips(name) || rounds != 1, "no second round began");
 }
 
+/// A newcomer, each from an address of its own, where there are as many sessions as there may be.
+fn newcomer_steps(bench: &mut Bench) {
+    for (count, total) in [(1_000, 0), (100_000, 0), (1_000, 1), (100_000, 1)] {
+        let points = if total == 0 { "without" } else { "with" };
+        let name = format!("hub: a v2 newcomer and its end beside {count} {points} points");
+        if bench.skips(&name) {
+            continue;
+        }
+        let most = count.to_string();
+        let config = config(&["--max-sessions", &most, "--max-connections", "100"]);
+        let mut table = Table::with(&config);
+        let session = |number: usize| {
+            format!(
+                r#"{{"token":"{number:024}","uid":"p-{number}","uname":"","uavatar":"","totalScore":{total},"winStreak":0,"idle_ms":{number}}}"#
+            )
+        };
+        let sessions: Vec<String> = (0..count).map(session).collect();
+        let state = format!(r#"{{"roshambo":1,"sessions":[{}]}}"#, sessions.join(","));
+        let taken = table.hub.import_sessions(Millis::ZERO, &state);
+        assert_eq!(taken, Ok(count), "a state file of this version");
+        while table.hub.pop_output().is_some() {}
+        let mut generation = 0;
+        bench.step(&name, None, || {
+            generation += 1;
+            let conn = conn(0, generation);
+            let opened = Input::Opened {
+                conn,
+                dialect: Dialect::Plain,
+                from: Some(Origin::from_bits(generation.into())),
+            };
+            table.tell(1, opened);
+            let text = r#"["hello",{"user":{"uname":"Ann"},"v":2}]"#;
+            table.tell(1, Input::Text { conn, text });
+            table.tell(1, Input::Closed { conn });
+        });
+    }
+}
+
 /// Sends an upgrade and events by hand, and reads until so many of `needle` came.
 struct Console {
     stream: TcpStream,
@@ -428,6 +470,7 @@ fn main() {
     wire_steps(&mut bench);
     wheel_steps(&mut bench);
     hub_steps(&mut bench);
+    newcomer_steps(&mut bench);
     bench.server();
     println!("\nsize_of Session: {} bytes", size_of::<Session>());
     if bench.failed {

@@ -10,7 +10,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 
 use support::process::{Server, command};
-use support::raw::upgrade_request;
+use support::raw::{frame, upgrade_request};
 use support::{BASE, Directory, PATIENCE};
 
 /// In place of what `--trusted-proxy` says: the flag is not given.
@@ -261,4 +261,60 @@ fn whoever_reaches_the_unix_socket_is_a_trusted_proxy() {
         .log()
         .wait_for("the end", |line| line.contains("#2 "));
     assert!(line.contains("#2 unix plain "), "{line}");
+}
+
+/// The next text message.
+fn text(stream: &mut impl Read) -> String {
+    let mut head = [0; 2];
+    stream.read_exact(&mut head).expect("a frame");
+    let length = match head[1] {
+        126 => {
+            let mut length = [0; 2];
+            stream.read_exact(&mut length).expect("its length");
+            u16::from_be_bytes(length).into()
+        }
+        length => usize::from(length),
+    };
+    let mut text = vec![0; length];
+    stream.read_exact(&mut text).expect("its text");
+    String::from_utf8(text).expect("a text frame")
+}
+
+#[test]
+fn wrong_room_codes_count_for_whom_the_proxy_names() {
+    let server = Server::start(&["--trusted-proxy", "127.0.0.1"]);
+    // Each by a connection of its own.
+    let guess = |from: &str, fields: &str| {
+        let mut stream = open(&server, from, fields).expect("there is room");
+        for event in [
+            r#"["hello",{"user":{},"v":2}]"#,
+            r#"["join",{"room":"AAAAAA"}]"#,
+        ] {
+            let sent = stream.write_all(&frame(0x81, event.as_bytes()));
+            sent.expect("the server takes it");
+        }
+        assert!(text(&mut stream).starts_with(r#"["hi""#));
+        let problem = text(&mut stream);
+        let (_, code) = problem.split_once(r#""code":""#).expect("a problem");
+        code.split('"').next().expect("its code").to_owned()
+    };
+    for number in 0..12 {
+        let want = if number < 10 {
+            "room-unknown"
+        } else {
+            "too-fast"
+        };
+        // What it says of itself stands on the left, and changes nothing.
+        let said = forwarded(&format!("198.51.100.{number}, 203.0.113.7"));
+        assert_eq!(guess("127.0.0.1", &said), want, "{number}");
+        // Nor does what somebody says whom nobody believes.
+        let said = forwarded(&format!("198.51.100.{number}"));
+        assert_eq!(guess("127.0.0.2", &said), want, "{number}");
+        // Whom the proxy does not name counts for itself.
+        assert_eq!(guess("127.0.0.1", ""), "room-unknown");
+    }
+    assert_eq!(
+        guess("127.0.0.1", &forwarded("203.0.113.8")),
+        "room-unknown"
+    );
 }

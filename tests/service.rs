@@ -378,6 +378,8 @@ fn metrics_and_status_tell_what_happened_and_promtool_finds_nothing_wrong() {
         "roshambo_http_answers_total{status=\"400\"} 1",
         "roshambo_slow_readers_total 0",
         "roshambo_sessions 1",
+        "roshambo_sessions_refused_total 0",
+        "roshambo_events_refused_total{reason=\"room-codes\"} 0",
         "roshambo_draining 0",
     ];
     for row in rows {

@@ -21,6 +21,7 @@ const TEXTS: &[&str] = &[
     r#"["join"]"#,
     r#"["join",{"new":true}]"#,
     r#"["join",{"room":"new"}]"#,
+    r#"["join",{"room":"AAAAAA"}]"#,
     r#"["choice",{"choice":1}]"#,
     r#"["choice",{"choice":3}]"#,
     r#"["face",{"face":7}]"#,
@@ -111,7 +112,8 @@ impl Play {
             (0..=1, _) | (_, None) => {
                 if self.conns.len() < 8 {
                     let dialect = dialects[usize::from(*which) % 3];
-                    let conn = self.bench.open(dialect);
+                    let from = [None, Some(1), Some(2)][usize::from(which / 3) % 3];
+                    let conn = self.bench.open_from(dialect, from);
                     self.conns.push((conn, dialect));
                     if dialect == Dialect::Eio4 && which & 0x80 == 0 {
                         self.bench.tell(Input::Text { conn, text: "40" });
