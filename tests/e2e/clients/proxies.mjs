@@ -136,6 +136,7 @@ for (const Kind of [HAProxy, Caddy, Apache]) {
   checks[`${name}: real addresses, forged ones, the limit`] = addresses(Kind, "tcp");
   checks[`${name}: idle`] = idle(Kind, "tcp");
   checks[`${name}: restart`] = restart(Kind, "tcp");
+  checks[`${name}: restart, unix socket`] = restart(Kind, "unix socket");
   checks[`${name}: full`] = capacity(Kind);
   checks[`${name}: compressed`] = compressed(Kind);
 }
