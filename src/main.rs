@@ -5,7 +5,7 @@ mod logging;
 use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
-use roshambo::config::{Command, Config, Origin};
+use roshambo::config::{Command, Config, Origin, strange_variables};
 use roshambo::net::handed::Handed;
 use roshambo::net::server::{RESERVE, Server, StopSignals};
 
@@ -25,7 +25,11 @@ fn main() -> ExitCode {
         Ok(Command::Run(config)) => config,
         Ok(Command::Help(text) | Command::Version(text)) => return print(&text),
         Ok(Command::Check(mut config)) => {
-            let _ = raise_descriptor_limit(&mut config);
+            let limited = raise_descriptor_limit(&mut config);
+            let lines = [doubts(&config), config.notes()].concat();
+            for line in limited.err().into_iter().chain(lines) {
+                complain(&line);
+            }
             return print(&config.describe());
         }
         Err(error) => {
@@ -34,6 +38,9 @@ fn main() -> ExitCode {
         }
     };
     logging::install(config.log_level);
+    for line in doubts(&config) {
+        log::warn!("{line}");
+    }
     let code = match run(*config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
@@ -46,6 +53,11 @@ fn main() -> ExitCode {
         count => log::warn!("{count} log lines were dropped"),
     }
     code
+}
+
+/// What was probably not meant as it stands: in the environment, and as a value.
+fn doubts(config: &Config) -> Vec<String> {
+    [strange_variables(std::env::vars_os()), config.doubts()].concat()
 }
 
 /// Prints what was asked for; a reader that went away early, as `head` does, is no fault.
@@ -63,7 +75,8 @@ fn print(text: &str) -> ExitCode {
     }
 }
 
-/// Says why there is no server, whatever the log level; nothing can be done about a closed pipe.
+/// Says why there is no server, or what to look at, whatever the log level; nothing can be done
+/// about a closed pipe.
 fn complain(message: &str) {
     let _ = writeln!(std::io::stderr(), "roshambo: {message}");
 }

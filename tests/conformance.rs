@@ -32,7 +32,7 @@ fn start() -> SocketAddr {
         max_queue: 64 * MIB,
         ..Config::default()
     };
-    let listener = Listener::bind(&config.listen).expect("a free port");
+    let listener = Listener::bind(&config.listen, config.unix_mode).expect("a free port");
     let address = listener.local_addr().expect("a TCP address");
     std::thread::spawn(move || bare::serve(listener, &config, echo));
     address

@@ -133,3 +133,45 @@ fn the_english_readme_tells_the_truth() {
 fn the_chinese_readme_tells_the_truth() {
     play(include_str!("../README.zh-CN.md"), 14);
 }
+
+/// Commands that a reader has to type to find that there are none of that name: the program is only
+/// where cargo puts it until a package is installed.
+fn commands_not_found(readme: &str, deploy: &str) -> Vec<String> {
+    let mut section = "";
+    let mut in_block = false;
+    let mut found = Vec::new();
+    for line in readme.lines() {
+        if let Some(title) = line.strip_prefix("## ") {
+            section = title;
+        }
+        in_block ^= line.starts_with("```");
+        if section == deploy {
+            continue;
+        }
+        // A block's line is a command, and so is a word of a sentence with flags or an address.
+        let typed: Vec<&str> = match in_block {
+            true => vec![line.trim_start_matches("$ ")],
+            false => line.split('`').skip(1).step_by(2).collect(),
+        };
+        let is_command = |text: &&str| {
+            text.starts_with("roshambo ")
+                && (in_block || text.contains(" --") || text.contains("://"))
+        };
+        found.extend(typed.into_iter().filter(is_command).map(str::to_owned));
+    }
+    assert!(!in_block, "a block has no end");
+    found
+}
+
+#[test]
+fn every_command_can_be_typed_where_it_stands() {
+    for (readme, deploy) in [
+        (include_str!("../README.md"), "Deploy"),
+        (include_str!("../README.zh-CN.md"), "部署"),
+    ] {
+        assert!(readme.contains(&format!("\n## {deploy}\n")));
+        assert_eq!(commands_not_found(readme, deploy), [""; 0]);
+    }
+    let bad = "## Run it\n```sh\nroshambo --seed 1\n```\nor `roshambo bench --help`\n";
+    assert_eq!(commands_not_found(bad, "Deploy").len(), 2);
+}

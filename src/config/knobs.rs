@@ -138,6 +138,19 @@ pub(super) const KNOBS: &[Knob] = &[
                default's port.",
     },
     Knob {
+        flag: "--unix-mode",
+        section: Section::Listening,
+        kind: Kind::Text {
+            metavar: "MODE",
+            get: |config| Some(parse::show_mode(config.unix_mode)),
+            set: |config, text| parse::mode(text).map(|mode| config.unix_mode = mode),
+        },
+        default: "0666",
+        help: "Who may connect to the unix socket of --listen, in octal as for chmod. Any user of\n\
+               this machine by default, as with 127.0.0.1, so that nginx can; 0660 lets only its\n\
+               owner and group in. That of --admin is 0660.",
+    },
+    Knob {
         flag: "--admin",
         section: Section::Listening,
         kind: Kind::Text {

@@ -1,11 +1,14 @@
 //! Every limit and duration, once: flag, environment variable, default, range, unit, reason.
 //!
-//! The table is in `knobs.rs`, the syntax of values in `parse.rs`; here the sources are laid over
+//! The table is in `knobs.rs`, the syntax of values in `parse.rs`, what is allowed and probably not
+//! meant in `advice.rs`; here the sources are laid over
 //! each other and the result is checked as a whole. Nothing here reads the environment or the
 //! command line by itself, opens a file or prints.
 
+mod advice;
 mod help;
 mod knobs;
+mod names;
 mod networks;
 mod parse;
 #[cfg(test)]
@@ -17,8 +20,10 @@ use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+pub use self::advice::strange_variables;
 use self::help::{help, man, range, show, version};
 use self::knobs::{KNOBS, Kind, Knob, Unit};
+use self::names::nearest_flag;
 pub use self::networks::Networks;
 
 /// Where the server listens.
@@ -35,6 +40,8 @@ pub enum Listen {
 pub struct Config {
     /// `--listen`
     pub listen: Listen,
+    /// `--unix-mode`: the permissions of a unix socket's file.
+    pub unix_mode: u32,
     /// `--admin`: where metrics and status are told.
     pub admin: Option<Listen>,
     /// `--base-path`: starts with `/`, does not end with one.
@@ -94,6 +101,8 @@ pub struct Config {
     /// Where the values came from, for [`Config::describe`]; flags that are not here have their
     /// default.
     pub origins: BTreeMap<&'static str, Origin>,
+    /// What was given for a flag beside that and is not used, for [`Config::describe`].
+    pub unused: BTreeMap<&'static str, String>,
 }
 
 /// Who set a value.
@@ -131,7 +140,12 @@ pub enum ConfigError {
         nearest: Option<&'static str>,
     },
     /// Something that is no flag.
-    UnexpectedArgument(String),
+    UnexpectedArgument {
+        /// As typed.
+        text: String,
+        /// A flag or a command with nearly this name.
+        nearest: Option<&'static str>,
+    },
     /// A flag at the end of the line, or before another one.
     MissingValue(String),
     /// A value for a flag that takes none.
@@ -161,16 +175,30 @@ impl fmt::Display for ConfigError {
                 }
             }
             // An address or a port was meant for --listen, a word for a command.
-            Self::UnexpectedArgument(text) if text.contains(|c: char| c.is_ascii_digit()) => {
+            Self::UnexpectedArgument { text, .. }
+                if text.contains(|c: char| c.is_ascii_digit()) =>
+            {
                 write!(
                     f,
                     "{text:?} is not a flag; all settings are flags, as --listen {text:?}"
                 )
             }
-            Self::UnexpectedArgument(text) => write!(
-                f,
-                "there is no command {text:?}: roshambo alone serves; others are bench and probe"
-            ),
+            Self::UnexpectedArgument { text, nearest } => match nearest {
+                Some(command) if text == command => {
+                    write!(
+                        f,
+                        "{command} has to be the first word: roshambo {command} ..."
+                    )
+                }
+                Some(nearest) => {
+                    write!(f, "there is no command {text:?}; did you mean {nearest}?")
+                }
+                None => write!(
+                    f,
+                    "there is no command {text:?}: roshambo alone serves; others are bench and \
+                     probe"
+                ),
+            },
             Self::MissingValue(flag) => write!(f, "{flag} needs a value"),
             Self::UnexpectedValue(flag) => write!(f, "{flag} takes no value"),
             Self::BadValue {
@@ -209,7 +237,7 @@ impl Config {
         args: impl Iterator<Item = OsString>,
         env: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Command, ConfigError> {
-        let mut typed: BTreeMap<&str, OsString> = BTreeMap::new();
+        let mut typed: BTreeMap<&str, Vec<OsString>> = BTreeMap::new();
         let mut check = false;
         let mut parser = lexopt::Parser::from_args(args);
         while let Some(argument) = parser.next().map_err(from_lexopt)? {
@@ -224,34 +252,21 @@ impl Config {
                 lexopt::Arg::Long("check") => check = true,
                 lexopt::Arg::Long(name) => {
                     let knob = find_knob(&format!("--{name}"))?;
-                    // The last one counts, so that a script's flags can be overridden.
-                    typed.insert(knob.flag, value_of(knob, &mut parser)?);
+                    let value = value_of(knob, &mut parser)?;
+                    typed.entry(knob.flag).or_default().push(value);
                 }
                 lexopt::Arg::Short(letter) => {
                     return Err(unknown_flag(format!("-{letter}")));
                 }
                 lexopt::Arg::Value(text) => {
-                    return Err(ConfigError::UnexpectedArgument(
-                        text.to_string_lossy().into(),
-                    ));
+                    return Err(unexpected_argument(text.to_string_lossy().into()));
                 }
             }
         }
         let env = |name: &str| env(name).filter(|value| !value.is_empty());
         let mut config = Self::default();
         for knob in KNOBS {
-            if let Some(value) = typed.get(knob.flag) {
-                config.apply(knob, knob.flag, value)?;
-                config.origins.insert(knob.flag, Origin::Flag);
-            } else if let Some(value) = env(&knob.env()) {
-                config.apply(knob, &knob.env(), &value)?;
-                config.origins.insert(knob.flag, Origin::Env(knob.env()));
-            } else if knob.flag == "--listen"
-                && let Some(value) = env("PORT")
-            {
-                config.apply_port(&value)?;
-                config.origins.insert(knob.flag, Origin::Env("PORT".into()));
-            }
+            config.choose(knob, typed.get(knob.flag).map_or(&[], Vec::as_slice), &env)?;
         }
         config.check()?;
         Ok(match check {
@@ -290,6 +305,15 @@ impl Config {
             let why = format!("one lost ping (--ping-interval {interval}) would end a connection");
             let value = duration(self.ping_timeout_ms);
             return at_least("--ping-timeout", value, why, interval);
+        }
+        if let Some(admin) = &self.admin
+            && is_one_place(&self.listen, admin)
+        {
+            let (listen, admin) = (parse::show_listen(&self.listen), parse::show_listen(admin));
+            return Err(ConfigError::Relation(format!(
+                "--listen {listen} and --admin {admin} are the same place, and players and \
+                 figures need one each; give --admin another port or path"
+            )));
         }
         if self.session_ttl_ms < self.game_time_ms {
             let game = duration(self.game_time_ms);
@@ -334,8 +358,10 @@ impl Config {
                 Some(value) => format!("{} = {value}", knob.flag),
                 None => format!("{} is not set", knob.flag),
             };
+            let unused = self.unused.get(knob.flag);
+            let unused = unused.map_or(String::new(), |unused| format!("; {unused}"));
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "{line:<44} # {origin}");
+            let _ = writeln!(text, "{line:<44} # {origin}{unused}");
         }
         let each = self.connection_bytes_max();
         let all = each.saturating_mul(self.max_connections as u64);
@@ -360,6 +386,7 @@ impl Config {
     fn blank() -> Self {
         Self {
             listen: Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 0))),
+            unix_mode: 0,
             admin: None,
             base_path: String::new(),
             public_url: None,
@@ -389,16 +416,66 @@ impl Config {
             log_level: log::LevelFilter::Off,
             seed: None,
             origins: BTreeMap::new(),
+            unused: BTreeMap::new(),
         }
+    }
+
+    /// Sets a knob from the first source that has a value for it, and notes which others have one.
+    fn choose(
+        &mut self,
+        knob: &Knob,
+        typed: &[OsString],
+        env: &impl Fn(&str) -> Option<OsString>,
+    ) -> Result<(), ConfigError> {
+        let mut sources: Vec<(Origin, OsString)> = Vec::new();
+        // The last one counts, so that a script's flags can be overridden.
+        let flags = typed.iter().rev();
+        sources.extend(flags.map(|value| (Origin::Flag, value.clone())));
+        let port = (knob.flag == "--listen").then(|| "PORT".to_owned());
+        for name in [Some(knob.env()), port].into_iter().flatten() {
+            let value = env(&name);
+            sources.extend(value.map(|value| (Origin::Env(name), value)));
+        }
+        let mut sources = sources.into_iter();
+        let Some((origin, value)) = sources.next() else {
+            return Ok(());
+        };
+        match &origin {
+            Origin::Env(name) if name == "PORT" => self.apply_port(&value)?,
+            Origin::Env(name) => self.apply(knob, name, &value)?,
+            Origin::Flag | Origin::Descriptors(_) => self.apply(knob, knob.flag, &value)?,
+        }
+        self.origins.insert(knob.flag, origin);
+        let others: Vec<String> = sources
+            .filter(|(_, other)| *other != value)
+            .map(|(origin, other)| match origin {
+                Origin::Env(name) => format!("{name}={}", other.display()),
+                Origin::Flag | Origin::Descriptors(_) => {
+                    format!("{} {}", knob.flag, other.display())
+                }
+            })
+            .collect();
+        if !others.is_empty() {
+            let others = others.join(", ").escape_debug().to_string();
+            self.unused.insert(knob.flag, format!("not used: {others}"));
+        }
+        Ok(())
     }
 
     /// Sets a knob from what was typed as `name`, a flag or an environment variable.
     fn apply(&mut self, knob: &Knob, name: &str, value: &OsStr) -> Result<(), ConfigError> {
-        let set = match value.to_str() {
-            Some(text) => self.set(knob, text),
-            None => Err("is not valid UTF-8".into()),
+        let Some(text) = value.to_str() else {
+            return Err(bad_value(name, value, "is not valid UTF-8".into()));
         };
-        set.map_err(|reason| bad_value(name, value, reason))
+        self.set(knob, text).map_err(|reason| {
+            // As files leave them behind that are written elsewhere, or by rules of another shell.
+            let bare = text.trim().trim_matches(['"', '\'']).trim();
+            let reason = match bare != text && self.set(knob, bare).is_ok() {
+                true => format!("has quotes or white space around it: {bare} would do"),
+                false => reason,
+            };
+            bad_value(name, value, reason)
+        })
     }
 
     /// Lays the port that a hosting platform gives over the default address.
@@ -488,22 +565,35 @@ fn bad_value(name: &str, value: &OsStr, reason: String) -> ConfigError {
 }
 
 fn unknown_flag(flag: String) -> ConfigError {
-    /// More than two slips of the finger is another word.
-    const SLIPS_MAX: usize = 2;
-
-    let known = KNOBS.iter().map(|knob| knob.flag);
-    let known = known.chain(["--help", "--version", "--check", "--man"]);
-    // What other servers call it.
-    if ["--port", "--host", "--bind", "--address", "-p"].contains(&&*flag) {
-        let nearest = Some("--listen");
-        return ConfigError::UnknownFlag { flag, nearest };
-    }
-    let nearest = known
-        .map(|candidate| (distance(&flag, candidate), candidate))
-        .min()
-        .filter(|(slips, _)| *slips <= SLIPS_MAX)
-        .map(|(_, candidate)| candidate);
+    let nearest = nearest_flag(flag.trim_start_matches('-'));
     ConfigError::UnknownFlag { flag, nearest }
+}
+
+fn unexpected_argument(text: String) -> ConfigError {
+    let commands = ["bench", "probe"];
+    let command = commands
+        .into_iter()
+        .find(|name| names::slips(name, &text) <= 1);
+    let nearest = command.or_else(|| nearest_flag(&text));
+    ConfigError::UnexpectedArgument { text, nearest }
+}
+
+/// Whether both listeners cannot be open at a time: `0.0.0.0` and `[::]` are everywhere.
+fn is_one_place(one: &Listen, other: &Listen) -> bool {
+    match (one, other) {
+        (Listen::Unix(one), Listen::Unix(other)) => one == other,
+        (Listen::Tcp(one), Listen::Tcp(other)) => {
+            let covers = |a: &SocketAddr, b: &SocketAddr| {
+                a.ip().is_unspecified() && (a.is_ipv6() || b.is_ipv4())
+            };
+            one.port() == other.port()
+                && one.port() != 0
+                && (one.ip().to_canonical() == other.ip().to_canonical()
+                    || covers(one, other)
+                    || covers(other, one))
+        }
+        _ => false,
+    }
 }
 
 fn from_lexopt(error: lexopt::Error) -> ConfigError {
@@ -512,21 +602,6 @@ fn from_lexopt(error: lexopt::Error) -> ConfigError {
             ConfigError::MissingValue(option.unwrap_or_default())
         }
         lexopt::Error::UnexpectedValue { option, .. } => ConfigError::UnexpectedValue(option),
-        other => ConfigError::UnexpectedArgument(other.to_string()),
+        other => unexpected_argument(other.to_string()),
     }
-}
-
-/// How many characters have to be inserted, removed or replaced (Levenshtein).
-fn distance(from: &str, to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
-    for (i, a) in from.chars().enumerate() {
-        let mut diagonal = i;
-        row[0] = i + 1;
-        for (j, b) in to.chars().enumerate() {
-            let replaced = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }

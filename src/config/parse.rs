@@ -3,7 +3,7 @@
 //! It knows neither flags nor ranges. A refusal is the end of a sentence that begins with the knob
 //! and the value, such as "needs a unit: 3s or 3ms".
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use super::Listen;
@@ -94,6 +94,11 @@ pub(super) fn listen(text: &str) -> Result<Listen, String> {
             path if !path.is_absolute() => {
                 Err("needs an absolute path, as unix:/run/roshambo.sock".into())
             }
+            _ if path.ends_with('/') => Err("is a directory: a socket's path is needed".into()),
+            _ if path.trim() != path => Err(format!(
+                "ends with white space, which no path of ours has: unix:{}",
+                path.trim()
+            )),
             _ if SOCKET_PATH_BYTES_MAX < path.len() => Err(format!(
                 "is too long: a socket's path has at most {SOCKET_PATH_BYTES_MAX} bytes"
             )),
@@ -103,20 +108,38 @@ pub(super) fn listen(text: &str) -> Result<Listen, String> {
     if let Ok(address) = text.parse::<SocketAddr>() {
         return Ok(Listen::Tcp(address));
     }
+    if text.starts_with('/') {
+        return Err(format!("is a path: a unix socket is unix:{text}"));
+    }
+    if let Some((_, rest)) = text.split_once("://") {
+        let rest = rest.split('/').next().unwrap_or(rest);
+        return Err(match rest.parse::<SocketAddr>() {
+            Ok(address) => format!("is a URL; only its address is needed: {address}"),
+            Err(_) => "is a URL; an address is needed: 127.0.0.1:9595".into(),
+        });
+    }
+    if let Some((port, host)) = text.split_once(':')
+        && let (Ok(port), Ok(host)) = (port.parse::<u16>(), host.parse::<IpAddr>())
+        && host.is_ipv4()
+    {
+        return Err(format!("has its port in front: {host}:{port}"));
+    }
     let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
     let host = host.trim_matches(['[', ']']);
+    let bare = text.trim_matches(['[', ']']);
     Err(match port.parse::<u16>() {
         // A host that is an address, but an IPv6 one without brackets.
-        _ if text.parse::<std::net::Ipv6Addr>().is_ok() => {
+        _ if text.parse::<Ipv6Addr>().is_ok() => {
             format!("needs a port and brackets: [{text}]:9595")
         }
+        _ if bare.parse::<Ipv6Addr>().is_ok() => format!("needs a port: [{bare}]:9595"),
         Ok(port) if host.is_empty() || host == "*" => format!(
             "needs an address: 127.0.0.1:{port} for this machine only, 0.0.0.0:{port} for all"
         ),
         Ok(port) if host == "localhost" => {
             format!("is a name; an address is needed: 127.0.0.1:{port}")
         }
-        _ if text.parse::<std::net::Ipv4Addr>().is_ok() => format!("needs a port: {text}:9595"),
+        _ if text.parse::<Ipv4Addr>().is_ok() => format!("needs a port: {text}:9595"),
         _ => "is neither ADDRESS:PORT (127.0.0.1:9595, [::1]:9595; ports 0 to 65535) \
               nor unix:/PATH"
             .into(),
@@ -129,6 +152,22 @@ pub(super) fn show_listen(listen: &Listen) -> String {
         Listen::Tcp(address) => address.to_string(),
         Listen::Unix(path) => format!("unix:{}", path.display()),
     }
+}
+
+/// The permissions of a file, as chmod(1) takes them: `0660` or `660`.
+pub(super) fn mode(text: &str) -> Result<u32, String> {
+    let digits = text.strip_prefix("0o").unwrap_or(text);
+    let octal = !digits.is_empty() && digits.bytes().all(|digit| (b'0'..b'8').contains(&digit));
+    match u32::from_str_radix(digits, 8) {
+        Ok(mode @ ..=0o777) if octal => Ok(mode),
+        Ok(_) if octal => Err("is out of range: 0000 to 0777".into()),
+        _ => Err("is no mode: octal digits, as 0660".into()),
+    }
+}
+
+/// The text that [`mode`] reads as this.
+pub(super) fn show_mode(mode: u32) -> String {
+    format!("{mode:04o}")
 }
 
 /// A path of an address: made to begin with a slash and not to end with one.
@@ -206,6 +245,15 @@ pub(super) fn path(text: &str) -> Result<PathBuf, String> {
     match text {
         "" => Err("is empty: a file's path is needed".into()),
         _ if text.ends_with('/') => Err("is a directory: a file's path is needed".into()),
+        // Only a shell knows whose home that is.
+        _ if text.starts_with('~') => Err("begins with ~: write the whole path".into()),
+        _ if text.trim() != text => Err(format!(
+            "has white space around it: {} would do",
+            text.trim()
+        )),
+        _ if text.starts_with(['"', '\'']) => {
+            Err("has quotes around it, which would be a part of its name".into())
+        }
         _ => Ok(text.into()),
     }
 }

@@ -45,6 +45,10 @@ fn good_values() {
         ("--listen", "127.0.0.1:0", "127.0.0.1:0"),
         ("--listen", "[::1]:9595", "[::1]:9595"),
         ("--listen", "unix:/run/r.sock", "unix:/run/r.sock"),
+        ("--unix-mode", "660", "0660"),
+        ("--unix-mode", "0o600", "0600"),
+        ("--unix-mode", "0777", "0777"),
+        ("--unix-mode", "0", "0000"),
         ("--admin", "127.0.0.1:9596", "127.0.0.1:9596"),
         ("--admin", "unix:/run/a.sock", "unix:/run/a.sock"),
         ("--base-path", "/play", "/play"),
@@ -126,6 +130,42 @@ fn bad_values_name_the_knob_the_value_and_what_would_be_right() {
         ("--listen", "127.0.0.1", "needs a port: 127.0.0.1:9595"),
         ("--listen", "::1", "needs a port and brackets: [::1]:9595"),
         ("--listen", "127.0.0.1:65536", "ports 0 to 65535"),
+        ("--listen", "[::1]", "needs a port: [::1]:9595"),
+        (
+            "--listen",
+            "9595:127.0.0.1",
+            "has its port in front: 127.0.0.1:9595",
+        ),
+        (
+            "--listen",
+            "http://127.0.0.1:80/a",
+            "is a URL; only its address is needed: 127.0.0.1:80",
+        ),
+        (
+            "--listen",
+            "ws://e/",
+            "is a URL; an address is needed: 127.0.0.1:9595",
+        ),
+        (
+            "--listen",
+            "/run/r.sock",
+            "is a path: a unix socket is unix:/run/r.sock",
+        ),
+        ("--listen", "unix:/run/", "is a directory"),
+        (
+            "--listen",
+            "unix:/r.sock ",
+            "has quotes or white space around it",
+        ),
+        (
+            "--listen",
+            "127.0.0.1:80 ",
+            "has quotes or white space around it: 127.0.0.1:80 would do",
+        ),
+        ("--unix-mode", "888", "is no mode: octal digits, as 0660"),
+        ("--unix-mode", "u=rw", "is no mode: octal digits, as 0660"),
+        ("--unix-mode", "+60", "is no mode: octal digits, as 0660"),
+        ("--unix-mode", "1000", "is out of range: 0000 to 0777"),
         ("--listen", "unix:r.sock", "needs an absolute path"),
         ("--listen", &long_path, "at most 107 bytes"),
         ("--base-path", "/", "is the web page's own place"),
@@ -188,6 +228,17 @@ fn bad_values_name_the_knob_the_value_and_what_would_be_right() {
             "1500ms",
             "is not a number of whole seconds: 1s to 60s",
         ),
+        (
+            "--game-time",
+            "\"5s\"",
+            "has quotes or white space around it: 5s would do",
+        ),
+        (
+            "--game-time",
+            "5s\r",
+            "has quotes or white space around it: 5s would do",
+        ),
+        ("--game-time", "5s # long", "is not a duration"),
         ("--robot-after", "-1s", "is not a duration"),
         ("--robot-after", "1.5s", "is not a duration"),
         ("--robot-after", "", "is not a duration"),
@@ -233,6 +284,21 @@ fn bad_values_name_the_knob_the_value_and_what_would_be_right() {
         ),
         ("--state", "", "is empty"),
         ("--state", "/var/lib/", "is a directory"),
+        (
+            "--state",
+            "~/sessions",
+            "begins with ~: write the whole path",
+        ),
+        (
+            "--state",
+            "/var/sessions ",
+            "has white space around it: /var/sessions would do",
+        ),
+        (
+            "--state",
+            "'/var/sessions'",
+            "has quotes or white space around it: /var/sessions would do",
+        ),
         ("--drain-timeout", "1d", "is not a duration"),
         ("--drain-spread", "11m", "is out of range: 0 to 10m"),
         (
@@ -262,7 +328,7 @@ fn bad_values_name_the_knob_the_value_and_what_would_be_right() {
 
 #[test]
 fn the_command_line_itself() {
-    let rows: [(&[&str], &str); 12] = [
+    let rows: [(&[&str], &str); 23] = [
         (
             &["--gametime", "3s"],
             "there is no flag --gametime; did you mean --game-time?",
@@ -273,6 +339,42 @@ fn the_command_line_itself() {
         ),
         (&["--hlep"], "there is no flag --hlep; did you mean --help?"),
         (&["--colour"], "there is no flag --colour"),
+        (&["--maxconn"], "there is no flag --maxconn"),
+        (
+            &["--max-conn", "9"],
+            "there is no flag --max-conn; did you mean --max-connections?",
+        ),
+        (
+            &["--proxy", "::1"],
+            "there is no flag --proxy; did you mean --trusted-proxy?",
+        ),
+        (
+            &["--state-file", "a"],
+            "there is no flag --state-file; did you mean --state?",
+        ),
+        // There are several.
+        (&["--ping", "9s"], "there is no flag --ping"),
+        (&["-v"], "there is no flag -v; did you mean --version?"),
+        (
+            &["help"],
+            "there is no command \"help\"; did you mean --help?",
+        ),
+        (
+            &["chekc"],
+            "there is no command \"chekc\"; did you mean --check?",
+        ),
+        (
+            &["prob"],
+            "there is no command \"prob\"; did you mean probe?",
+        ),
+        (
+            &["--seed", "1", "bench", "ws://e"],
+            "bench has to be the first word: roshambo bench ...",
+        ),
+        (
+            &["--listen", "unix:/a", "--admin", "unix:/a"],
+            "are the same place",
+        ),
         (&["-p", "80"], "there is no flag -p"),
         (&["8080"], "\"8080\" is not a flag"),
         (
@@ -323,6 +425,8 @@ fn a_flag_goes_before_its_variable_and_that_before_port_and_default() {
     for (args, env, want) in rows {
         assert_eq!(run(args, env).listen, address(want), "{args:?} {env:?}");
     }
+    let found = refusal(&[], &[("PORT", " 80")]);
+    assert!(found.starts_with("PORT \" 80\" is not a port"), "{found}");
     let found = refusal(&[], &[("PORT", "http")]);
     assert_eq!(
         found,
@@ -517,6 +621,70 @@ fn check_shows_what_could_be_typed_and_who_set_it() {
     let mut repeated = run(&again, &[]);
     repeated.origins.clone_from(&config.origins);
     assert_eq!(repeated.describe(), text);
+}
+
+#[test]
+fn check_shows_what_was_given_and_is_not_used() {
+    let args = [
+        "--check", "--seed", "1", "--seed", "2", "--linger", "1s", "--listen", "[::1]:5",
+    ];
+    let env = [
+        ("ROSHAMBO_LISTEN", "[::1]:6"),
+        ("PORT", "80"),
+        ("ROSHAMBO_LINGER", "1s"),
+        ("ROSHAMBO_STATE", "a\nb"),
+    ];
+    let Ok(Command::Check(config)) = load(&args, &env) else {
+        panic!("{args:?} is no check");
+    };
+    let text = config.describe();
+    let origins: Vec<(&str, &str)> = text
+        .lines()
+        .filter_map(|line| Some((line.split(' ').next()?, line.split_once(" # ")?.1)))
+        .collect();
+    for want in [
+        ("--seed", "flag; not used: --seed 1"),
+        (
+            "--listen",
+            "flag; not used: ROSHAMBO_LISTEN=[::1]:6, PORT=80",
+        ),
+        // The same twice is no news.
+        ("--linger", "flag"),
+    ] {
+        assert!(origins.contains(&want), "{want:?} is not in\n{text}");
+    }
+}
+
+/// The second bind of one place would fail with a word about another process.
+#[test]
+fn players_and_figures_need_a_place_each() {
+    let rows = [
+        ("127.0.0.1:1", "127.0.0.1:1", true),
+        ("127.0.0.1:1", "127.0.0.1:2", false),
+        ("127.0.0.1:0", "127.0.0.1:0", false),
+        ("127.0.0.1:1", "127.0.0.2:1", false),
+        ("0.0.0.0:1", "127.0.0.1:1", true),
+        ("127.0.0.1:1", "0.0.0.0:1", true),
+        ("[::]:1", "127.0.0.1:1", true),
+        ("127.0.0.1:1", "[::]:1", true),
+        ("0.0.0.0:1", "[::1]:1", false),
+        ("[::]:1", "[::1]:1", true),
+        ("[::1]:1", "127.0.0.1:1", false),
+        ("[::ffff:127.0.0.1]:1", "127.0.0.1:1", true),
+        ("unix:/a", "unix:/a", true),
+        ("unix:/a", "unix:/b", false),
+        ("unix:/a", "127.0.0.1:1", false),
+    ];
+    for (listen, admin, want) in rows {
+        let loaded = load(&["--listen", listen, "--admin", admin], &[]);
+        match loaded {
+            Err(ConfigError::Relation(text)) if want => {
+                assert!(text.contains("are the same place"), "{text}");
+            }
+            Ok(_) if !want => (),
+            other => panic!("{listen} {admin}: {other:?}"),
+        }
+    }
 }
 
 #[test]

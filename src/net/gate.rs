@@ -184,7 +184,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("roshambo-gate-{}", std::process::id()));
         let anywhere = Listen::Tcp((Ipv4Addr::LOCALHOST, 0).into());
         for listen in [anywhere, Listen::Unix(path.clone())] {
-            let listener = Listener::bind(&listen).expect("a free place");
+            let listener = Listener::bind(&listen, 0o600).expect("a free place");
             let address = listener.local_addr();
             let mut gate = Gate::new(vec![listener], false, buffers).expect("options");
             let _client: Box<dyn Any> = match address {

@@ -1,12 +1,16 @@
 //! Where connections come from: a TCP address or a unix socket.
 //!
+//! A unix socket's file is made with its permissions before anybody can connect, replaces nothing
+//! but what a crash left behind, and goes with the listener.
+//!
 //! Absent: what is done with a connection, and when to accept the next one.
 
 use std::fmt;
+use std::fs;
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use mio::event::Source;
@@ -59,13 +63,22 @@ pub enum Listener {
 #[derive(Debug)]
 pub struct SocketFile {
     path: PathBuf,
-    ours: bool,
+    /// What we made; nothing if somebody else did.
+    made: Option<FileId>,
+}
+
+/// A file's device and number: whoever took ours away and made another one has another.
+type FileId = (u64, u64);
+
+fn file_id(path: &Path) -> Option<FileId> {
+    let metadata = fs::symlink_metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino()))
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if self.ours {
-            let _ = std::fs::remove_file(&self.path);
+        if self.made.is_some() && self.made == file_id(&self.path) {
+            let _ = fs::remove_file(&self.path);
         }
     }
 }
@@ -83,30 +96,24 @@ impl fmt::Display for BindError {
 impl std::error::Error for BindError {}
 
 impl Listener {
-    /// Opens the listener.
+    /// Opens the listener; `unix_mode` are the permissions of a unix socket's file.
     ///
     /// # Errors
     ///
     /// [`BindError`] says which address it was, what is wrong with it and what to do.
-    pub fn bind(listen: &Listen) -> Result<Self, BindError> {
+    pub fn bind(listen: &Listen, unix_mode: u32) -> Result<Self, BindError> {
         match listen {
             Listen::Tcp(address) => bind_tcp(*address).map(Self::Tcp).map_err(|error| {
-                BindError(format!(
-                    "cannot listen on {address}: {error}{}",
-                    advice(&error)
-                ))
+                BindError(format!("cannot listen on {address}: {}", explain(&error)))
             }),
-            Listen::Unix(path) => bind_unix(path)
+            Listen::Unix(path) => bind_unix(path, unix_mode)
                 .map(|listener| {
-                    let (path, ours) = (path.clone(), true);
-                    Self::Unix(listener, SocketFile { path, ours })
+                    let (path, made) = (path.clone(), file_id(path));
+                    Self::Unix(listener, SocketFile { path, made })
                 })
-                .map_err(|error| {
-                    BindError(format!(
-                        "cannot listen on unix:{}: {error}{}",
-                        path.display(),
-                        advice(&error)
-                    ))
+                .map_err(|reason| {
+                    let path = path.display();
+                    BindError(format!("cannot listen on unix:{path}: {reason}"))
                 }),
         }
     }
@@ -130,7 +137,7 @@ impl Listener {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let path = address.as_pathname().unwrap_or(Path::new("@")).to_owned();
-        let file = SocketFile { path, ours: false };
+        let file = SocketFile { path, made: None };
         Ok(Self::Unix(UnixListener::from_std(listener), file))
     }
 
@@ -190,16 +197,55 @@ impl fmt::Display for Listener {
             (Self::Unix(_, file), _) => write!(f, "listening on unix:{}", file.path.display()),
             (Self::Tcp(_), None) => f.write_str("listening"),
             (Self::Tcp(_), Some(address)) => {
-                let port = address.port();
-                write!(f, "listening on {address}, open ")?;
-                match address {
-                    _ if address.ip().is_unspecified() => write!(f, "http://127.0.0.1:{port}/")?,
-                    _ => write!(f, "http://{address}/")?,
+                let shown = to_open(address, source_towards);
+                write!(
+                    f,
+                    "listening on {address}, open http://{shown}/ in a browser"
+                )?;
+                match address.ip().is_unspecified() && !shown.ip().is_loopback() {
+                    true => f.write_str(", here or elsewhere in the same network"),
+                    false => Ok(()),
                 }
-                f.write_str(" in a browser")
             }
         }
     }
+}
+
+/// Where somebody reaches a listener that is bound to `bound`.
+///
+/// One that listens everywhere is reached at the address that this machine has towards the outside,
+/// so that a phone in the same house can open it; `source` tells that, if there is one.
+fn to_open(bound: SocketAddr, source: impl Fn(SocketAddr) -> Option<IpAddr>) -> SocketAddr {
+    /// Nobody's addresses, for documentation (RFC 5737, section 3; RFC 3849, section 2).
+    const OUTSIDE: [IpAddr; 2] = [
+        IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+        IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
+    ];
+
+    if !bound.ip().is_unspecified() {
+        return bound;
+    }
+    // `[::]` takes IPv4 as well, which is easier to type.
+    let targets = OUTSIDE
+        .into_iter()
+        .filter(|ip| bound.is_ipv6() || ip.is_ipv4());
+    let seen = targets
+        .filter_map(|ip| source(SocketAddr::new(ip, 9)))
+        .find(|ip| !ip.is_loopback() && !ip.is_unspecified());
+    let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    SocketAddr::new(seen.unwrap_or(here), bound.port())
+}
+
+/// The address that packets to `target` would come from. To connect a UDP socket sends none: the
+/// kernel only looks the way up (udp(7), connect(2)).
+fn source_towards(target: SocketAddr) -> Option<IpAddr> {
+    let any: IpAddr = match target {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    socket.connect(target).ok()?;
+    Some(socket.local_addr().ok()?.ip())
 }
 
 fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
@@ -221,38 +267,85 @@ fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// A file left behind by a crash is removed, but only if it is a socket that nobody answers on.
-fn bind_unix(path: &Path) -> io::Result<UnixListener> {
-    let address = SockAddr::unix(path)?;
+///
+/// The error is the rest of a sentence.
+fn bind_unix(path: &Path, mode: u32) -> Result<UnixListener, String> {
+    let address = SockAddr::unix(path).map_err(|error| error.to_string())?;
     let open = || -> io::Result<UnixListener> {
         let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.bind(&address)?;
-        socket.set_nonblocking(true)?;
-        socket.listen(BACKLOG)?;
+        // Nobody can connect before it listens, so nobody slips in under other permissions.
+        let ready = fs::set_permissions(path, fs::Permissions::from_mode(mode))
+            .and_then(|()| socket.set_nonblocking(true))
+            .and_then(|()| socket.listen(BACKLOG));
+        if let Err(error) = ready {
+            let _ = fs::remove_file(path);
+            return Err(error);
+        }
         Ok(UnixListener::from_std(OwnedFd::from(socket).into()))
     };
-    match open() {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(path) => {
-            std::fs::remove_file(path)?;
-            open()
-        }
-        result => result,
+    let opened = match open() {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => match occupant(path, &address) {
+            Some(occupant) => return Err(occupant.into()),
+            None => fs::remove_file(path).and_then(|()| open()),
+        },
+        opened => opened,
+    };
+    opened.map_err(|error| explain(&error))
+}
+
+/// What is at a path where a socket was to be made; nothing if a crash left it behind.
+fn occupant(path: &Path, address: &SockAddr) -> Option<&'static str> {
+    let kind = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata.file_type(),
+        // It went away meanwhile, and the next try will tell.
+        Err(_) => return None,
+    };
+    if !kind.is_socket() {
+        return Some(match kind {
+            _ if kind.is_file() => {
+                "there is a regular file of that name, and it is left alone: move it away, or \
+                 choose another path with --listen"
+            }
+            _ if kind.is_dir() => {
+                "there is a directory of that name: choose a path in it with --listen"
+            }
+            _ if kind.is_symlink() => {
+                "there is a symbolic link of that name, and it is left alone: choose the path that \
+                 it leads to, or another one, with --listen"
+            }
+            _ => {
+                "there is something of that name that is no socket, and it is left alone: choose \
+                 another path with --listen"
+            }
+        });
+    }
+    // Not waiting: somebody whose queue is full is there all the same.
+    let connected = socket2::Socket::new(Domain::UNIX, Type::STREAM, None).and_then(|socket| {
+        socket.set_nonblocking(true)?;
+        socket.connect(address)
+    });
+    match connected.map_err(|error| error.kind()) {
+        Err(io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => None,
+        Err(io::ErrorKind::PermissionDenied) => Some(
+            "there is a socket of another user, who may be listening: remove it if nobody is, or \
+             choose another path with --listen",
+        ),
+        Ok(()) | Err(_) => Some(
+            "another process listens there: stop that one or choose another path with --listen",
+        ),
     }
 }
 
-fn is_stale(path: &Path) -> bool {
-    let is_socket =
-        std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
-    let refused = || match std::os::unix::net::UnixStream::connect(path) {
-        Err(error) => error.kind() == io::ErrorKind::ConnectionRefused,
-        Ok(_) => false,
-    };
-    is_socket && refused()
-}
+/// An error with what can be done about it.
+fn explain(error: &io::Error) -> String {
+    /// The number of "Address family not supported by protocol" on Linux, which std has no name for.
+    const EAFNOSUPPORT: i32 = 97;
 
-fn advice(error: &io::Error) -> &'static str {
-    match error.kind() {
+    let advice = match error.kind() {
         io::ErrorKind::AddrInUse => {
-            "; another process has it: stop that one or choose another address with --listen"
+            "; another process has it (ss -ltnp shows which): stop that one or choose another \
+             address with --listen"
         }
         io::ErrorKind::AddrNotAvailable => {
             "; this machine has no such address: choose another one with --listen"
@@ -261,8 +354,13 @@ fn advice(error: &io::Error) -> &'static str {
             "; choose a place where this user may listen, such as a port above 1023, with --listen"
         }
         io::ErrorKind::NotFound => "; its directory does not exist: create it first",
+        _ if error.raw_os_error() == Some(EAFNOSUPPORT) => {
+            "; this system, or its sandbox, has no addresses of that kind: choose another one with \
+             --listen"
+        }
         _ => "",
-    }
+    };
+    format!("{error}{advice}")
 }
 
 /// One accepted connection.
@@ -357,30 +455,43 @@ impl Source for Listener {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
+    use std::io;
+    use std::os::unix::net::UnixStream;
 
-    use super::{Listener, SocketFile};
-    use crate::config::Listen;
+    use super::*;
 
     fn loopback(port: u16) -> Listen {
         Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], port)))
     }
 
+    /// A path of this test's own, with nothing there.
+    fn fresh(name: &str) -> PathBuf {
+        let name = format!("roshambo-{}-{name}.sock", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let _ = fs::remove_file(&path);
+        path
+    }
+
+    fn bind(path: &Path) -> Result<Listener, String> {
+        let listen = Listen::Unix(path.to_owned());
+        Listener::bind(&listen, 0o660).map_err(|error| error.to_string())
+    }
+
     #[test]
     fn a_port_in_use_is_named_with_what_to_do() {
-        let first = Listener::bind(&loopback(0)).expect("a free port");
+        let first = Listener::bind(&loopback(0), 0).expect("a free port");
         let address = first.local_addr().expect("a TCP address");
-        let error = Listener::bind(&loopback(address.port())).expect_err("the port is taken");
+        let error = Listener::bind(&loopback(address.port()), 0).expect_err("the port is taken");
         let message = error.to_string();
         assert!(message.contains(&address.to_string()) && message.contains("--listen"));
     }
 
     #[test]
     fn a_stale_socket_file_is_replaced_and_a_live_one_is_not() {
-        let path = std::env::temp_dir().join(format!("roshambo-{}.sock", std::process::id()));
-        let listen = Listen::Unix(path.clone());
-        let listener = Listener::bind(&listen).expect("a fresh path");
-        assert!(Listener::bind(&listen).is_err(), "somebody answers there");
+        let path = fresh("stale");
+        let listener = bind(&path).expect("a fresh path");
+        let error = bind(&path).expect_err("somebody answers there");
+        assert!(error.contains("another process listens there"), "{error}");
         // A crash leaves the file behind.
         match listener {
             Listener::Unix(listener, file) => {
@@ -390,11 +501,124 @@ mod tests {
             Listener::Tcp(_) => panic!("a unix socket was asked for"),
         }
         assert!(path.exists());
-        drop(Listener::bind(&listen).expect("nobody answers there"));
+        drop(bind(&path).expect("nobody answers there"));
         assert!(!path.exists(), "the file goes with the listener");
-        std::fs::write(&path, "precious").expect("a writable place");
-        assert!(Listener::bind(&listen).is_err(), "a file is no socket");
-        assert!(path.exists());
-        drop(SocketFile { path, ours: true });
+    }
+
+    /// Whoever has a full queue is there, and does not have to be waited for to see that.
+    #[test]
+    fn a_live_socket_whose_queue_is_full_is_seen_at_once() {
+        let path = fresh("full");
+        let address = SockAddr::unix(&path).expect("a short path");
+        let socket = || socket2::Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
+        let listener = socket();
+        listener.bind(&address).expect("a fresh path");
+        listener.listen(0).expect("a socket");
+        let mut queue = Vec::new();
+        let full = loop {
+            let client = socket();
+            client.set_nonblocking(true).expect("a socket");
+            match client.connect(&address) {
+                Ok(()) => queue.push(client),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
+        let error = bind(&path).expect_err("somebody listens there");
+        assert!(error.contains("another process listens there"), "{error}");
+        fs::remove_file(&path).expect("it is left");
+    }
+
+    #[test]
+    fn what_is_no_socket_is_called_what_it_is_and_left_alone() {
+        let path = fresh("other");
+        fs::write(&path, "precious").expect("a writable place");
+        let error = bind(&path).expect_err("a file is no socket");
+        let want = format!(
+            "cannot listen on unix:{}: there is a regular file",
+            path.display()
+        );
+        assert!(error.starts_with(&want), "{error}");
+        assert_eq!(fs::read_to_string(&path).expect("it is left"), "precious");
+        fs::remove_file(&path).expect("ours");
+        fs::create_dir(&path).expect("a writable place");
+        let error = bind(&path).expect_err("a directory is no socket");
+        assert!(
+            error.contains(": there is a directory of that name"),
+            "{error}"
+        );
+        fs::remove_dir(&path).expect("it is left");
+        // It leads nowhere; somebody may be about to make what it leads to.
+        std::os::unix::fs::symlink("nowhere", &path).expect("a writable place");
+        let error = bind(&path).expect_err("a link is no socket");
+        assert!(
+            error.contains(": there is a symbolic link of that name"),
+            "{error}"
+        );
+        fs::remove_file(&path).expect("it is left");
+        let error = bind(&path.join("none")).expect_err("no such directory");
+        assert!(error.contains("its directory does not exist"), "{error}");
+    }
+
+    #[test]
+    fn a_unix_socket_has_the_permissions_that_were_asked_for() {
+        let path = fresh("mode");
+        for mode in [0o600, 0o660, 0o666, 0o777] {
+            let listen = Listen::Unix(path.clone());
+            let listener = Listener::bind(&listen, mode).expect("a fresh path");
+            let metadata = fs::metadata(&path).expect("it is there");
+            assert_eq!(metadata.permissions().mode() & 0o7777, mode);
+            drop(UnixStream::connect(&path).expect("its owner may connect"));
+            drop(listener);
+        }
+    }
+
+    /// Somebody took the file away and made another one: that is the next process's.
+    #[test]
+    fn the_file_of_another_listener_is_not_removed() {
+        let path = fresh("another");
+        let first = bind(&path).expect("a fresh path");
+        fs::remove_file(&path).expect("it is there");
+        let second = bind(&path).expect("a path that is free again");
+        drop(first);
+        drop(UnixStream::connect(&path).expect("the second one's file is still there"));
+        drop(second);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_listener_that_is_everywhere_is_opened_at_the_address_that_others_see() {
+        let (v4, v6) = (Some("192.168.1.7"), Some("2001:db8:5::7"));
+        let rows = [
+            ("127.0.0.1:80", v4, v6, "127.0.0.1:80"),
+            ("192.168.1.9:80", v4, v6, "192.168.1.9:80"),
+            ("[::1]:80", v4, v6, "[::1]:80"),
+            ("0.0.0.0:80", v4, v6, "192.168.1.7:80"),
+            ("[::]:80", v4, v6, "192.168.1.7:80"),
+            ("[::]:80", None, v6, "[2001:db8:5::7]:80"),
+            ("0.0.0.0:80", None, v6, "127.0.0.1:80"),
+            ("[::]:80", None, None, "127.0.0.1:80"),
+            ("0.0.0.0:80", Some("127.0.0.1"), v6, "127.0.0.1:80"),
+            ("[::]:80", Some("0.0.0.0"), Some("::1"), "127.0.0.1:80"),
+        ];
+        for (bound, v4, v6, want) in rows {
+            let source = |target: SocketAddr| {
+                let found = if target.is_ipv4() { v4 } else { v6 };
+                found.map(|ip| ip.parse().expect("the row's address"))
+            };
+            let bound: SocketAddr = bound.parse().expect("the row's address");
+            assert_eq!(to_open(bound, source).to_string(), want, "{bound}");
+        }
+    }
+
+    /// What the kernel says is an address of this machine: somebody can listen there.
+    #[test]
+    fn the_address_towards_a_place_is_one_of_this_machine_s() {
+        let target = SocketAddr::from(([127, 0, 0, 1], 9));
+        let found = source_towards(target).expect("there is a loopback");
+        assert_eq!(found, IpAddr::V4(Ipv4Addr::LOCALHOST));
+        if let Some(found) = source_towards(SocketAddr::from(([192, 0, 2, 1], 9))) {
+            drop(std::net::TcpListener::bind((found, 0)).expect("it is ours"));
+        }
     }
 }

@@ -14,6 +14,11 @@ use crate::time::Millis;
 /// Takes the sessions of an earlier process in. A damaged file is named, kept aside and not used.
 pub(crate) fn read(path: &Path, hub: &mut Hub, now: Millis) {
     let shown = path.display();
+    // Of a pipe nobody would ever see the end, and a directory cannot be replaced by a file.
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        log::error!("{shown} is no regular file, so no sessions can be kept: give --state another");
+        return;
+    }
     let text = match fs::read(path) {
         Ok(bytes) => String::from_utf8(bytes).map_err(|_| "not UTF-8".to_owned()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -27,7 +32,7 @@ pub(crate) fn read(path: &Path, hub: &mut Hub, now: Millis) {
                 ),
                 _ => log::info!("no sessions yet in {shown}"),
             }
-            return;
+            return try_to_write(path);
         }
         Err(error) => {
             log::error!("cannot read the sessions in {shown}: {error}; starting without them");
@@ -37,7 +42,7 @@ pub(crate) fn read(path: &Path, hub: &mut Hub, now: Millis) {
     let reason = match text.map(|text| hub.import_sessions(now, &text)) {
         Ok(Ok(count)) => {
             log::info!("{count} sessions read from {shown}");
-            return;
+            return try_to_write(path);
         }
         Ok(Err(error)) => error.0,
         Err(reason) => reason,
@@ -53,6 +58,26 @@ pub(crate) fn read(path: &Path, hub: &mut Hub, now: Millis) {
              the file could not be kept aside: {error}",
             reason.escape_debug()
         ),
+    }
+}
+
+/// Looks whether there will be a place for the sessions: found at the end it would be too late.
+fn try_to_write(path: &Path) {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    if parent.is_some_and(|parent| !parent.is_dir()) {
+        // That was said already.
+        return;
+    }
+    let tried = temporary(path).and_then(|temporary| {
+        write_new(&temporary, b"").and_then(|()| fs::remove_file(&temporary))
+    });
+    if let Err(error) = tried {
+        log::error!(
+            "no sessions can be kept in {}: its directory cannot be written to: {error}",
+            path.display()
+        );
     }
 }
 
@@ -88,22 +113,27 @@ fn set_aside(path: &Path) -> io::Result<PathBuf> {
 ///
 /// It is for our eyes only: it holds the tokens that prove sessions.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = temporary(path)?;
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let mut name = path
-        .file_name()
-        .ok_or(io::ErrorKind::InvalidInput)?
-        .to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = directory.join(name);
     let written = write_new(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }
     written?;
     File::open(directory)?.sync_all()
+}
+
+/// The file beside it that is written first.
+fn temporary(path: &Path) -> io::Result<PathBuf> {
+    let mut name = path
+        .file_name()
+        .ok_or(io::ErrorKind::InvalidInput)?
+        .to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    Ok(path.with_file_name(name))
 }
 
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -70,7 +70,8 @@ fn text(value: Result<std::ffi::OsString, lexopt::Error>) -> Result<String, Stri
 }
 
 fn run(config: Config) -> Result<(), String> {
-    let listener = Listener::bind(&config.listen).map_err(|error| error.to_string())?;
+    let listener =
+        Listener::bind(&config.listen, config.unix_mode).map_err(|error| error.to_string())?;
     println!("{listener}");
     bare::serve(listener, &config, echo).map_err(|error| error.to_string())
 }

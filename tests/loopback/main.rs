@@ -16,4 +16,5 @@ mod heartbeat;
 mod logs;
 mod losses;
 mod pieces;
+mod settings;
 mod stop;

@@ -23,6 +23,10 @@ use crate::net::stall::Watch;
 use crate::net::state;
 use crate::time::Millis;
 
+/// The permissions of the file of a unix socket for metrics and status: for its owner, and for the
+/// group that somebody gives it.
+const ADMIN_UNIX_MODE: u32 = 0o660;
+
 /// Why a server could not start.
 #[derive(Debug)]
 pub enum StartError {
@@ -88,20 +92,33 @@ impl Server {
                 log::warn!("{flag} is not used: a service manager handed a listener over");
             }
         }
+        let handed_admin = handed.admin.is_some();
         let buffers = Buffers::of(&config);
         let mut gate = match handed.game.is_empty() {
-            true => Gate::new(vec![Listener::bind(&config.listen)?], false, buffers)?,
+            true => {
+                let listener = Listener::bind(&config.listen, config.unix_mode)?;
+                Gate::new(vec![listener], false, buffers)?
+            }
             false => Gate::new(handed.game, true, buffers)?,
         };
         gate.register(poll.registry(), LISTENER)?;
         let admin = match (handed.admin, &config.admin) {
             (Some(listener), _) => Some(listener),
             (None, Some(listen)) => {
-                let bound = Listener::bind(listen);
+                let bound = Listener::bind(listen, ADMIN_UNIX_MODE);
                 Some(bound.map_err(|error| BindError(error.0.replace("--listen", "--admin")))?)
             }
             (None, None) => None,
         };
+        if let Some(listener) = &admin
+            && handed_admin
+            && let Some(address) = listener.local_addr()
+            && !address.ip().to_canonical().is_loopback()
+        {
+            log::warn!(
+                "metrics and status on {address} can be read by whoever reaches it: keep others out"
+            );
+        }
         let admin = match admin {
             Some(listener) => Some(Admin::new(listener, poll.registry().try_clone()?)?),
             None => None,
