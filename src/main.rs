@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use roshambo::config::{Command, Config, Origin, strange_variables};
 use roshambo::net::handed::Handed;
 use roshambo::net::server::{RESERVE, Server, StopSignals};
+use roshambo::tools::program;
 
 /// Descriptors that are no player's connection: poll, listeners, pipes, the state file, the
 /// standard ones, those who ask for metrics.
@@ -23,7 +24,11 @@ fn main() -> ExitCode {
     }
     let config = match Config::load(args, |name| std::env::var_os(name)) {
         Ok(Command::Run(config)) => config,
-        Ok(Command::Help(text) | Command::Version(text)) => return print(&text),
+        // What is copied from there has to be found.
+        Ok(Command::Help(text)) => {
+            return print(&text.replace(" roshambo ", &format!(" {} ", program())));
+        }
+        Ok(Command::Man(text) | Command::Version(text)) => return print(&text),
         Ok(Command::Check(mut config)) => {
             let limited = raise_descriptor_limit(&mut config);
             let lines = [doubts(&config), config.notes()].concat();
@@ -33,7 +38,7 @@ fn main() -> ExitCode {
             return print(&config.describe());
         }
         Err(error) => {
-            complain(&format!("{error}\ntry roshambo --help"));
+            complain(&format!("{error}\ntry {} --help", program()));
             return ExitCode::from(2);
         }
     };

@@ -104,17 +104,20 @@ impl Config {
                  silence"
             ));
         }
-        let on_path = [Some(&self.listen), self.admin.as_ref()]
-            .into_iter()
-            .flatten()
-            .any(|listen| matches!(listen, Listen::Unix(_)));
-        // Connecting to a unix socket is writing to it (unix(7)).
-        if on_path && self.unix_mode & 0o022 == 0 && self.origins.contains_key("--unix-mode") {
+        if self.origins.contains_key("--unix-mode") {
             let mode = parse::show_mode(self.unix_mode);
-            sentences.push(format!(
-                "--unix-mode {mode} lets only this user connect: others need the right to write, \
-                 as 0660 gives it to the group and 0666 to all"
-            ));
+            let listen = parse::show_listen(&self.listen);
+            match self.listen {
+                Listen::Tcp(_) => sentences.push(format!(
+                    "--unix-mode {mode} is not used: --listen {listen} is no unix socket"
+                )),
+                // Connecting to a unix socket is writing to it (unix(7)).
+                Listen::Unix(_) if self.unix_mode & 0o022 == 0 => sentences.push(format!(
+                    "--unix-mode {mode} lets only this user connect: others need the right to \
+                     write, as 0660 gives it to the group and 0666 to all"
+                )),
+                Listen::Unix(_) => (),
+            }
         }
         sentences
     }
@@ -300,7 +303,10 @@ mod tests {
                 &["--listen", "unix:/a", "--unix-mode", "755"],
                 Some("--unix-mode 0755 lets only"),
             ),
-            (&["--unix-mode", "755"], None),
+            (
+                &["--unix-mode", "660"],
+                Some("--unix-mode 0660 is not used: --listen 127.0.0.1:9595 is no unix socket"),
+            ),
         ];
         for (args, want) in rows {
             let found = doubts(args);

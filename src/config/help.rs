@@ -52,7 +52,8 @@ Instead of serving:
   probe URL        check that players get through to a server; roshambo probe --help
   -h, --help       this text
   -V, --version    the version
-      --check      print the effective configuration and who set it; a fault ends with code 2
+      --check      print the effective configuration and who set it, and what is doubtful in it
+                   on standard error; a fault ends with code 2
       --man        print this as a manual page: roshambo --man | man -l -
 ",
     );
@@ -128,7 +129,8 @@ The same, shorter.
 The version.
 .TP
 .B \\-\\-check
-Print the effective configuration and who set it.
+Print the effective configuration and who set it; what is doubtful in it, such as a variable that is
+no setting, goes to standard error.
 .TP
 .B \\-\\-man
 Print this page.

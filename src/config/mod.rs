@@ -121,8 +121,10 @@ pub enum Origin {
 pub enum Command {
     /// Serve.
     Run(Box<Config>),
-    /// Print this text: `--help`, or `--man`.
+    /// Print this text, in which the program is called `roshambo`: `--help`.
     Help(String),
+    /// Print this text: `--man`.
+    Man(String),
     /// Print this text: `--version`.
     Version(String),
     /// Print [`Config::describe`]: `--check`.
@@ -248,7 +250,7 @@ impl Config {
                 lexopt::Arg::Short('V') | lexopt::Arg::Long("version") => {
                     return Ok(Command::Version(version()));
                 }
-                lexopt::Arg::Long("man") => return Ok(Command::Help(man())),
+                lexopt::Arg::Long("man") => return Ok(Command::Man(man())),
                 lexopt::Arg::Long("check") => check = true,
                 lexopt::Arg::Long(name) => {
                     let knob = find_knob(&format!("--{name}"))?;
@@ -469,7 +471,9 @@ impl Config {
         };
         self.set(knob, text).map_err(|reason| {
             // As files leave them behind that are written elsewhere, or by rules of another shell.
-            let bare = text.trim().trim_matches(['"', '\'']).trim();
+            let bare = text.trim();
+            let quoted = |quote| bare.strip_prefix(quote)?.strip_suffix(quote);
+            let bare = quoted('"').or_else(|| quoted('\'')).unwrap_or(bare).trim();
             let reason = match bare != text && self.set(knob, bare).is_ok() {
                 true => format!("has quotes or white space around it: {bare} would do"),
                 false => reason,

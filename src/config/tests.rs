@@ -292,7 +292,7 @@ fn bad_values_name_the_knob_the_value_and_what_would_be_right() {
         (
             "--state",
             "/var/sessions ",
-            "has white space around it: /var/sessions would do",
+            "has quotes or white space around it: /var/sessions would do",
         ),
         (
             "--state",
@@ -708,7 +708,7 @@ fn names_differ() {
 /// The manual page is written from the table as the help is: each flag, variable and default.
 #[test]
 fn the_manual_page_tells_what_the_help_tells() {
-    let Ok(Command::Help(page)) = load(&["--man"], &[]) else {
+    let Ok(Command::Man(page)) = load(&["--man"], &[]) else {
         panic!("--man is no text");
     };
     let Ok(Command::Help(help)) = load(&["--help"], &[]) else {

@@ -38,7 +38,19 @@ impl Handed {
     /// A descriptor is no listening stream socket: starting without it would leave those who
     /// connect there without an answer.
     pub fn from_env() -> Result<Self, BindError> {
-        let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
+        let variable = |name| std::env::var(name).unwrap_or_default();
+        if let Some(other) = other_process(
+            &variable("LISTEN_FDS"),
+            &variable("LISTEN_PID"),
+            std::process::id(),
+        ) {
+            log::warn!(
+                "sockets were handed over to process {other}, and this is {}: it opens its own; \
+                 whatever starts it has to become it (in a shell: exec)",
+                std::process::id()
+            );
+        }
+        let names = variable("LISTEN_FDNAMES");
         let mut fds = ListenFd::from_env();
         let mut handed = Self::default();
         for (index, role) in roles(fds.len(), &names).into_iter().enumerate() {
@@ -58,6 +70,13 @@ impl Handed {
         }
         Ok(handed)
     }
+}
+
+/// The process that listeners were handed over to, if that is another one than `own`.
+fn other_process(fds: &str, pid: &str, own: u32) -> Option<u32> {
+    let count: u32 = fds.parse().ok()?;
+    let pid: u32 = pid.parse().ok()?;
+    (0 < count && pid != own).then_some(pid)
 }
 
 /// What each of `count` descriptors is for, by their names.
@@ -103,7 +122,22 @@ fn take(fds: &mut ListenFd, index: usize) -> Result<Listener, BindError> {
 #[cfg(test)]
 mod tests {
     use super::Role::{Admin, Game, Unknown};
-    use super::roles;
+    use super::{other_process, roles};
+
+    #[test]
+    fn listeners_of_another_process_are_not_ours() {
+        let rows = [
+            ("", "", None),
+            ("1", "7", None),
+            ("2", "8", Some(8)),
+            ("0", "8", None),
+            ("1", "", None),
+            ("x", "8", None),
+        ];
+        for (fds, pid, want) in rows {
+            assert_eq!(other_process(fds, pid, 7), want, "{fds} {pid}");
+        }
+    }
 
     #[test]
     fn names_decide_and_the_first_one_without_a_name_is_the_games() {

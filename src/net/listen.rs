@@ -332,7 +332,8 @@ fn occupant(path: &Path, address: &SockAddr) -> Option<&'static str> {
              choose another path with --listen",
         ),
         Ok(()) | Err(_) => Some(
-            "another process listens there: stop that one or choose another path with --listen",
+            "another process listens there: stop that one, or choose another path with \
+                 --listen",
         ),
     }
 }

@@ -70,9 +70,8 @@ fn try_to_write(path: &Path) {
         // That was said already.
         return;
     }
-    let tried = temporary(path).and_then(|temporary| {
-        write_new(&temporary, b"").and_then(|()| fs::remove_file(&temporary))
-    });
+    let tried = temporary(path)
+        .and_then(|temporary| create_new(&temporary).and_then(|_| fs::remove_file(&temporary)));
     if let Err(error) = tried {
         log::error!(
             "no sessions can be kept in {}: its directory cannot be written to: {error}",
@@ -137,15 +136,19 @@ fn temporary(path: &Path) -> io::Result<PathBuf> {
 }
 
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = create_new(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn create_new(path: &Path) -> io::Result<File> {
     // Left by a process of the same number that crashed; `create_new` would stumble over it.
     let _ = fs::remove_file(path);
-    let mut file = OpenOptions::new()
+    OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
-        .open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+        .open(path)
 }
 
 #[cfg(test)]

@@ -5,3 +5,13 @@
 
 pub mod bench;
 pub mod probe;
+
+/// How this program was called: what a person has to type to call it again.
+///
+/// That is `target/release/roshambo` where it was only built, and `roshambo` where it is installed.
+#[must_use]
+pub fn program() -> String {
+    let called = std::env::args_os().next().filter(|name| !name.is_empty());
+    let called = called.map(|name| name.to_string_lossy().escape_debug().to_string());
+    called.unwrap_or_else(|| "roshambo".into())
+}

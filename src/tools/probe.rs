@@ -72,7 +72,8 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         Err(message) => {
             let _ = writeln!(
                 std::io::stderr(),
-                "roshambo probe: {message}\ntry roshambo probe --help"
+                "roshambo probe: {message}\ntry {} probe --help",
+                super::program()
             );
             return ExitCode::from(ASKED_WRONGLY);
         }

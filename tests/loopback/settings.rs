@@ -183,3 +183,52 @@ fn a_place_where_no_sessions_can_be_kept_is_told_at_the_start() {
         });
     }
 }
+
+/// Whoever has only built it does not find it under its name alone, nor does what is copied from the
+/// help then work.
+#[test]
+fn the_program_calls_itself_as_it_was_called() {
+    let path = env!("CARGO_BIN_EXE_roshambo");
+    for (args, line) in [
+        (&["--nonsense"][..], format!("try {path} --help")),
+        (&["bench"], format!("try {path} bench --help")),
+        (&["probe"], format!("try {path} probe --help")),
+    ] {
+        let exit = run(args);
+        assert_eq!(exit.stderr.lines().last(), Some(&*line), "{}", exit.stderr);
+    }
+    let help = run(&["--help"]).stdout;
+    assert!(
+        help.contains(&format!("\nUsage: {path} [FLAG VALUE]")),
+        "{help}"
+    );
+    assert!(
+        help.contains(&format!("\n  {path} --listen 0.0.0.0:8080")),
+        "{help}"
+    );
+    let installed = std::path::Path::new(path).parent().expect("a folder");
+    let mut by_name = std::process::Command::new("sh");
+    by_name
+        .args(["-c", "PATH=$0:$PATH; roshambo --nonsense"])
+        .arg(installed);
+    let output = by_name.output().expect("a shell");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.ends_with("try roshambo --help\n"), "{text}");
+}
+
+/// A shell in between keeps the sockets' process number from being the server's, and then another
+/// process seems to have its port.
+#[test]
+fn sockets_that_another_process_was_given_are_told() {
+    let mut command = command();
+    command
+        .envs([("LISTEN_FDS", "1"), ("LISTEN_PID", "1")])
+        .args(["--listen", "127.0.0.1:0"]);
+    let server = Server::spawn(command);
+    let told = |line: &String| line.contains("handed over to process 1, and this is");
+    assert!(
+        server.log().lines().iter().any(told),
+        "{}",
+        server.log().text()
+    );
+}

@@ -86,6 +86,7 @@ impl Server {
         let poll = Poll::new()?;
         for (flag, unused) in [
             ("--listen", !handed.game.is_empty()),
+            ("--unix-mode", !handed.game.is_empty()),
             ("--admin", handed.admin.is_some()),
         ] {
             if unused && config.origins.contains_key(flag) {

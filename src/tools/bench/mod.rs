@@ -35,7 +35,8 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(Command::Run(options)) => options,
         Ok(Command::Help) => return print(HELP, ExitCode::SUCCESS),
         Err(misuse) => {
-            complain(&format!("{misuse}\ntry roshambo bench --help"));
+            let program = super::program();
+            complain(&format!("{misuse}\ntry {program} bench --help"));
             return ExitCode::from(2);
         }
     };
