@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use roshambo::config::{Command, Config};
 use roshambo::hub::{Dialect, Hub, Input, Output, Timer};
 use roshambo::model::{ConnId, Event, Face, Movement, Origin, Uid};
+use roshambo::net::frames::{Decoder, Fragments};
 use roshambo::net::server::Server;
 use roshambo::session::Session;
 use roshambo::time::Millis;
@@ -232,6 +233,51 @@ fn wire_steps(bench: &mut Bench) {
         event::encode(black_box(&movement), audience, &mut out);
         black_box(&out);
     });
+}
+
+/// A masked frame; the mask is zero, so that reading it in place leaves it as it is.
+fn frame(first: u8, length: usize) -> Vec<u8> {
+    let mut bytes = vec![first];
+    match length {
+        0..126 => bytes.push(0x80 | length as u8),
+        _ => bytes.extend([0xfe, (length >> 8) as u8, length as u8]),
+    }
+    bytes.extend([0; 4]);
+    bytes.resize(bytes.len() + length, b'x');
+    bytes
+}
+
+fn frame_steps(bench: &mut Bench) {
+    let fragments = |length: usize, count: usize| {
+        let parts = [
+            frame(0x01, length),
+            frame(0x00, length).repeat(count - 2),
+            frame(0x80, length),
+        ];
+        parts.concat()
+    };
+    let rows = [
+        ("a text of 20 bytes", frame(0x81, 20), Some(0)),
+        ("20 texts of 20 bytes", frame(0x81, 20).repeat(20), Some(0)),
+        ("a text of 1 KiB", frame(0x81, 1_024), None),
+        ("a ping of 4 bytes", frame(0x89, 4), None),
+        ("a text in 4 fragments of 1 KiB", fragments(1_024, 4), None),
+        (
+            "a text in 64 fragments of 16 bytes",
+            fragments(16, 64),
+            None,
+        ),
+    ];
+    for (name, mut bytes, most) in rows {
+        let mut decoder = Decoder::new(4_096);
+        let mut own = Fragments::default();
+        bench.step(&format!("frames: {name}"), most, || {
+            let mut input = bytes.as_mut_slice();
+            while !input.is_empty() {
+                black_box(decoder.next(black_box(&mut input), &mut own));
+            }
+        });
+    }
 }
 
 fn wheel_steps(bench: &mut Bench) {
@@ -468,6 +514,7 @@ fn main() {
         failed: false,
     };
     wire_steps(&mut bench);
+    frame_steps(&mut bench);
     wheel_steps(&mut bench);
     hub_steps(&mut bench);
     newcomer_steps(&mut bench);

@@ -188,18 +188,28 @@ mutant 'fields of a head' src/net/http.rs \
 mutant '--max-message, waiting for a frame' src/net/frames.rs \
     '.filter(|&length| length <= self.message_bytes_max)' '.filter(|_| true)' --lib net::frames
 mutant '--max-message, all fragments' src/net/frames.rs \
-    'if !is_control && self.message_bytes_max - length < before {' 'if false {' --lib net::frames
+    'if !is_control && self.message_bytes_max - length < before.unwrap_or_default() {' 'if false {' \
+    --lib net::frames
 mutant 'masking' src/net/frames.rs \
-    'let is_legal = is_masked' 'let is_legal = (is_masked || true)' --lib net::frames
+    'mask: mask.filter(|_| is_masked),' 'mask: Some(mask.unwrap_or_default()).filter(|_| is_masked || true),' \
+    --lib net::frames
 # What tungstenite judges has no switch there: what is taken away is our answer.
 mutant 'UTF-8' src/net/frames.rs \
     '(1007, "text is not UTF-8")' '(1002, "text is not UTF-8")' --lib net::frames
 mutant 'control frames, opcodes, reserved bits' src/net/frames.rs \
     '(1002, "protocol error")' '(1000, "fine")' --lib net::frames
 mutant 'a frame cut wrong' src/net/frames.rs \
-    'if !agreed || unfinished' 'let _ = agreed; if unfinished' --lib net::frames
-mutant 'a context after fragments' src/net/frames.rs \
-    '} else if !inside {' '} else {' --lib net::frames
+    'if seen != payload_bytes(frame) {' 'if seen == usize::MAX && payload_bytes(frame) == 0 {' \
+    --lib net::frames
+mutant 'a character that is cut off' src/net/frames/fragments.rs \
+    'Text(text, cut)) if cut.length == 0 => {' 'Text(text, _)) => {' --lib net::frames
+mutant 'what another process may hand over' src/net/frames/fragments.rs \
+    'if bytes_max.checked_sub(bytes.len())? < to_come {' 'if bytes_max.checked_sub(0)? < to_come {' \
+    --lib net::frames
+mutant 'copies of a message in pieces' src/net/frames/fragments.rs \
+    'expected.min(2 * capacity)' 'expected.min(capacity)' --lib net::frames
+mutant 'copies of a backlog' src/net/rest.rs \
+    'if left < kept.from {' 'if left < usize::MAX {' --lib net::rest
 mutant '--max-queue' src/net/sockets.rs \
     'Phase::Open { .. } if self.queue_bytes_max < conn.queue.len() => {' \
     'Phase::Open { .. } if usize::MAX < conn.queue.len() + self.queue_bytes_max => {' \

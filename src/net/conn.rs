@@ -9,6 +9,7 @@ use super::frames::Fragments;
 use super::listen::Socket;
 use super::peers::Peer;
 use super::queue::{Pool, Queue};
+use super::rest::Rest;
 use crate::hub::Dialect;
 use crate::time::Millis;
 use crate::wheel::TimerKey;
@@ -84,8 +85,8 @@ pub(crate) struct Conn {
     /// What the kernel has not taken yet.
     pub(crate) queue: Queue,
     /// What it sent that is not understood yet: a part of a head or frame, or a backlog.
-    pub(crate) rest: Box<[u8]>,
-    /// `rest` holds a whole frame that this turn had no time for.
+    pub(crate) rest: Rest,
+    /// `rest` begins with a frame, or a part of a long one, that this turn had no time for.
     pub(crate) backlog: bool,
     /// The kernel may hold more from it.
     pub(crate) readable: bool,
@@ -138,7 +139,7 @@ impl Conn {
             newcomer: false,
             phase,
             queue: Queue::default(),
-            rest: Box::default(),
+            rest: Rest::default(),
             backlog: false,
             readable: false,
             hung_up: false,
@@ -168,17 +169,15 @@ impl Conn {
 
     /// Puts its input into the buffer: what was left over, then what one call receives.
     ///
-    /// `buffer` has room for what is ever left over and [`RECV_BYTES`] more.
+    /// `buffer` has room for the longest part of a head or frame and [`RECV_BYTES`] more. A backlog
+    /// is treated where it lies, and before anything is received.
     pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> Received {
         let rest = std::mem::take(&mut self.rest);
+        let rest = rest.bytes();
         let Some((front, back)) = buffer.split_at_mut_checked(rest.len()) else {
             return Received::End;
         };
-        front.copy_from_slice(&rest);
-        if self.backlog {
-            self.backlog = false;
-            return Received::Bytes(rest.len());
-        }
+        front.copy_from_slice(rest);
         let asked = back.len().min(RECV_BYTES);
         let room = back.get_mut(..asked).unwrap_or_default();
         match self.recv(room) {
@@ -283,7 +282,7 @@ fn is_passing(error: &io::Error) -> bool {
 
 // A debug build's sockets are larger.
 const _: () = assert!(
-    size_of::<Conn>() - size_of::<Socket>() <= 96,
+    size_of::<Conn>() - size_of::<Socket>() <= 88,
     "an idle connection is to cost little"
 );
 
@@ -365,11 +364,7 @@ mod tests {
         assert_eq!(conn.receive(&mut buffer), Received::Bytes(8));
         assert_eq!(&buffer[..8], b"leftover");
         assert!(conn.rest.is_empty());
-        // A backlog is treated before anything else is received.
-        conn.rest = b"backlog".as_slice().into();
-        conn.backlog = true;
         theirs.write_all(b"x").expect("room");
-        assert_eq!(conn.receive(&mut buffer), Received::Bytes(7));
         drop(theirs);
         conn.hung_up = true;
         assert_eq!(conn.receive(&mut buffer), Received::Bytes(1));

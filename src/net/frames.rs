@@ -2,13 +2,18 @@
 //!
 //! A frame's header is judged as soon as it is there, and what is illegal by it is refused before
 //! its payload comes. A whole text message of at most 125 bytes, which nearly every frame of this
-//! game is, is unmasked where it lies and handed on. Everything else is read by tungstenite; a test
-//! holds both to its reading for every stream of bytes. It is handed one whole frame at a time, so
-//! that between two messages it holds nothing of a connection: one context serves them all, and a
-//! connection has its own only while it is in the middle of a fragmented message. An idle
-//! connection therefore owns no buffer. Outgoing frames are a few bytes before the payload and are
-//! written straight into a queue.
+//! game is, is unmasked where it lies and handed on. What comes in pieces is put together here:
+//! fragments, and a long frame, of which each byte is taken when it comes. Control frames and other
+//! whole messages are read by tungstenite, which is handed one whole frame at a time, so that
+//! between two of them it holds nothing of a connection: one context serves them all. A test holds
+//! everything to tungstenite's reading for every stream of bytes. A connection owns a buffer only
+//! in the middle of a message. Outgoing frames are a few bytes before the payload and are written
+//! straight into a queue.
 //! Absent: sockets, time, what a message means.
+//!
+//! - `fragments`: a message that is not whole yet.
+
+mod fragments;
 
 use std::io::{self, Read, Write};
 
@@ -16,8 +21,12 @@ use tungstenite::error::Error;
 use tungstenite::protocol::{Message, Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Bytes, Utf8Bytes};
 
+pub use self::fragments::{Fragments, Frame, Unfinished};
+
 /// Longest frame header that a client sends: two bytes, eight of length, four of mask.
 const HEADER_BYTES_MAX: usize = 14;
+/// Most bytes that are ever waited for: of a longer frame what is there is taken.
+pub const WAITING_BYTES_MAX: usize = HEADER_BYTES_MAX + SHORT_BYTES_MAX;
 /// tungstenite's read buffer: it zero-fills that much per frame, and ordinary messages are shorter.
 const READ_BUFFER_BYTES: usize = 512;
 /// Most bytes whose number fits in the second byte of a frame; all that a control frame may have.
@@ -30,9 +39,9 @@ const TOO_BIG: (u16, &str) = (1009, "message too big");
 /// What the next frame of a connection amounts to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step<'a> {
-    /// The frame is not complete: nothing was consumed.
+    /// Nothing can be done with what is there: nothing was consumed.
     Starved,
-    /// A part of a message; more is to come.
+    /// A part of a message, or of a frame that is too long to be waited for; more is to come.
     Fragment,
     /// A whole text message.
     Text(Text<'a>),
@@ -90,22 +99,11 @@ impl PartialEq for Text<'_> {
 
 impl Eq for Text<'_> {}
 
-/// One connection's unfinished message, if any.
-#[derive(Debug, Default)]
-pub struct Fragments(Option<Box<Reader>>);
-
-/// tungstenite's reader, and how much of an unfinished message it holds.
-#[derive(Debug)]
-struct Reader {
-    context: WebSocketContext,
-    bytes: usize,
-}
-
 /// Decodes the frames of all connections.
 #[derive(Debug)]
 pub struct Decoder {
-    /// Between two messages, ready for any connection's next one.
-    spare: Option<Box<Reader>>,
+    /// Between two frames, ready for any connection's next one; there is none after a fault.
+    reader: Option<WebSocketContext>,
     config: WebSocketConfig,
     message_bytes_max: usize,
     /// Frames that the protocol owes the peer, to be sent before anything else.
@@ -122,17 +120,11 @@ impl Decoder {
             .max_message_size(Some(message_bytes_max))
             .max_frame_size(Some(message_bytes_max));
         Self {
-            spare: None,
+            reader: None,
             config,
             message_bytes_max,
             replies: Vec::new(),
         }
-    }
-
-    /// Longest frame that is ever waited for, header included.
-    #[must_use]
-    pub fn frame_bytes_max(&self) -> usize {
-        self.message_bytes_max.saturating_add(HEADER_BYTES_MAX)
     }
 
     /// The payload of the ping that was just read, if one was: that of the pong it is owed.
@@ -144,101 +136,102 @@ impl Decoder {
         }
     }
 
-    /// Whether a frame stands complete at the front of `input`, or one that will be refused.
+    /// Whether [`next`](Self::next) would do something: there is a part of a message, or a whole
+    /// frame, or one that will be refused.
     #[must_use]
-    pub fn has_frame(&self, input: &[u8], fragments: &Fragments) -> bool {
+    pub fn has_step(&self, input: &[u8], fragments: &Fragments) -> bool {
         !matches!(self.cut(input, fragments), Cut::Starved)
     }
 
-    /// Takes the next frame from the front of `input`.
+    /// Takes the next frame, or what is there of a long one, from the front of `input`.
     ///
     /// After [`Step::Close`] and [`Step::Violation`] the connection's input counts no more.
     pub fn next<'a>(&mut self, input: &mut &'a mut [u8], fragments: &mut Fragments) -> Step<'a> {
         self.replies.clear();
-        if fragments.0.is_none()
+        if fragments.len().is_none()
             && let Some(bytes) = self.short_text(input)
             && let Some((frame, rest)) = std::mem::take(input).split_at_mut_checked(bytes)
         {
             *input = rest;
             return take_text(frame);
         }
-        let (bytes, is_final) = match self.cut(input, fragments) {
+        let consumed = match self.cut(input, fragments) {
             Cut::Starved => return Step::Starved,
             Cut::Refused(why) => {
                 *input = &mut [];
                 return violation(why);
             }
-            Cut::Control(bytes) => (bytes, fragments.0.is_none()),
-            Cut::Data { bytes, is_final } => (bytes, is_final),
+            Cut::Whole(bytes) => bytes,
+            Cut::Begun {
+                header_bytes,
+                is_text,
+                frame,
+            } => {
+                fragments.begin(is_text, frame);
+                header_bytes
+            }
+            Cut::Within => 0,
         };
-        let Some((frame, rest)) = std::mem::take(input).split_at_mut_checked(bytes) else {
+        let Some((front, rest)) = std::mem::take(input).split_at_mut_checked(consumed) else {
             return Step::Starved;
         };
         *input = rest;
-        self.read(frame, is_final, fragments)
+        if !fragments.is_within_frame() {
+            return self.read(front);
+        }
+        let taken = fragments.take(input, self.message_bytes_max);
+        taken.unwrap_or_else(|_| {
+            *input = &mut [];
+            violation(NOT_UTF8)
+        })
     }
 
-    /// Lets tungstenite read one frame, which ends where we think it does; no message is
-    /// unfinished after it if it `is_final`.
-    fn read<'a>(&mut self, frame: &[u8], is_final: bool, fragments: &mut Fragments) -> Step<'a> {
-        let inside = fragments.0.is_some();
-        let own = fragments.0.take().or_else(|| self.spare.take());
-        let mut reader = own.unwrap_or_else(|| {
-            let context = WebSocketContext::new(Role::Server, Some(self.config));
-            Box::new(Reader { context, bytes: 0 })
-        });
+    /// Goes on with what another decoder left unfinished; `None` if it could not have come from one
+    /// with the same limit.
+    #[must_use]
+    pub fn resume(&self, unfinished: &Unfinished) -> Option<Fragments> {
+        Fragments::resume(unfinished, self.message_bytes_max)
+    }
+
+    /// Lets tungstenite read one whole frame, which ends where we think it does.
+    fn read<'a>(&mut self, frame: &[u8]) -> Step<'a> {
+        let mut reader = self
+            .reader
+            .take()
+            .unwrap_or_else(|| WebSocketContext::new(Role::Server, Some(self.config)));
         let mut stream = OneFrame {
             input: frame,
             replies: &mut self.replies,
         };
-        // How many bytes of payload tungstenite saw, where that can be known.
-        let mut seen = None;
-        let step = match reader.context.read(&mut stream) {
+        let (step, seen) = match reader.read(&mut stream) {
             Ok(Message::Text(text)) => {
-                seen = Some(text.len());
-                Step::Text(Text::Apart(text))
+                let seen = text.len();
+                (Step::Text(Text::Apart(text)), seen)
             }
             Ok(Message::Binary(bytes)) => {
-                seen = Some(bytes.len());
-                Step::Binary(bytes)
+                let seen = bytes.len();
+                (Step::Binary(bytes), seen)
             }
             Ok(Message::Close(_)) => {
                 // It says that the connection is closed; the reply is written all the same.
-                let _ = reader.context.flush(&mut stream);
+                let _ = reader.flush(&mut stream);
                 return Step::Close;
             }
             Ok(message @ (Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {
-                seen = Some(message.len());
-                if reader.context.flush(&mut stream).is_err() {
+                if reader.flush(&mut stream).is_err() {
                     return violation(PROTOCOL_ERROR);
                 }
-                Step::Control
+                (Step::Control, message.len())
             }
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Step::Fragment,
             Err(error) => return violation(verdict(&error)),
-        };
-        let unfinished = match step {
-            Step::Fragment => true,
-            Step::Control => inside,
-            _ => false,
         };
         // A context that serves others next must hold nothing of this connection's. That the cut
         // and tungstenite disagree about a frame's end would be a bug; it must not leak bytes.
         // tungstenite may hold what it did not use, where it cannot be seen: the lengths tell.
-        let payload = payload_bytes(frame);
-        let agreed = inside || seen.is_none_or(|seen| seen == payload);
-        if !agreed || unfinished == is_final {
+        if seen != payload_bytes(frame) {
             return violation(PROTOCOL_ERROR);
         }
-        if unfinished {
-            if step == Step::Fragment {
-                reader.bytes += payload;
-            }
-            fragments.0 = Some(reader);
-        } else if !inside {
-            self.spare = Some(reader);
-        }
-        // Of a message in fragments no length tells: its context is nobody's again.
+        self.reader = Some(reader);
         step
     }
 
@@ -258,12 +251,18 @@ impl Decoder {
     /// Finds the end of the frame at the front of `input` and judges its header, in the order in
     /// which tungstenite does.
     fn cut(&self, input: &[u8], fragments: &Fragments) -> Cut {
+        if fragments.is_within_frame() {
+            return match input {
+                [] => Cut::Starved,
+                _ => Cut::Within,
+            };
+        }
         let Some(header) = Header::read(input) else {
             return Cut::Starved;
         };
         let Header {
             first,
-            is_masked,
+            mask,
             header_bytes,
             length,
         } = header;
@@ -278,41 +277,56 @@ impl Decoder {
             return Cut::Refused(TOO_BIG);
         };
         let is_control = 8 <= opcode;
-        let is_legal = is_masked
-            && first & 0x70 == 0
-            && match (is_control, &fragments.0) {
+        let before = fragments.len();
+        let is_legal = first & 0x70 == 0
+            && match (is_control, before) {
                 (true, _) => is_final && length <= SHORT_BYTES_MAX,
                 (false, Some(_)) => opcode == 0,
                 (false, None) => opcode != 0,
             };
-        if !is_legal {
+        let (Some(mask), true) = (mask, is_legal) else {
             return Cut::Refused(PROTOCOL_ERROR);
-        }
-        let before = fragments.0.as_ref().map_or(0, |reader| reader.bytes);
-        if !is_control && self.message_bytes_max - length < before {
+        };
+        if !is_control && self.message_bytes_max - length < before.unwrap_or_default() {
             return Cut::Refused(TOO_BIG);
         }
         let bytes = header_bytes + length;
-        if input.len() < bytes {
+        let is_whole = bytes <= input.len();
+        if !is_whole && length <= SHORT_BYTES_MAX {
             Cut::Starved
-        } else if is_control {
-            Cut::Control(bytes)
+        } else if is_whole && (is_control || is_final && before.is_none()) {
+            Cut::Whole(bytes)
         } else {
-            Cut::Data { bytes, is_final }
+            Cut::Begun {
+                header_bytes,
+                is_text: opcode == 1,
+                frame: Frame {
+                    left: length,
+                    mask,
+                    is_final,
+                },
+            }
         }
     }
 }
 
 /// What stands at the front of the input.
 enum Cut {
-    /// Less than a frame.
+    /// Too little to do something with it.
     Starved,
     /// A header that is not allowed here.
     Refused((u16, &'static str)),
-    /// A ping, pong or close frame of so many bytes.
-    Control(usize),
-    /// A part of a message, or all of it.
-    Data { bytes: usize, is_final: bool },
+    /// A control frame, or a message in one frame, of so many bytes.
+    Whole(usize),
+    /// A fragment, or a long frame of which some is still to come.
+    Begun {
+        header_bytes: usize,
+        /// Means nothing within a message.
+        is_text: bool,
+        frame: Frame,
+    },
+    /// What comes next of a frame that has begun.
+    Within,
 }
 
 /// The header of a client's frame of at most [`SHORT_BYTES_MAX`] bytes.
@@ -321,7 +335,7 @@ const SHORT_HEADER_BYTES: usize = 6;
 /// What a frame's header says.
 struct Header {
     first: u8,
-    is_masked: bool,
+    mask: Option<[u8; 4]>,
     header_bytes: usize,
     /// Of the payload.
     length: u64,
@@ -346,9 +360,10 @@ impl Header {
                 .iter()
                 .fold(0, |length, &byte| (length << 8) | u64::from(byte)),
         };
+        let mask = header.last_chunk().copied();
         Some(Self {
             first,
-            is_masked,
+            mask: mask.filter(|_| is_masked),
             header_bytes,
             length,
         })

@@ -17,7 +17,7 @@ use std::time::Duration;
 use mio::Registry;
 
 use super::conn::{Phase, RECV_BYTES, Received};
-use super::frames::{Decoder, Step};
+use super::frames::{Decoder, Step, WAITING_BYTES_MAX};
 use super::gate::{Gate, Let};
 use super::http::{self, HEAD_BYTES_MAX, Page};
 use super::peers::Peer;
@@ -98,9 +98,8 @@ impl<B: Behind> Front<B> {
     /// No connections yet; they come through `gate`.
     pub(crate) fn new(config: Config, registry: Registry, gate: Gate, behind: B) -> Self {
         let decoder = Decoder::new(config.max_message);
-        // A part of a head or frame stands in front of what comes next. A flood is left over as a
-        // whole, and nothing is received while it is treated.
-        let buffer_bytes = HEAD_BYTES_MAX.max(decoder.frame_bytes_max()) + RECV_BYTES;
+        // A part of a head or frame stands in front of what comes next.
+        let buffer_bytes = HEAD_BYTES_MAX.max(WAITING_BYTES_MAX) + RECV_BYTES;
         Self {
             now: Millis::ZERO,
             gate,
@@ -219,6 +218,10 @@ impl<B: Behind> Front<B> {
             return;
         };
         conn.listed = false;
+        if conn.backlog {
+            self.read_backlog(index);
+            return self.sockets.list(index);
+        }
         let fresh_from = conn.rest.len();
         let mut buffer = std::mem::take(&mut self.buffer);
         match &conn.phase {
@@ -248,12 +251,42 @@ impl<B: Behind> Front<B> {
         }
     }
 
-    /// Tells whole messages, of a bounded number of frames, and keeps what is left.
+    /// Tells whole messages of what was just received, and keeps what is left.
     fn read_frames(&mut self, id: ConnId, input: &mut [u8]) {
+        let left = self.tell_messages(id, input);
+        if left != 0
+            && let Some(conn) = self.sockets.get(id)
+        {
+            let taken = input.len().saturating_sub(left);
+            conn.rest = input.get(taken..).unwrap_or_default().into();
+        }
+    }
+
+    /// Goes on with what an earlier turn had no time for, where it lies.
+    fn read_backlog(&mut self, index: usize) {
+        let Some(id) = self.sockets.open_at(index) else {
+            return;
+        };
+        let Some(conn) = self.sockets.get(id) else {
+            return;
+        };
+        conn.backlog = false;
+        let mut rest = std::mem::take(&mut conn.rest);
+        let left = self.tell_messages(id, rest.bytes_mut());
+        if left != 0
+            && let Some(conn) = self.sockets.get(id)
+        {
+            rest.keep_last(left);
+            conn.rest = rest;
+        }
+    }
+
+    /// Tells whole messages, of a bounded number of frames, and returns how many bytes are left.
+    fn tell_messages(&mut self, id: ConnId, input: &mut [u8]) -> usize {
         let mut input = input;
         let mut fragments = match self.sockets.get(id).map(|conn| &mut conn.phase) {
             Some(Phase::Open { fragments, .. }) => std::mem::take(fragments),
-            _ => return,
+            _ => return 0,
         };
         for _ in 0..FRAMES_MAX {
             let step = self.decoder.next(&mut input, &mut fragments);
@@ -273,19 +306,20 @@ impl<B: Behind> Front<B> {
                     self.log_end(id, format_args!("left"));
                     self.sockets.traffic.count_ending("left");
                     self.sockets.end(self.now, id);
-                    return self.tell(id, Word::Closed);
+                    self.tell(id, Word::Closed);
+                    return 0;
                 }
                 Step::Violation(code, reason) => {
-                    return self.tell(id, Word::Violation(*code, reason));
+                    self.tell(id, Word::Violation(*code, reason));
+                    return 0;
                 }
             }
             if !self.sockets.is_open(id) {
-                return;
+                return 0;
             }
         }
-        let backlog = self.decoder.has_frame(input, &fragments);
+        let backlog = self.decoder.has_step(input, &fragments);
         if let Some(conn) = self.sockets.get(id) {
-            conn.rest = (*input).into();
             conn.backlog = backlog;
             if let Phase::Open {
                 fragments: place, ..
@@ -294,6 +328,7 @@ impl<B: Behind> Front<B> {
                 *place = fragments;
             }
         }
+        input.len()
     }
 
     fn tell(&mut self, id: ConnId, word: Word<'_>) {

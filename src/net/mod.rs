@@ -8,6 +8,7 @@
 //! - `sockets`: all connections with their queues and timers;
 //! - `conn`: one connection's phases;
 //! - [`frames`]: bytes to WebSocket messages and back;
+//! - `rest`: bytes that are not understood yet;
 //! - `queue`: bytes that wait for the kernel;
 //! - [`http`]: a request head to an answer or an upgrade;
 //! - `assets`: the files of the web client, embedded;
@@ -35,6 +36,7 @@ pub mod listen;
 mod manager;
 pub mod peers;
 mod queue;
+mod rest;
 pub mod server;
 mod sockets;
 mod stall;

@@ -20,6 +20,7 @@ use super::http::Answer;
 use super::listen::Socket;
 use super::peers::{Crowd, Peer};
 use super::queue::Pool;
+use super::rest::Rest;
 use crate::config::Config;
 use crate::hub::{Dialect, Output};
 use crate::metrics::{Refusal, Traffic};
@@ -553,7 +554,7 @@ impl Sockets {
             Phase::Lingering(_) | Phase::Gone => return,
         };
         let was_open = matches!(conn.phase, Phase::Open { .. });
-        conn.rest = Box::default();
+        conn.rest = Rest::default();
         conn.backlog = false;
         if let Some(timer) = before {
             self.wheel.cancel(timer);

@@ -9,8 +9,8 @@
 # runs everywhere.
 #
 # No case may be FAILED or UNCLEAN. NON-STRICT is allowed for 6.4.3 and 6.4.4 only: they cut a
-# character within a frame, and a frame is judged when it is whole. Compression (12 and 13) is
-# not offered.
+# character within a frame, and a short frame is judged when it is whole. Compression (12 and 13)
+# is not offered.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."

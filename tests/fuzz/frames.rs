@@ -1,7 +1,7 @@
 //! A connection's bytes: cut anywhere, they give the messages and replies of one piece.
 
 use fastrand::Rng;
-use roshambo::net::frames::{Decoder, Fragments, Step};
+use roshambo::net::frames::{Decoder, Fragments, Step, WAITING_BYTES_MAX};
 
 use crate::{Target, fuzz};
 
@@ -23,16 +23,13 @@ fn tell<'a>(decoder: &mut Decoder, pieces: impl Iterator<Item = &'a [u8]>) -> St
         let mut input = rest.as_mut_slice();
         loop {
             let before = input.len();
-            let whole = decoder.has_frame(input, &fragments);
+            let goes_on = decoder.has_step(input, &fragments);
             let step = decoder.next(&mut input, &mut fragments).into_owned();
             story.replies.extend_from_slice(&decoder.replies);
-            assert_eq!(whole, step != Step::Starved);
+            assert_eq!(goes_on, step != Step::Starved);
             if step == Step::Starved {
                 assert_eq!(input.len(), before);
-                assert!(
-                    before < decoder.frame_bytes_max(),
-                    "it waits for {before} bytes"
-                );
+                assert!(before < WAITING_BYTES_MAX, "it waits for {before} bytes");
                 break;
             }
             assert!(input.len() < before, "every step takes something");
@@ -40,7 +37,10 @@ fn tell<'a>(decoder: &mut Decoder, pieces: impl Iterator<Item = &'a [u8]>) -> St
                 assert!(text.as_str().len() <= MESSAGE_BYTES_MAX);
             }
             let over = matches!(step, Step::Close | Step::Violation(..));
-            story.steps.push(step);
+            // A long frame is cut where a piece ends.
+            if step != Step::Fragment {
+                story.steps.push(step);
+            }
             if over {
                 return story;
             }

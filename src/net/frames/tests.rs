@@ -4,7 +4,7 @@ mod equality;
 
 use tungstenite::protocol::frame::{Frame, FrameHeader, coding::OpCode};
 
-use super::{Decoder, Fragments, Step, Text, put_close, put_ping, put_text};
+use super::{Decoder, Fragments, Step, Text, WAITING_BYTES_MAX, put_close, put_ping, put_text};
 
 const MESSAGE_BYTES_MAX: usize = 4096;
 const FIN: u8 = 0x80;
@@ -61,18 +61,22 @@ impl Stream {
         input.extend(bytes);
         let mut input = input.as_mut_slice();
         while !self.over {
-            let (complete, waiting) = (decoder.has_frame(input, &self.fragments), input.len());
+            let (complete, waiting) = (decoder.has_step(input, &self.fragments), input.len());
             let step = decoder.next(&mut input, &mut self.fragments).into_owned();
             self.replies.extend(&decoder.replies);
             self.over = matches!(step, Step::Close | Step::Violation(..));
             assert_eq!(complete, step != Step::Starved);
             if !complete {
                 assert_eq!(waiting, input.len());
-                assert!(waiting < decoder.frame_bytes_max());
+                assert!(waiting < WAITING_BYTES_MAX);
                 self.rest = input.to_vec();
                 return;
             }
-            self.steps.push(step);
+            assert!(input.len() < waiting, "every step takes something");
+            // How a message was cut means nothing, and a long frame is cut where a read ends.
+            if step != Step::Fragment {
+                self.steps.push(step);
+            }
         }
     }
 }
@@ -93,14 +97,22 @@ fn script() -> (Vec<u8>, Vec<Step<'static>>, Vec<u8>) {
         (frame(FIN | 1, b""), text("")),
         (frame(FIN | 9, b"ping"), Step::Control),
         (frame(FIN | 10, b""), Step::Control),
-        (frame(1, b"\xe5\x90"), Step::Fragment),
-        (frame(FIN | 9, b""), Step::Control),
-        (frame(0, b""), Step::Fragment),
+        (
+            [frame(1, b"\xe5\x90"), frame(FIN | 9, b""), frame(0, b"")].concat(),
+            Step::Control,
+        ),
         (frame(FIN, b"\x8d!"), text("名!")),
         (frame(FIN | 1, long.as_bytes()), text(&long)),
         (frame(FIN | 2, &[0; 200]), binary(&[0; 200])),
-        (frame(2, b"a"), Step::Fragment),
-        (frame(FIN, b"b"), binary(b"ab")),
+        ([frame(2, b"a"), frame(FIN, b"b")].concat(), binary(b"ab")),
+        (
+            [
+                frame(1, &long.as_bytes()[..301]),
+                frame(FIN, &long.as_bytes()[301..]),
+            ]
+            .concat(),
+            text(&long),
+        ),
         (frame(FIN | 1, b"last"), text("last")),
         (frame(FIN | 8, &[3, 232]), Step::Close),
         (
@@ -211,7 +223,7 @@ fn the_longest_message_is_taken_in_one_frame_and_in_many() {
     check(&frame(FIN | 1, long.as_bytes()), &[text(&long)]);
     let (front, back) = long.split_at(1_000);
     let bytes = [frame(1, front.as_bytes()), frame(FIN, back.as_bytes())].concat();
-    check(&bytes, &[Step::Fragment, text(&long)]);
+    check(&bytes, &[text(&long)]);
 }
 
 #[test]
@@ -248,12 +260,19 @@ fn between_messages_a_connection_owns_nothing() {
     let mut decoder = Decoder::new(MESSAGE_BYTES_MAX);
     let mut stream = Stream::default();
     stream.feed(&mut decoder, &frame(FIN | 1, &[b'x'; 4000]));
-    assert!(stream.fragments.0.is_none() && stream.rest.capacity() == 0);
+    assert!(stream.fragments.len().is_none() && stream.rest.capacity() == 0);
     stream.feed(&mut decoder, &frame(1, b"x"));
     stream.feed(&mut decoder, &frame(FIN | 9, b"x"));
-    assert!(stream.fragments.0.is_some());
+    assert_eq!(stream.fragments.len(), Some(1));
     stream.feed(&mut decoder, &frame(FIN, b"x"));
-    assert!(stream.fragments.0.is_none());
+    assert!(stream.fragments.len().is_none());
+    let long = frame(FIN | 1, &[b'x'; 4000]);
+    let (begin, end) = long.split_at(2_000);
+    stream.feed(&mut decoder, begin);
+    assert!(stream.fragments.is_within_frame() && stream.rest.capacity() == 0);
+    stream.feed(&mut decoder, end);
+    assert!(stream.fragments.len().is_none());
+    assert_eq!(size_of::<Fragments>(), 8, "one for every connection");
 }
 
 #[test]
@@ -320,34 +339,92 @@ fn bytes_of_any_kind_are_decoded_without_a_panic() {
 fn a_wrong_cut_ends_the_connection_and_leaks_nothing_into_the_next() {
     let violation = Step::Violation(1002, "protocol error");
     let whole = frame(FIN | 1, b"mine");
-    let (open, last) = (frame(1, b"mine"), frame(FIN, b"!"));
     let with = |bytes: &[u8], more: &[u8]| [bytes, more].concat();
-    // The frames of one connection as they were cut, and what becomes of the last one.
+    // A frame as it was cut.
     let rows = [
         // Too long: bytes of the next frame were cut off with it.
-        (vec![with(&whole, b"\x81\x84")], violation.clone()),
-        (vec![whole.repeat(2)], violation.clone()),
-        (
-            vec![with(&frame(FIN | 9, b"p"), b"\x81")],
-            violation.clone(),
-        ),
-        (vec![with(&frame(FIN | 2, b""), b"\x81")], violation.clone()),
-        // No length tells of it, and what is left stays where it was.
-        (vec![with(&open, b"x")], Step::Fragment),
-        (vec![open, with(&last, b"\x81\x84")], text("mine!")),
+        with(&whole, b"\x81\x84"),
+        whole.repeat(2),
+        with(&frame(FIN | 9, b"p"), b"\x81"),
+        with(&frame(FIN | 2, b""), b"\x81"),
+        // A part of a message never comes here: tungstenite would hold it.
+        frame(1, b"mine"),
+        frame(FIN, b"mine"),
         // Too short: it is not a frame yet.
-        (vec![whole[..whole.len() - 1].to_vec()], violation.clone()),
-        (vec![whole[..3].to_vec()], violation.clone()),
+        whole[..whole.len() - 1].to_vec(),
+        whole[..3].to_vec(),
     ];
     let mut decoder = Decoder::new(MESSAGE_BYTES_MAX);
-    for (frames, want) in rows {
-        let (mut fragments, mut step) = (Fragments::default(), Step::Starved);
-        for bytes in &frames {
-            step = decoder.read(bytes, bytes[0] & FIN != 0, &mut fragments);
-        }
-        assert_eq!(step, want, "{frames:?}");
+    for bytes in rows {
+        assert_eq!(decoder.read(&bytes), violation, "{bytes:02x?}");
         let mut next = Stream::default();
-        next.feed(&mut decoder, &frame(FIN | 1, b"theirs"));
-        assert_eq!(next.steps, [text("theirs")], "after {frames:?}");
+        next.feed(&mut decoder, &frame(FIN | 1, &[b'x'; 200]));
+        assert_eq!(next.steps, [text(&"x".repeat(200))], "after {bytes:02x?}");
+    }
+}
+
+/// What a message in pieces costs: the bytes that are copied, and those that are held at once.
+///
+/// Whatever is copied on its way goes into memory that is asked for: what is asked for counts it.
+#[test]
+fn a_message_in_pieces_is_copied_a_few_times_however_many_there_are() {
+    const LONG: usize = 1 << 20;
+    const READ: usize = 16 * 1024;
+
+    let payload = "é".repeat(LONG / 2).into_bytes();
+    let fragments = |first: u8, size: usize| -> Vec<u8> {
+        let last = (payload.len() - 1) / size;
+        let frames = payload.chunks(size).enumerate().flat_map(|(index, piece)| {
+            let opcode = if index == 0 { first } else { 0 };
+            let fin = if index == last { FIN } else { 0 };
+            frame(fin | opcode, piece)
+        });
+        frames.collect()
+    };
+    for opcode in [1, 2] {
+        // One frame in many reads, few and many fragments, those that are cut within characters.
+        for size in [LONG, 100_001, 4_096, 125, 7, 1] {
+            let bytes = fragments(opcode, size);
+            for read in [READ, 1_000] {
+                let mut decoder = Decoder::new(LONG);
+                let (mut own, mut messages) = (Fragments::default(), 0);
+                let mut reads: Vec<Vec<u8>> = bytes.chunks(read).map(<[u8]>::to_vec).collect();
+                let mut rest = Vec::with_capacity(WAITING_BYTES_MAX);
+                let mut together = vec![0; WAITING_BYTES_MAX + READ];
+                let counted = allocation_counter::measure(|| {
+                    for piece in &mut reads {
+                        // As the loop does it: a part of a short frame goes before what comes.
+                        let length = rest.len() + piece.len();
+                        let (front, back) = together[..length].split_at_mut(rest.len());
+                        front.copy_from_slice(&rest);
+                        back.copy_from_slice(piece);
+                        let mut input = &mut together[..length];
+                        loop {
+                            match decoder.next(&mut input, &mut own) {
+                                Step::Starved => break,
+                                Step::Fragment => (),
+                                Step::Text(text) => {
+                                    assert!(text.as_str().as_bytes() == payload);
+                                    messages += 1;
+                                }
+                                Step::Binary(binary) => {
+                                    assert!(binary == payload);
+                                    messages += 1;
+                                }
+                                other => panic!("{other:?}"),
+                            }
+                        }
+                        rest.clear();
+                        rest.extend_from_slice(input);
+                        assert!(rest.len() < WAITING_BYTES_MAX);
+                    }
+                });
+                let what = format!("opcode {opcode}, fragments of {size}, reads of {read}");
+                assert_eq!(messages, 1, "{what}");
+                let long = LONG as u64;
+                assert!(counted.bytes_total < 3 * long, "{what}: {counted:?}");
+                assert!(counted.bytes_max < 2 * long, "{what}: {counted:?}");
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The decoder beside tungstenite itself: for every stream of bytes, however it is cut, both read
-//! the same messages, owe the same replies and find the same fault.
+//! the same messages, owe the same replies and find the same fault. So it is when another decoder
+//! goes on in the middle of a message.
 
 use std::io::{self, Read, Write};
 
@@ -7,7 +8,7 @@ use fastrand::Rng;
 use tungstenite::error::Error;
 use tungstenite::protocol::{Message, Role, WebSocketConfig, WebSocketContext};
 
-use crate::net::frames::{Decoder, Fragments, Step};
+use crate::net::frames::{Decoder, Fragments, Frame, Step, Unfinished};
 
 /// What a stream amounts to. Parts of messages are not told: tungstenite does not tell them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,15 +111,39 @@ fn ours(
             }
         }
         rest = input.to_vec();
+        if rng.u8(..) < 20 {
+            fragments = carried(decoder, &fragments);
+        }
     }
     (words, replies, fed)
+}
+
+/// What becomes of an unfinished message in another process.
+fn carried(decoder: &mut Decoder, fragments: &Fragments) -> Fragments {
+    let carried = fragments.carry();
+    *decoder = Decoder::new(decoder.message_bytes_max);
+    match &carried {
+        None => Fragments::default(),
+        Some(unfinished) => {
+            let resumed = decoder.resume(unfinished).expect("it was legal");
+            assert_eq!(resumed.carry(), carried);
+            resumed
+        }
+    }
 }
 
 #[track_caller]
 fn compare(bytes: &[u8], message_bytes_max: usize, rng: &mut Rng) {
     let mut decoder = Decoder::new(message_bytes_max);
     let (words, replies) = reference(bytes, message_bytes_max);
-    for longest in [1, 1 + rng.usize(..20), 1 + rng.usize(..2_000)] {
+    // What is long is not taken byte by byte: the time of the test is not worth it.
+    let few = 1 + bytes.len() / 2_000;
+    for longest in [
+        few,
+        few + rng.usize(..20),
+        few + rng.usize(..2_000),
+        16 * 1024,
+    ] {
         let (found, answers, fed) = ours(&mut decoder, bytes, longest, rng);
         let what = || format!("{message_bytes_max}, pieces up to {longest}: {bytes:02x?}");
         if found == words {
@@ -181,13 +206,18 @@ fn frame(rng: &mut Rng, message_bytes_max: usize) -> Vec<u8> {
         8 if 1 < length => [&[3, 0xe8], &payload(rng, length)[2..]].concat(),
         _ => payload(rng, length),
     };
+    written(rng, first, &payload)
+}
+
+/// A frame as some client might write it.
+fn written(rng: &mut Rng, first: u8, payload: &[u8]) -> Vec<u8> {
     let is_masked = rng.u8(..) < 250;
     let mask_bit = if is_masked { 0x80 } else { 0 };
     let mut bytes = vec![first];
     // Longer than needed, at times.
-    match (payload.len(), rng.u8(..20)) {
+    match (payload.len(), rng.u8(..40)) {
         (short @ 0..126, 1..) => bytes.push(mask_bit | short as u8),
-        (long, 2..) => {
+        (long @ ..=0xffff, 2..) => {
             bytes.push(mask_bit | 126);
             bytes.extend((long as u16).to_be_bytes());
         }
@@ -231,6 +261,146 @@ fn every_stream_reads_as_tungstenite_reads_it() {
             _ => (),
         }
         compare(&bytes, message_bytes_max, &mut rng);
+    }
+}
+
+/// A message in fragments cut at these places, with control frames between them.
+fn fragments(rng: &mut Rng, opcode: u8, payload: &[u8], cuts: &[usize]) -> Vec<u8> {
+    let mut places: Vec<usize> = cuts.iter().map(|&cut| cut.min(payload.len())).collect();
+    places.sort_unstable();
+    places.push(payload.len());
+    let (mut bytes, mut from) = (Vec::new(), 0);
+    for (index, &to) in places.iter().enumerate() {
+        let opcode = if index == 0 { opcode } else { 0 };
+        let fin = if index + 1 == places.len() { 0x80 } else { 0 };
+        bytes.extend(written(rng, fin | opcode, &payload[from..to]));
+        from = to;
+        while rng.u8(..4) == 0 {
+            let first = rng.choice([0x89, 0x8a]).unwrap_or(0x89);
+            let length = rng.usize(..=125);
+            let between = self::payload(rng, length);
+            bytes.extend(written(rng, first, &between));
+        }
+    }
+    bytes
+}
+
+#[test]
+fn every_fragmentation_reads_as_tungstenite_reads_it() {
+    let mut rng = Rng::with_seed(19);
+    for _ in 0..3_000 {
+        let message_bytes_max = rng
+            .choice([64, 125, 126, 1_000, 3_000, 20_000])
+            .unwrap_or(64);
+        let mut bytes = Vec::new();
+        for _ in 0..rng.usize(1..4) {
+            // Now and then too long by one.
+            let length = match rng.u8(..4) {
+                0 => message_bytes_max + rng.usize(..2),
+                1 => rng.usize(..=message_bytes_max),
+                _ => rng.usize(..60),
+            };
+            let payload = payload(&mut rng, length);
+            let cuts: Vec<usize> = (0..rng.usize(..9)).map(|_| rng.usize(..=length)).collect();
+            let opcode = rng.choice([1, 1, 2]).unwrap_or(1);
+            bytes.extend(fragments(&mut rng, opcode, &payload, &cuts));
+        }
+        if rng.u8(..8) == 0 {
+            bytes.truncate(rng.usize(..=bytes.len()));
+        }
+        compare(&bytes, message_bytes_max, &mut rng);
+    }
+}
+
+/// Behind nothing, and behind so much that the frame is not waited for.
+#[test]
+fn bad_text_reads_as_tungstenite_reads_it_wherever_it_is() {
+    let mut rng = Rng::with_seed(20);
+    let sound = "aé剪🐱z".as_bytes();
+    for before in [0, 130] {
+        for place in 0..=sound.len() {
+            for bad in [0x80, 0xbf, 0xc0, 0xc2, 0xe0, 0xed, 0xf0, 0xf4, 0xf8, 0xff] {
+                let mut replaced = [&vec![b'x'; before], sound].concat();
+                let mut inserted = replaced.clone();
+                inserted.insert(before + place, bad);
+                if let Some(byte) = replaced.get_mut(before + place) {
+                    *byte = bad;
+                }
+                let ended = inserted[..=before + place].to_vec();
+                for text in [replaced, inserted, ended] {
+                    compare(&fragments(&mut rng, 1, &text, &[]), 200, &mut rng);
+                    let cuts = [before + rng.usize(..12), before + rng.usize(..12)];
+                    compare(&fragments(&mut rng, 1, &text, &cuts[..1]), 200, &mut rng);
+                    compare(&fragments(&mut rng, 1, &text, &cuts), 200, &mut rng);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_length_reads_as_tungstenite_reads_it() {
+    let mut rng = Rng::with_seed(21);
+    for message_bytes_max in [100, 125, 126, 127, 300] {
+        for length in message_bytes_max - 1..=message_bytes_max + 2 {
+            for first in 0..=length {
+                for opcode in [1, 2] {
+                    let payload = vec![b'x'; length];
+                    let bytes = fragments(&mut rng, opcode, &payload, &[first]);
+                    compare(&bytes, message_bytes_max, &mut rng);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_close_reads_as_tungstenite_reads_it() {
+    let mut rng = Rng::with_seed(22);
+    for code in (0..6_000_u16).chain((6_000..=u16::MAX).step_by(97)) {
+        let length = rng.usize(..124);
+        let reason = payload(&mut rng, length);
+        let close = written(&mut rng, 0x88, &[&code.to_be_bytes(), &reason[..]].concat());
+        let before = match rng.bool() {
+            true => written(&mut rng, 1, b"begun"),
+            false => Vec::new(),
+        };
+        let after = written(&mut rng, 0x81, b"too late");
+        compare(&[before, close, after].concat(), 200, &mut rng);
+    }
+}
+
+/// What could not have been carried is refused, since nobody else has looked at it.
+#[test]
+fn only_what_a_decoder_may_hold_is_gone_on_with() {
+    let decoder = Decoder::new(200);
+    let frame = |left| {
+        let (mask, is_final) = ([1, 2, 3, 4], true);
+        Some(Frame {
+            left,
+            mask,
+            is_final,
+        })
+    };
+    #[rustfmt::skip]
+    let table: [(bool, &[u8], Option<Frame>, bool); 11] = [
+        (true, b"", None, true), (true, "剪".as_bytes(), frame(1), true), (true, b"\xe5\x89", None, true),
+        (false, b"\xff", None, true), (false, &[0; 150], frame(50), true), (false, &[0; 200], None, true),
+        (true, b"\xff", None, false), (true, b"\xe5\x89a", None, false),
+        (false, &[0; 201], None, false), (false, &[0; 150], frame(51), false), (false, b"", frame(0), false),
+    ];
+    for (is_text, bytes, frame, is_legal) in table {
+        let unfinished = Unfinished {
+            is_text,
+            bytes: bytes.to_vec(),
+            frame,
+        };
+        let resumed = decoder.resume(&unfinished);
+        assert_eq!(resumed.is_some(), is_legal, "{unfinished:?}");
+        assert_eq!(
+            resumed.and_then(|own| own.carry()),
+            is_legal.then_some(unfinished)
+        );
     }
 }
 

@@ -129,6 +129,55 @@ fn a_turn_takes_a_bounded_number_of_frames_and_bytes_from_one() {
     assert!((1..=16 * 1024).contains(&taken), "{taken} bytes in a turn");
 }
 
+/// One long frame in many reads, a message in many fragments, more frames than a turn takes: what
+/// is not understood yet is not copied again by every read and every turn.
+///
+/// Whatever is copied and stays goes into memory that is asked for, so what is asked for counts it.
+#[test]
+fn what_comes_in_many_reads_and_turns_is_copied_a_few_times() {
+    const LONG: usize = 1 << 20;
+
+    let header = |first: u8, length: usize| {
+        let mut bytes = vec![first, 0xff];
+        bytes.extend((length as u64).to_be_bytes());
+        bytes.extend([0; 4]);
+        bytes
+    };
+    let fragment = |first: u8| [&[first, 0xc0, 0, 0, 0, 0], [b'x'; 64].as_slice()].concat();
+    let fragments = fragment(0x00).repeat(LONG / 64 - 2);
+    let rows = [
+        ("a frame", [header(0x81, LONG), vec![b'x'; LONG]].concat()),
+        (
+            "fragments",
+            [fragment(0x01), fragments, fragment(0x80)].concat(),
+        ),
+        ("small frames", b"\x8a\x80\0\0\0\0".repeat(LONG / 6)),
+    ];
+    for (what, bytes) in rows {
+        let mut hand = ByHand::start(|config| config.max_message = LONG);
+        let mut stream = hand.connect(1).remove(0);
+        stream.write_all(UPGRADE.as_bytes()).expect("taken");
+        hand.turn_until("the upgrade", |hand| {
+            hand.server.front.sockets.open_count() == 1
+        });
+        let mut want = hand.server.front.sockets.traffic.bytes_in;
+        let counted = allocation_counter::measure(|| {
+            for piece in bytes.chunks(32 * 1024) {
+                stream.write_all(piece).expect("taken");
+                want += piece.len() as u64;
+                hand.turn_until("the end of a piece", |hand| {
+                    let sockets = &hand.server.front.sockets;
+                    sockets.traffic.bytes_in == want && sockets.ready.is_empty()
+                });
+            }
+        });
+        let long = bytes.len() as u64;
+        assert!(counted.bytes_total < 3 * long, "{what}: {counted:?}");
+        // A vector that grows is there twice for a moment.
+        assert!(counted.bytes_max < 2 * LONG as u64, "{what}: {counted:?}");
+    }
+}
+
 #[test]
 fn a_turn_takes_a_bounded_number_of_events() {
     let count = 1_100;
