@@ -3,11 +3,16 @@
 //! Pure functions over bytes: no socket, no clock, no log. A request's body is never read: every
 //! plain answer closes its connection, so nothing after a head is ever taken for another request.
 //!
-//! Sources: RFC 9110 (methods, `Allow`, conditional requests), RFC 9112 (message framing),
+//! Sources: RFC 9110 (methods, `Allow`, conditional requests), RFC 9112 (message framing, targets),
 //! RFC 6455 section 4.2 (the opening handshake), engine.io's `Server.verify` (order of its errors).
+//!
+//! - [`target`]: who and what a request is addressed to.
+
+mod target;
 
 use tungstenite::handshake::derive_accept_key;
 
+use self::target::Target;
 pub use super::assets::Page;
 use super::assets::{self, Folder};
 use super::peers::{Crowd, Peer};
@@ -130,16 +135,15 @@ struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// `None` for what a proxy in front might read differently: a target that is no path, two
-    /// hosts, two lengths, a length that is no number, a length and a coding.
+    /// `None` for what a proxy in front might read differently: a target that names no resource,
+    /// no host or two or one that can be none, two lengths, a length that is no number, a length
+    /// and a coding.
     fn new(request: &'a httparse::Request<'_, 'a>, consumed: usize) -> Option<Self> {
-        let target = request.path.filter(|target| target.starts_with('/'))?;
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let path = with_one_slash(path);
+        let target = Target::new(request.path?)?;
         let mut this = Self {
             method: request.method?,
-            path,
-            query,
+            path: with_one_slash(target.path),
+            query: target.query,
             http11: request.version == Some(1),
             fields: request.headers,
             has_body: false,
@@ -153,11 +157,23 @@ impl<'a> Request<'a> {
         let is_number = !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit());
         let coded = this.values("transfer-encoding").next().is_some();
         let length_given = this.values("content-length").next().is_some();
-        if !is_number || (coded && length_given) || matches!(this.only("host"), Only::Many) {
+        if !is_number || (coded && length_given) || !this.is_addressed() {
             return None;
         }
         this.has_body = coded || length.bytes().any(|digit| digit != b'0');
         Some(this)
+    }
+
+    /// Whether one sound `Host` says for whom the request is, as HTTP/1.1 demands it, beside an
+    /// absolute target too (RFC 9112, 3.2).
+    fn is_addressed(&self) -> bool {
+        let is_host = |field: &&httparse::Header<'_>| field.name.eq_ignore_ascii_case("host");
+        let mut hosts = self.fields.iter().filter(is_host);
+        match (hosts.next(), hosts.next()) {
+            (None, _) => !self.http11,
+            (Some(host), None) => target::is_host(host.value),
+            (Some(_), Some(_)) => false,
+        }
     }
 
     /// The values of all fields of this name, as text; what is not ASCII reads as empty.
@@ -176,6 +192,28 @@ impl<'a> Request<'a> {
             (Some(value), None) => Only::One(value),
             (Some(_), Some(_)) => Only::Many,
         }
+    }
+
+    /// The subprotocol to name in the answer: the first one asked for, as the servers do it that
+    /// clients know; without one in the answer a client that asked has to give up.
+    ///
+    /// `None` for what is no list of tokens: that is no handshake (RFC 6455, 4.1 point 10 and
+    /// 4.2.1). Empty items of a list do not count (RFC 9110, 5.6.1.2).
+    fn subprotocol(&self) -> Option<Option<&'a str>> {
+        let mut first = None;
+        for field in self.fields {
+            if !field.name.eq_ignore_ascii_case("sec-websocket-protocol") {
+                continue;
+            }
+            for item in std::str::from_utf8(field.value).ok()?.split(',') {
+                let item = item.trim_matches([' ', '\t']);
+                if !item.bytes().all(is_token_byte) {
+                    return None;
+                }
+                first = first.or(Some(item).filter(|item| !item.is_empty()));
+            }
+        }
+        Some(first)
     }
 
     /// Whether a comma-separated field names this token, in any case.
@@ -249,8 +287,8 @@ fn route(request: &Request<'_>, context: Context<'_>) -> Decision {
     let found = match file {
         _ if under_base == Some("") => Reply::of(426).field("Upgrade", "websocket"),
         "healthz" => Reply::of(200),
-        "readyz" if refuses(context) => unavailable(context),
-        "readyz" => Reply::of(200),
+        "readyz" if refuses(context) => unavailable(context).readable(),
+        "readyz" => Reply::of(200).readable(),
         _ => match asset(request, folder, file, context.page) {
             Some(reply) => reply,
             None if context.newcomer => unavailable(context),
@@ -260,7 +298,7 @@ fn route(request: &Request<'_>, context: Context<'_>) -> Decision {
     if !matches!(request.method, "GET" | "HEAD") {
         return plain(405, head);
     }
-    if context.newcomer && file != "healthz" {
+    if context.newcomer && !matches!(file, "healthz" | "readyz") {
         return Decision::Answer(unavailable(context).answer(head));
     }
     Decision::Answer(found.answer(head))
@@ -293,7 +331,8 @@ fn engine(request: &Request<'_>, context: Context<'_>) -> Decision {
         return refuse(BAD_METHOD);
     }
     let dialect = match request.parameter("EIO") {
-        None | Some("3") => Some(Dialect::Eio3),
+        // Over WebSocket 2 differs from 3 in nothing; it is socket.io-client 1.0's.
+        None | Some("2" | "3") => Some(Dialect::Eio3),
         Some("4") => Some(Dialect::Eio4),
         Some(_) => None,
     };
@@ -327,6 +366,7 @@ fn upgrade(request: &Request<'_>, context: Context<'_>, dialect: Dialect) -> Opt
     if !is_key(key) {
         return None;
     }
+    let subprotocol = request.subprotocol()?;
     let context = Context {
         draining: context.draining && !context.last_call,
         ..context
@@ -337,15 +377,26 @@ fn upgrade(request: &Request<'_>, context: Context<'_>, dialect: Dialect) -> Opt
         return Some(Decision::Answer(answer));
     }
     let accept = derive_accept_key(key.as_bytes());
-    let head = format!(
+    let mut head = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Accept: {accept}\r\n\r\n"
+         Sec-WebSocket-Accept: {accept}\r\n"
     );
+    if let Some(subprotocol) = subprotocol {
+        for part in ["Sec-WebSocket-Protocol: ", subprotocol, "\r\n"] {
+            head.push_str(part);
+        }
+    }
+    head.push_str("\r\n");
     Some(Decision::Upgrade {
         head: head.into_bytes(),
         dialect,
         consumed: request.consumed,
     })
+}
+
+/// A character of a token (RFC 9110, 5.6.2).
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// Sixteen bytes in base64: 22 characters and two signs of padding.
@@ -435,9 +486,14 @@ impl Reply {
         }
     }
 
-    /// An error of Engine.IO; any page may read it, so that a browser's console shows it.
+    /// Any page may read it: one may be served elsewhere than the socket it opens.
+    fn readable(self) -> Self {
+        self.field("Access-Control-Allow-Origin", "*")
+    }
+
+    /// An error of Engine.IO, which a browser's console shows.
     fn json(self, body: &'static str) -> Self {
-        let mut reply = self.field("Access-Control-Allow-Origin", "*");
+        let mut reply = self.readable();
         reply.content_type = "application/json";
         reply.body = body.as_bytes();
         reply

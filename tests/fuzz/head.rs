@@ -51,7 +51,7 @@ fn run(bytes: &[u8], rng: &mut Rng) -> u64 {
     }
 }
 
-/// One status line, fields of our own, one empty line, and nothing of what the peer sent.
+/// One status line, fields of our own, one empty line, and of what the peer sent at most a token.
 fn check_head(head: &[u8], status: &str) {
     let head = std::str::from_utf8(head).expect("ASCII");
     assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
@@ -83,7 +83,11 @@ fn request_heads() {
             upgrade.replace("EIO=4", "EIO=3").into(),
             b"GET /healthz HTTP/1.1\r\nHost: e\r\n\r\n".to_vec(),
             b"HEAD / HTTP/1.1\r\nHost: e\r\nIf-None-Match: *\r\n\r\n".to_vec(),
-            b"POST /readyz HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello".to_vec(),
+            b"POST /readyz HTTP/1.1\r\nHost: e\r\nContent-Length: 5\r\n\r\nhello".to_vec(),
+            upgrade.replace("GET /", "GET http://e:80/").into(),
+            upgrade
+                .replace("Upgrade: w", "Sec-WebSocket-Protocol: a, b\r\nUpgrade: w")
+                .into(),
         ],
         #[rustfmt::skip]
         words: &[
@@ -91,7 +95,7 @@ fn request_heads() {
             b"Content-Length: ", b"Transfer-Encoding: chunked\r\n", b"Host: e\r\n", b"Upgrade: websocket\r\n",
             b"Connection: Upgrade\r\n", b"Sec-WebSocket-Key: ", b"Sec-WebSocket-Version: 13\r\n", b"?EIO=3", b"&sid=x",
             b"&transport=polling", b"/applet/websocket", b"/socket.io", b"//", b"/readyz", b"If-None-Match: ", b"*", b"%00",
-            b"http://e/", b"x: y\r\n", b"==",
+            b"http://e/", b"x: y\r\n", b"==", b"Sec-WebSocket-Protocol: ", b"a, b", b"[::1]:80", b"@", b" ",
         ],
         run,
     });

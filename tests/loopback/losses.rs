@@ -140,10 +140,10 @@ fn resets_at_every_stage_of_a_connection_harm_nobody() {
     let pieces: [&[u8]; 6] = [
         b"",
         b"GET ",
-        b"GET /healthz HTTP/1.1\r\n\r\n",
-        b"GET /nothing HTTP/1.1\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: e\r\n\r\n",
+        b"GET /nothing HTTP/1.1\r\nHost: e\r\n\r\n",
         b"\x00\x01\x02",
-        b"POST / HTTP/1.1\r\nContent-Length: 100000\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: e\r\nContent-Length: 100000\r\n\r\n",
     ];
     for piece in pieces.iter().cycle().take(60) {
         let mut raw = Raw::connect(server.address());

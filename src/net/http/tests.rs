@@ -39,8 +39,13 @@ const LAST_CALL: Context<'_> = Context {
 const UPGRADE: &str = "Host: e\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
+/// A request with these fields, and a `Host` where they name none.
 fn request(method: &str, target: &str, fields: &str) -> Vec<u8> {
-    format!("{method} {target} HTTP/1.1\r\n{fields}\r\n").into_bytes()
+    let host = match fields.to_lowercase().contains("host:") {
+        true => "",
+        false => "Host: e\r\n",
+    };
+    format!("{method} {target} HTTP/1.1\r\n{host}{fields}\r\n").into_bytes()
 }
 
 #[track_caller]
@@ -91,7 +96,7 @@ fn check_upgrade(target: &str, fields: &str, want: Dialect) {
             assert!(head.starts_with("HTTP/1.1 101 "));
             // The example of RFC 6455, section 1.3.
             assert!(head.contains("\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
-            assert!(!head.contains("Extensions") && !head.contains("Protocol:"));
+            assert!(!head.contains("Extensions"));
         }
         other => panic!("{other:?} for {target}"),
     }
@@ -119,6 +124,7 @@ fn upgrades() {
             for (query, dialect) in [
                 ("EIO=3&transport=websocket", Eio3),
                 ("transport=websocket", Eio3),
+                ("EIO=2&transport=websocket", Eio3),
                 ("transport=websocket&EIO=4", Eio4),
                 ("EIO=4&transport=websocket&t=abc&b64=1&sid=", Eio4),
             ] {
@@ -147,7 +153,8 @@ fn engine_errors_in_the_order_of_the_original() {
         ("GET",  "?transport=websocket&EIO=9", "", r#""code":3"#),
         ("GET",  "?transport=websocket&EIO=9", UPGRADE, r#"{"code":5,"message":"Unsupported protocol version"}"#),
         ("GET",  "?transport=websocket&EIO=", UPGRADE, r#""code":5"#),
-        ("GET",  "?transport=websocket&EIO=2", UPGRADE, r#""code":5"#),
+        ("GET",  "?transport=websocket&EIO=1", UPGRADE, r#""code":5"#),
+        ("GET",  "?transport=websocket&EIO=22", UPGRADE, r#""code":5"#),
     ];
     for (method, query, fields, want) in table {
         for slashes in ["", "/", "//"] {
@@ -192,6 +199,11 @@ fn addresses() {
         ("GET",  "/applet/websocket/healthz", "", FULL, 200, "ok\n"),
         ("GET",  "/readyz", "", SERVING, 200, "ok\n"),
         ("GET",  "/applet/websocket/readyz", "", SERVING, 200, "ok\n"),
+        ("GET",  "/readyz", "", SERVING, 200, "\r\nAccess-Control-Allow-Origin: *\r\n"),
+        ("GET",  "/readyz", "", FULL, 503, "\r\nAccess-Control-Allow-Origin: *\r\n"),
+        ("GET",  "/readyz", "", LATE, 503, "\r\nAccess-Control-Allow-Origin: *\r\n"),
+        ("HEAD", "/applet/websocket/readyz?i=b", "Origin: https://other.example\r\n", DRAINING, 503,
+            "\r\nAccess-Control-Allow-Origin: *\r\n"),
         ("GET",  "/readyz", "", FULL, 503, "\r\nRetry-After: 5\r\n"),
         ("GET",  "/readyz", "", DRAINING, 503, "\r\nRetry-After: 5\r\n"),
         ("GET",  "/readyz", "", LAST_CALL, 503, "\r\nRetry-After: 5\r\n"),
@@ -271,17 +283,19 @@ fn malformed_and_ambiguous_heads() {
     };
     #[rustfmt::skip]
     let table = [
-        ("GET http://e/ HTTP/1.1\r\n\r\n".to_string(), 400), ("OPTIONS * HTTP/1.1\r\n\r\n".into(), 400),
-        ("CONNECT e:80 HTTP/1.1\r\n\r\n".into(), 400), ("GET / HTTP/2.0\r\n\r\n".into(), 400),
-        ("GET / HTTP/1.1\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n".into(), 400),
-        ("GET / HTTP/1.1\r\nContent-Length: +0\r\n\r\n".into(), 400),
-        ("GET / HTTP/1.1\r\nContent-Length: 0, 0\r\n\r\n".into(), 400),
-        ("GET / HTTP/1.1\r\nContent-Length:\r\n\r\n".into(), 400),
-        ("POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n".into(), 400),
-        ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n".into(), 400),
-        ("GET / HTTP/1.1\r\nContent-Length : 0\r\n\r\n".into(), 400),
-        ("\u{16}\u{3}\u{1}".into(), 400), ("GET\r\n\r\n".into(), 400), ("GET / HTTP/1.1\r\n a: b\r\n\r\n".into(), 400),
-        (format!("GET / HTTP/1.1\r\n{}\r\n", many(64)), 200), (format!("GET / HTTP/1.1\r\n{}\r\n", many(65)), 431),
+        ("GET ftp://e/ HTTP/1.1\r\nHost: e\r\n\r\n".to_string(), 400), ("OPTIONS * HTTP/1.1\r\nHost: e\r\n\r\n".into(), 400),
+        ("CONNECT e:80 HTTP/1.1\r\nHost: e\r\n\r\n".into(), 400), ("GET / HTTP/2.0\r\nHost: e\r\n\r\n".into(), 400),
+        ("GET / HTTP/1.1\r\nHost: e\r\nContent-Length: 0\r\n\r\n".into(), 200),
+        ("GET / HTTP/1.1\r\nHost: e\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n".into(), 400),
+        ("GET / HTTP/1.1\r\nHost: e\r\nContent-Length: +0\r\n\r\n".into(), 400),
+        ("GET / HTTP/1.1\r\nHost: e\r\nContent-Length: 0, 0\r\n\r\n".into(), 400),
+        ("GET / HTTP/1.1\r\nHost: e\r\nContent-Length:\r\n\r\n".into(), 400),
+        ("POST / HTTP/1.1\r\nHost: e\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n".into(), 400),
+        ("GET / HTTP/1.1\r\nHost: e\r\nContent-Length : 0\r\n\r\n".into(), 400),
+        ("\u{16}\u{3}\u{1}".into(), 400), ("GET\r\n\r\n".into(), 400),
+        ("GET / HTTP/1.1\r\nHost: e\r\n a: b\r\n\r\n".into(), 400),
+        (format!("GET / HTTP/1.1\r\nHost: e\r\n{}\r\n", many(63)), 200),
+        (format!("GET / HTTP/1.1\r\nHost: e\r\n{}\r\n", many(64)), 431),
         (format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(HEAD_BYTES_MAX)), 431),
         ("GET / HTTP/1.0\r\n\r\n".into(), 200),
     ];
@@ -291,6 +305,118 @@ fn malformed_and_ambiguous_heads() {
         head_of(&answer);
     }
     assert_eq!(super::timed_out().status, 408);
+}
+
+/// RFC 9112, 3.2: one `Host`, and one that can be one; HTTP/1.0 need not have it.
+#[test]
+fn a_request_says_for_whom_it_is() {
+    let upgrade = UPGRADE.replace("Host: e\r\n", "");
+    #[rustfmt::skip]
+    let rows = [
+        ("HTTP/1.1", "", false), ("HTTP/1.1", "Host: e\r\n", true), ("HTTP/1.1", "hOST:e:80\r\n", true),
+        ("HTTP/1.1", "Host:\r\n", true), ("HTTP/1.1", "Host: [::1]:9595\r\n", true),
+        ("HTTP/1.1", "Host: a b\r\n", false), ("HTTP/1.1", "Host: e, e\r\n", false), ("HTTP/1.1", "Host: \u{e9}\r\n", false),
+        ("HTTP/1.1", "Host: http://e\r\n", false), ("HTTP/1.1", "Host: e\r\nHost: e\r\n", false),
+        ("HTTP/1.1", "Host: e\r\nhost: \r\n", false), ("HTTP/1.1", "X-Forwarded-Host: e\r\n", false),
+        ("HTTP/1.0", "", true), ("HTTP/1.0", "Host: e\r\n", true), ("HTTP/1.0", "Host: a b\r\n", false),
+        ("HTTP/1.0", "Host: e\r\nHost: e\r\n", false),
+    ];
+    for (version, host, good) in rows {
+        for target in [
+            "/healthz",
+            "http://e/healthz",
+            "/",
+            "/applet/websocket/app.js",
+        ] {
+            let text = format!("GET {target} {version}\r\n{host}\r\n");
+            let status = if good { 200 } else { 400 };
+            assert_eq!(answer(text.as_bytes(), SERVING).status, status, "{text:?}");
+        }
+        for target in [
+            BASE.to_owned(),
+            format!("{BASE}/socket.io/?EIO=4&transport=websocket"),
+        ] {
+            for target in [target.clone(), format!("http://e{target}")] {
+                let text = format!("GET {target} {version}\r\n{host}{upgrade}\r\n");
+                let done = matches!(
+                    respond(text.as_bytes(), SERVING).0,
+                    Decision::Upgrade { .. }
+                );
+                assert_eq!(done, good && version == "HTTP/1.1", "{text:?}");
+            }
+        }
+    }
+    let bytes = b"GET / HTTP/1.1\r\nHost: \xff\r\n\r\n";
+    assert_eq!(answer(bytes, SERVING).status, 400);
+}
+
+/// Proxies are addressed by the absolute form, and a server has to take it, too (RFC 9112, 3.2.2).
+#[test]
+fn an_absolute_target_is_its_path() {
+    for (target, status) in [
+        ("http://other.example/healthz", 200),
+        ("HTTPS://other.example:443/readyz?i=b", 200),
+        ("http://e", 200),
+        ("http://e/nothing", 404),
+        ("http://e/applet/websocket", 426),
+        (
+            "http://e/applet/websocket/socket.io/?transport=polling",
+            400,
+        ),
+        ("http://u@e/healthz", 400),
+        ("http:///healthz", 400),
+        ("ws://e/healthz", 400),
+    ] {
+        check("GET", target, "", SERVING, status, "");
+    }
+    let target = "http://other.example/applet/websocket/socket.io/?EIO=4&transport=websocket";
+    check_upgrade(target, UPGRADE, Eio4);
+}
+
+/// Clients that ask for a subprotocol give up when none is named, so the first one is.
+#[test]
+fn the_first_subprotocol_asked_for_is_named() {
+    let field = |value: &str| format!("Sec-WebSocket-Protocol:{value}\r\n");
+    #[rustfmt::skip]
+    let rows = [
+        (String::new(), Ok("")), (field(" a"), Ok("a")), (field("a"), Ok("a")), (field(" b, a"), Ok("b")),
+        (field("\t b\t,a"), Ok("b")), (field(" A.b-c_1,a"), Ok("A.b-c_1")), (field(" b") + &field(" a"), Ok("b")),
+        (field(" a, a"), Ok("a")), (field(" !#$%&'*+-.^_`|~"), Ok("!#$%&'*+-.^_`|~")),
+        ("sec-websocket-PROTOCOL: a\r\n".into(), Ok("a")),
+        // Nothing is asked for.
+        (field(""), Ok("")), (field(" ,, ,"), Ok("")), (field(" ,a"), Ok("a")), (field("") + &field(" a"), Ok("a")),
+        // What is no list of tokens.
+        (field(" a b"), Err(())), (field(" \"a\""), Err(())), (field(" a;q=1"), Err(())), (field(" a/1"), Err(())),
+        (field(" \u{e9}"), Err(())), (field(" a, b c"), Err(())), (field(" a") + &field(" b c"), Err(())), (field(" <a>"), Err(())),
+    ];
+    for (fields, want) in rows {
+        for target in [
+            BASE.to_owned(),
+            format!("{BASE}/socket.io/?EIO=3&transport=websocket"),
+        ] {
+            let bytes = request("GET", &target, &format!("{UPGRADE}{fields}"));
+            let named = match respond(&bytes, SERVING).0 {
+                Decision::Upgrade { head, .. } => {
+                    let head = String::from_utf8(head).expect("heads are ASCII");
+                    let named = head.split_once("\r\nSec-WebSocket-Protocol: ");
+                    let named = named.map_or("", |(_, rest)| {
+                        rest.split("\r\n").next().unwrap_or_default()
+                    });
+                    assert_eq!(head.contains("Protocol:"), !named.is_empty(), "{head}");
+                    Ok(named.to_owned())
+                }
+                Decision::Answer(answer) => {
+                    assert_eq!(answer.status, 400, "{fields:?}");
+                    Err(())
+                }
+                Decision::Partial => panic!("{fields:?} is a whole head"),
+            };
+            assert_eq!(named, want.map(str::to_owned), "{fields:?}");
+        }
+    }
+    let start = format!("GET {BASE} HTTP/1.1\r\n{UPGRADE}");
+    let bytes = [start.as_bytes(), b"Sec-WebSocket-Protocol: \xff\r\n\r\n"].concat();
+    assert_eq!(answer(&bytes, SERVING).status, 400);
 }
 
 #[test]

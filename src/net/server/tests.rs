@@ -151,7 +151,7 @@ fn a_plain_request_is_answered_and_closed_however_it_arrives() {
     }
     assert!(peer.everything().ends_with("ok\n"));
     let mut peer = server.connect();
-    peer.send(b"GET /healthz HTTP/1.1\r\n\r\n");
+    peer.send(b"GET /healthz HTTP/1.1\r\nHost: e\r\n\r\n");
     peer.0.shutdown(Shutdown::Write).expect("half a close");
     assert!(peer.everything().ends_with("ok\n"));
     let mut peer = server.connect();
@@ -165,7 +165,7 @@ fn a_plain_request_is_answered_and_closed_however_it_arrives() {
 fn an_answer_is_not_lost_to_a_peer_that_sends_too_much() {
     let server = Running::start(|_| ());
     let mut peer = server.connect();
-    peer.send(b"POST / HTTP/1.1\r\nContent-Length: 40000\r\n\r\n");
+    peer.send(b"POST / HTTP/1.1\r\nHost: e\r\nContent-Length: 40000\r\n\r\n");
     peer.send(&[b'x'; 40_000]);
     assert!(peer.everything().starts_with("HTTP/1.1 405 "));
     let mut peer = server.connect();
@@ -269,7 +269,7 @@ fn a_drain_says_goodbye_to_everybody_and_ends() {
     let players: Vec<Peer> = (0..1_000).map(|_| server.open()).collect();
     let address = server.address;
     server.stopper.stop();
-    asking.send(b"/1.1\r\n\r\n");
+    asking.send(b"/1.1\r\nHost: e\r\n\r\n");
     assert!(asking.everything().starts_with("HTTP/1.1 200 "));
     for peer in players {
         let bytes = peer.everything();

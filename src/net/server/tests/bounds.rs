@@ -228,7 +228,7 @@ fn whoever_does_not_close_is_closed() {
     let mut hand = ByHand::start(|config| config.linger_ms = 50);
     let mut stream = hand.connect(1).remove(0);
     stream
-        .write_all(b"GET /healthz HTTP/1.1\r\n\r\n")
+        .write_all(b"GET /healthz HTTP/1.1\r\nHost: e\r\n\r\n")
         .expect("taken");
     hand.turn_until("the answer", |hand| {
         hand.server.front.sockets.traffic.bytes_out != 0
