@@ -6,6 +6,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { chmodSync, mkdtempSync, openSync, closeSync, readFileSync, rmSync } from "node:fs";
 import net from "node:net";
+import tls from "node:tls";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,10 +26,11 @@ export async function freePort() {
   return port;
 }
 
-async function answers(port) {
-  const socket = net.connect({ port, host: "127.0.0.1" });
+/** Whether the one with this certificate listens there, and nobody else who took the port. */
+async function answers(port, { ca }) {
+  const socket = tls.connect({ port, host: "127.0.0.1", ca });
   const opened = await Promise.race([
-    once(socket, "connect").then(() => true),
+    once(socket, "secureConnect").then(() => true),
     once(socket, "error").then(() => false),
   ]).catch(() => false);
   socket.destroy();
@@ -95,7 +97,7 @@ export class Front {
     this.ended.then(() => running.delete(this));
     let listens = false;
     const look = async () => {
-      while (!listens && running.has(this)) listens = await answers(this.port);
+      while (!listens && running.has(this)) listens = await answers(this.port, this.tls);
     };
     look();
     await until(() => listens || !running.has(this), `${command} listens`);

@@ -36,7 +36,9 @@ class RawClient extends Client {
     });
     const opened = new Promise((resolve, reject) => {
       this.socket.once("open", resolve);
-      this.socket.once("close", (code) => reject(new Error(`closed at once with ${code}`)));
+      this.socket.once("close", (code) => {
+        reject(new Error(`closed at once with ${code}: ${this.notes.join("; ")}`));
+      });
     });
     await within(opened, "the WebSocket opens");
     this.connects++;

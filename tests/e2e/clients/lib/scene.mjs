@@ -20,7 +20,9 @@ export class Scene {
   }
 
   async serve(...flags) {
-    const server = await Server.start("--game-time", "1s", "--linger", "500ms", ...flags);
+    // Hundreds of sockets that say nothing are a crowd here, however long a busy machine takes.
+    const patient = ["--hello-timeout", "10m"];
+    const server = await Server.start("--game-time", "1s", "--linger", "500ms", ...patient, ...flags);
     return this.keep(server, (server) => server.kill());
   }
 
