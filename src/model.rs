@@ -548,6 +548,11 @@ pub enum Event {
         /// Who.
         uid: Uid,
     },
+    /// v2: the player's own seat, or its place in the lobby, went while it was absent.
+    SeatLost {
+        /// Its own.
+        uid: Uid,
+    },
     /// A round is over.
     Result(Rc<[ResultRow; 2]>),
     /// v2: the state of the player's room.

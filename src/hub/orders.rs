@@ -118,7 +118,7 @@ fn place_of(event: &Event) -> usize {
         Event::Hi { .. } => 0,
         Event::Start { .. } => 1,
         Event::Movement { .. } => 2,
-        Event::Leave { .. } => 3,
+        Event::Leave { .. } | Event::SeatLost { .. } => 3,
         Event::Result(_) => 4,
         Event::Room(_) => 5,
         Event::Problem { .. } => 6,

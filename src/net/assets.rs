@@ -243,10 +243,10 @@ mod tests {
 
     /// Phones on a bad line wait for every byte; nothing of it is compressed yet.
     #[test]
-    fn everything_together_is_under_66_kilobytes() {
+    fn everything_together_is_under_70_kilobytes() {
         let files = ASSETS.iter().map(|asset| asset.bytes.len());
         let total = files.sum::<usize>() + INDEX.bytes.len();
-        assert!(total < 66_000, "{total} bytes");
+        assert!(total < 70_000, "{total} bytes");
     }
 
     /// The game as README.md shows it: somebody reads that on a phone, too.

@@ -309,7 +309,8 @@ pub fn encode(event: &Event, audience: Audience<'_>, out: &mut String) {
                 }
             }
         }
-        Event::Leave { uid } => write_json(&("leave", LeavePayload { uid: uid.as_str() }), out),
+        Event::Leave { uid } => write_leave(uid, None, out),
+        Event::SeatLost { uid } => write_leave(uid, Some("absent"), out),
         Event::Result(rows) => {
             let result = rows.each_ref().map(result_row);
             write_json(&("result", ResultPayload { result }), out);
@@ -358,6 +359,11 @@ pub fn encode(event: &Event, audience: Audience<'_>, out: &mut String) {
             );
         }
     }
+}
+
+fn write_leave(uid: &Uid, reason: Option<&'static str>, out: &mut String) {
+    let uid = uid.as_str();
+    write_json(&("leave", LeavePayload { uid, reason }), out);
 }
 
 fn result_row(row: &ResultRow) -> ResultRowPayload<'_> {
@@ -410,6 +416,8 @@ struct StartUserPayload<'a> {
 #[derive(Serialize)]
 struct LeavePayload<'a> {
     uid: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
 }
 
 #[derive(Serialize)]

@@ -78,6 +78,10 @@ impl World {
                 player.room.is_some(),
                 "a player sits in a room that is gone"
             );
+            assert!(
+                !player.unseated || v2 && room.is_none() && !player.link.is_online(),
+                "who lost its seat unseen has none and is not back"
+            );
             if let Some(room) = room {
                 let seats = room.players().filter(|&seated| seated == id).count();
                 assert_eq!(seats, 1, "a player has exactly one seat in its room");

@@ -209,6 +209,10 @@ impl World {
         };
         player.room = None;
         player.forget_held();
+        self.note_lost_seat(id);
+        let Some(player) = self.players.get(id) else {
+            return;
+        };
         if !player.is_v2() && player.link.conn().is_none() {
             self.remove_player(id);
         }
@@ -444,7 +448,7 @@ impl World {
             let Some(sleeper) = self.yielding_seat(now, room_id) else {
                 return Outcome::Refused(ProblemCode::RoomFull);
             };
-            self.vacate(now, sleeper);
+            self.unseat(now, sleeper);
         }
         self.vacate(now, id);
         self.sit(id, room_id);

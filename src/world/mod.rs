@@ -27,6 +27,12 @@
 //! waited for, as long as a round lasts, so that two humans do meet. A waiting v2 player that is
 //! offline or away keeps its place for 60 s but gets neither human nor robot meanwhile (`parked`).
 //!
+//! # Absence
+//!
+//! A v2 player that is away or lost cannot see that its place or seat goes. It is told on its
+//! return that it has none any more (`unseated`). One that is lost while it is away has been absent
+//! since it went away.
+//!
 //! # Private rooms
 //!
 //! Being there is being ready for the first round of two; later ones want a `join` of both. Seats
@@ -240,6 +246,9 @@ impl World {
         // A round that is over by now ended without it, if it was away.
         self.settle(now, id);
         let returned = !matches!(request, Request::Away) && self.back_from_away(now, id);
+        if returned {
+            self.tell_lost_seat(id);
+        }
         self.touch(now, id);
         let outcome = match request {
             Request::Join(join) => self.join(now, id, *join, entropy),

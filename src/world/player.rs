@@ -18,6 +18,8 @@ pub(super) struct Player {
     pub(super) score: Score,
     /// Where it sits.
     pub(super) room: Option<RoomId>,
+    /// v2: its seat or its place in the lobby went while it was absent, and it is yet to be told.
+    pub(super) unseated: bool,
     /// From its first round on.
     pub(super) play: Option<Box<Play>>,
 }
@@ -43,9 +45,10 @@ pub(super) struct Play {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Link {
     Online(ConnId),
-    /// Connected, but in the background.
+    /// Connected, but in the background since then.
     Away(ConnId, Millis),
     Offline {
+        /// Since when it is absent: away before it was lost, it has been so since then.
         since: Millis,
         /// When a v2 player's session ends.
         expires_at: Millis,

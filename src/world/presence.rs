@@ -3,7 +3,7 @@
 use super::player::Link;
 use super::room::Phase;
 use super::{Outcome, World};
-use crate::model::PlayerId;
+use crate::model::{Event, PlayerId};
 use crate::time::Millis;
 
 impl World {
@@ -53,6 +53,30 @@ impl World {
         self.link(id, Link::Online(conn));
         self.came_back(now, id);
         true
+    }
+
+    /// Takes an absent player off its place without having been asked to.
+    pub(super) fn unseat(&mut self, now: Millis, id: PlayerId) {
+        self.vacate(now, id);
+        self.note_lost_seat(id);
+    }
+
+    /// Remembers that a player has no seat any more, if it is not there to see it.
+    pub(super) fn note_lost_seat(&mut self, id: PlayerId) {
+        if let Some(player) = self.players.get_mut(id) {
+            player.unseated |= player.is_v2() && !player.link.is_online();
+        }
+    }
+
+    /// Tells a player that is back what it may have lost meanwhile.
+    pub(super) fn tell_lost_seat(&mut self, id: PlayerId) {
+        let Some(player) = self.players.get_mut(id) else {
+            return;
+        };
+        if std::mem::take(&mut player.unseated) {
+            let uid = player.card.uid();
+            self.tell(id, Event::SeatLost { uid });
+        }
     }
 
     /// Makes a player offline or away, and tells its room unless that is no news.

@@ -257,7 +257,7 @@ impl World {
             Phase::Waiting(waiting) => match waiting.parked {
                 Some(since) if since + ABSENCE_MS <= now => {
                     if let Some(id) = room.first_player() {
-                        self.vacate(now, id);
+                        self.unseat(now, id);
                     }
                 }
                 None if waiting.robot_at <= now && !self.draining => self.call_robot(now, room_id),

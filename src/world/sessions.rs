@@ -85,6 +85,7 @@ impl World {
             _ if self.is_playing(id) => (),
             _ => self.repeat_result(now, id),
         }
+        self.tell_lost_seat(id);
         Some(id)
     }
 
@@ -112,6 +113,7 @@ impl World {
             self.tell_room(room);
         }
         if returned {
+            self.tell_lost_seat(id);
             self.play_on(now, id);
         }
     }
@@ -124,17 +126,12 @@ impl World {
         };
         player.unfreeze();
         player.forget_held();
+        // Being lost does not end an absence, nor does it begin one anew.
+        let since = player.link.absent_since().unwrap_or(now);
         if player.is_v2() || self.is_playing(id) {
             // A seat stays to the deadline, and so does an old client's player on it.
             let expires_at = now + self.rules.session_ttl_ms;
-            self.absent(
-                now,
-                id,
-                Link::Offline {
-                    since: now,
-                    expires_at,
-                },
-            );
+            self.absent(now, id, Link::Offline { since, expires_at });
         } else {
             self.vacate(now, id);
             self.remove_player(id);
@@ -210,6 +207,7 @@ impl World {
             link,
             score: Score::default(),
             room: None,
+            unseated: false,
             play: None,
         });
         if let Some(token) = token {

@@ -326,6 +326,7 @@ fn a_parked_place_is_gone_after_sixty_seconds() {
 61001 c open plain
 61001 c > hello A v2 <A.token>
 61001 c < hi 0 A resumed 0/0
+61001 c < leave A absent
 62500 c quiet
         ",
     );

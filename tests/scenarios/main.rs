@@ -2,6 +2,7 @@
 //!
 //! Absent here: sockets, sleeps, the real clock. `play.rs` explains how a transcript is read.
 
+mod absence;
 #[path = "../common/mod.rs"]
 mod common;
 mod drain;

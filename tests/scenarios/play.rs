@@ -24,7 +24,7 @@
 //! Short forms: to the server `hello A [v2 [TOKEN]]`, `join`, `join new`, `join room CODE`,
 //! `choice N`, `face N`, `leave`, `away`, `ping`; from it
 //! `hi NEARBY [A new|resumed TOTAL/STREAK]`, `start SECONDS A[:CHOICE] TOTAL/STREAK B …`,
-//! `movement A choice`, `movement A face N`, `leave A`,
+//! `movement A choice`, `movement A face N`, `leave A`, `leave A absent`,
 //! `result A:CHOICE ROUND/TOTAL/STREAK B:…` (`-` is no choice),
 //! `room NUMBER A:FLAGS [B:FLAGS] [code=CODE]` with the flags `r`eady, `b`ot and `o`nline, or `.`,
 //! `problem CODE EVENT`, `pong`, `bye CODE REASON [RETRY]`.
@@ -550,6 +550,9 @@ impl Stage {
                 format!(r#"["movement",{{"uid":"{uid}","movement":"face","face":{face}}}]"#)
             }
             ["leave", name] => format!(r#"["leave",{{"uid":"{}"}}]"#, uid(name)),
+            ["leave", name, reason] => {
+                format!(r#"["leave",{{"uid":"{}","reason":"{reason}"}}]"#, uid(name))
+            }
             ["result", one, ones, two, twos] => {
                 let row = |who: &str, scores: &str| {
                     let (name, choice) = who.split_once(':').expect("NAME:CHOICE");
@@ -701,7 +704,10 @@ fn shorten(event: &str) -> Option<String> {
                 Some(face) => format!("movement {name} face {face}"),
             }
         }
-        "leave" => format!("leave {}", name_of(body)? as String),
+        "leave" => {
+            let reason = field(body, "reason").map_or(String::new(), |reason| format!(" {reason}"));
+            format!("leave {}{reason}", name_of(body)? as String)
+        }
         "result" => {
             let rows = rows("result", &|row| {
                 let name: String = name_of(row)?;

@@ -586,6 +586,7 @@ fn a_partner_that_is_lost_while_the_other_waits_for_it_is_still_waited_for() {
  9000 c > hello A v2 <A.token>
  9000 c < hi 1 A resumed 1/1
  9000 c < result A:2 1/1/1 B:1 0/0/0
+ 9000 c < leave A absent
         ",
     );
 }

@@ -534,6 +534,7 @@ fn a_seat_offline_for_over_a_minute_yields_to_a_newcomer() {
 66000 d open plain
 66000 d > hello B v2 <B.token>
 66000 d < hi 2 B resumed 0/0
+66000 d < leave B absent
         ",
     );
 }

@@ -603,6 +603,7 @@ fn a_v2_player_that_is_not_connected_at_the_result_is_left_behind() {
  4000 c > hello B v2 <B.token>
  4000 c < hi 1 B resumed 0/0
  4000 c < result A:- 0/0/0 B:- 0/0/0
+ 4000 c < leave B absent
         ",
     );
 }
@@ -627,6 +628,7 @@ fn both_lost_and_the_round_still_ends() {
  4000 c > hello A v2 <A.token>
  4000 c < hi 0 A resumed 1/1
  4000 c < result A:2 1/1/1 B:1 0/0/0
+ 4000 c < leave A absent
         ",
     );
 }
@@ -755,6 +757,7 @@ fn a_leaver_against_a_lost_player_is_told_to_it_when_it_comes_back() {
  4000 c > hello A v2 <A.token>
  4000 c < hi 1 A resumed 1/1
  4000 c < result A:2 1/1/1 B:- 0/0/0
+ 4000 c < leave A absent
         ",
     );
 }

@@ -147,6 +147,7 @@ fn the_last_result_comes_again_for_less_than_a_minute() {
 63004 c > hello A v2 <A.token>
 63004 c < hi 0 A resumed 1/1
 63004 c < result A:2 1/1/1 B:- 0/0/0
+63004 c < leave A absent
         "
     ));
     play(&format!(
@@ -154,6 +155,7 @@ fn the_last_result_comes_again_for_less_than_a_minute() {
 63006 c open plain
 63006 c > hello A v2 <A.token>
 63006 c < hi 0 A resumed 1/1
+63006 c < leave A absent
         "
     ));
 }

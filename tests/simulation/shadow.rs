@@ -122,6 +122,8 @@ struct Player {
     /// It played a robot unseen: how that ended is not known yet.
     unsure: bool,
     place: Place,
+    /// Its place went while it was absent, and it is yet to be told.
+    unseated: bool,
     frozen_until: Option<Millis>,
     last_result: Option<(Millis, Option<[Row; 2]>)>,
     /// The room as it was told last.
@@ -234,6 +236,8 @@ pub(crate) struct Shadow {
     draining: bool,
     /// Whom a `leave` is owed, and whose.
     owed_leaves: Vec<(P, String)>,
+    /// Who is back, and is owed its own `leave`.
+    owed_seats: Vec<P>,
     /// Members of an expired private room, who are owed a `problem`.
     owed_problems: Vec<P>,
     shown: BTreeMap<ConnId, Shown>,
@@ -263,6 +267,7 @@ impl Shadow {
             waits: 0,
             draining: false,
             owed_leaves: Vec::new(),
+            owed_seats: Vec::new(),
             owed_problems: Vec::new(),
             shown: BTreeMap::new(),
             resumed: None,
@@ -395,6 +400,10 @@ impl Shadow {
         if let Some(player) = self.owed_problems.first() {
             let detail = format!("{} is not told that its room is gone", self.name(*player));
             return Err(Violation::new(rules::PRIVATE, detail));
+        }
+        if let Some(player) = self.owed_seats.first() {
+            let detail = format!("{} is not told that it has no seat", self.name(*player));
+            return Err(Violation::new(rules::SEAT_LOST, detail));
         }
         for room in self.rooms.values() {
             if let Some(round) = &room.round {
@@ -667,6 +676,7 @@ pub(crate) mod rules {
     pub(crate) const RESULT_TIME: &str = "a result comes exactly at the deadline";
     pub(crate) const RESULT_ROWS: &str = "a result is judged and scored by the rules";
     pub(crate) const LEAVE_ONCE: &str = "a partner's going is told once";
+    pub(crate) const SEAT_LOST: &str = "who comes back to no seat is told so, once";
     pub(crate) const MOVEMENT: &str = "a movement tells what the partner just did";
     pub(crate) const MOVEMENT_PACE: &str = "movements keep the relay interval";
     pub(crate) const MOVEMENT_SENT: &str = "a movement is relayed in time";

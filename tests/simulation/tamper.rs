@@ -41,6 +41,8 @@ pub(crate) enum Bug {
     SwallowPlayerTimers,
     DropLeave,
     RepeatLeave,
+    DropLostSeat,
+    RepeatLostSeat,
     RepeatMovement,
     DropMovement,
     WrongMover,
@@ -74,7 +76,7 @@ pub(crate) enum Bug {
 
 impl Bug {
     /// Every bug with the rule that catches it.
-    pub(crate) const ALL: [(Self, &'static str); 56] = [
+    pub(crate) const ALL: [(Self, &'static str); 58] = [
         (Self::DropResult, rules::RESULT_ONE),
         (Self::LateResult, rules::RESULT_TIME),
         (Self::EarlyTimers, rules::RESULT_TIME),
@@ -101,6 +103,8 @@ impl Bug {
         (Self::SwallowPlayerTimers, rules::FROZEN),
         (Self::DropLeave, rules::LEAVE_ONCE),
         (Self::RepeatLeave, rules::LEAVE_ONCE),
+        (Self::DropLostSeat, rules::SEAT_LOST),
+        (Self::RepeatLostSeat, rules::SEAT_LOST),
         (Self::RepeatMovement, rules::MOVEMENT_PACE),
         (Self::DropMovement, rules::MOVEMENT_SENT),
         (Self::WrongMover, rules::MOVEMENT),
@@ -378,6 +382,12 @@ impl Tamper {
             }
             Bug::DropLeave => drop_first(orders, "leave"),
             Bug::RepeatLeave => repeat(orders, "leave"),
+            Bug::DropLostSeat => orders.retain(|order| !tells_lost_seat(order)),
+            Bug::RepeatLostSeat => {
+                if let Some(index) = orders.iter().position(tells_lost_seat) {
+                    orders.insert(index, orders[index].clone());
+                }
+            }
             Bug::RepeatMovement => repeat(orders, "movement"),
             Bug::DropMovement => drop_first(orders, "movement"),
             Bug::WrongMover => replace(orders, "movement", r#""uid":""#, r#""uid":"x"#),
@@ -447,6 +457,10 @@ impl Tamper {
 /// Whether an order sends the named event.
 fn is(order: &Order, name: &str) -> bool {
     matches!(order, Order::Send { text, .. } if named(text, name))
+}
+
+fn tells_lost_seat(order: &Order) -> bool {
+    matches!(order, Order::Send { text, .. } if text.contains(r#""reason":"absent""#))
 }
 
 /// Who is told a start.

@@ -36,7 +36,8 @@ pub(crate) enum Event {
     Hi(u32, Option<HiSession>),
     Start(Start),
     Movement(Movement),
-    Leave(String),
+    /// Whose, and why, where it is one's own.
+    Leave(String, Option<String>),
     Result([Row; 2]),
     Room(Room),
     Problem(Problem),
@@ -164,6 +165,8 @@ struct HiPayload {
 #[serde(deny_unknown_fields)]
 struct LeavePayload {
     uid: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -254,7 +257,7 @@ fn read_event(text: &str) -> Result<Event, Violation> {
         "hi" => read_hi(text),
         "start" => payload(text).map(Event::Start),
         "movement" => payload(text).map(Event::Movement),
-        "leave" => payload(text).map(|leave: LeavePayload| Event::Leave(leave.uid)),
+        "leave" => payload(text).map(|leave: LeavePayload| Event::Leave(leave.uid, leave.reason)),
         "result" => payload(text).map(|result: ResultPayload| Event::Result(result.result)),
         "room" => payload(text).map(Event::Room),
         "problem" => payload(text).map(Event::Problem),

@@ -60,7 +60,7 @@ export function createSession(env) {
     code: '', // of the private room I sit in
     friend: false, // waiting for a friend, not in the lobby
     nearby: 0,
-    note: '', // forgotten, left, or the code of a `problem`
+    note: '', // forgotten, left, absent, or the code of a `problem`
   };
   // `gone`: I left, and the server may not know it; a page after this one has to know, too.
   let [token, gone] = (env.token || '').split(' ');
@@ -77,6 +77,7 @@ export function createSession(env) {
   let wish; // with this payload,
   let readied = false; // between two rounds
   let hidden = false;
+  let dozed = false; // nobody looked for a while, and the server may not have seen yet who does
   let ordered = false; // the server said when to come back
   let nextFor = ''; // whom `next` is for: a uid, ROBOT, or '' for whoever comes
   let endedAt = -DEAD_MS; // when the last result came
@@ -279,19 +280,23 @@ export function createSession(env) {
         gone = false;
         keep();
       }
-      if (!settling) return;
-      settling = false;
-      if (!roomSeen) {
-        state.code = '';
-        if (state.phase === 'between' && state.other) {
-          state.other.present = false;
-          // Nobody left: the room did not outlive the server.
-          if (restarted) state.note = 'restarted';
-        } else {
-          state.phase = 'free';
+      dozed = hidden;
+      if (settling) {
+        settling = false;
+        if (!roomSeen) {
+          state.code = '';
+          if (state.phase === 'between' && state.other) {
+            state.other.present = false;
+            // Nobody left: the room did not outlive the server.
+            if (restarted) state.note = 'restarted';
+          } else {
+            state.phase = 'free';
+          }
         }
+        if (hidden) sayAway();
       }
-      if (hidden) sayAway();
+      // Nobody is paired with one that does not look.
+      if (hidden) return;
       const room = ((wish && wish.room) || '').toUpperCase();
       // A friend's link goes before a round that runs in another room.
       const elsewhere = room && room !== 'NEW' && room !== state.code;
@@ -349,8 +354,9 @@ export function createSession(env) {
       return { movement, face };
     },
 
-    leave({ uid }) {
+    leave({ uid, reason }) {
       const { other } = state;
+      if (uid === state.me.uid && reason === 'absent') unseated();
       if (!other || uid !== other.uid) return;
       other.left = true;
       other.present = false;
@@ -455,6 +461,24 @@ export function createSession(env) {
     changed('left');
   }
 
+  /** My seat, or my place in the lobby, went while I was away or had no connection. */
+  function unseated() {
+    if (state.other) state.other.present = false;
+    state.again = false;
+    if (state.code) {
+      // A friend may be there, or still come.
+      const room = { room: state.code };
+      if (settling) [wanted, wish] = [true, room];
+      else play(room);
+    } else if (dozed || !wanted) {
+      // Who was not looking is not thrown into a round.
+      wanted = false;
+      if (state.phase === 'between') return;
+      free();
+      state.note = 'absent';
+    }
+  }
+
   function between() {
     if (state.phase !== 'between') state.outcome = '';
     state.phase = 'between';
@@ -548,7 +572,7 @@ export function createSession(env) {
     /** Nobody looks any more, and the platform may cut the connection off. */
     away() {
       if (hidden) return;
-      hidden = true;
+      hidden = dozed = true;
       sayAway();
     },
     /** The page or the network woke up: look whether the connection still lives. */

@@ -218,6 +218,11 @@ fn events_are_byte_exact() {
         false,
         r#"["leave",{"uid":"robot-1"}]"#,
     );
+    written(
+        &Event::SeatLost { uid: uid.clone() },
+        true,
+        r#"["leave",{"uid":"robot-1","reason":"absent"}]"#,
+    );
     let row = |choice| ResultRow {
         uid: uid.clone(),
         round_score: 1,

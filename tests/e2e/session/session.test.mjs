@@ -505,6 +505,61 @@ play('left after the session was taken over: the seat is the other one\'s', [
   ...met, ['<bye', { code: 4001, reason: 'taken-over' }], ['leave'], ['comeBack'],
   ['online', { resumed: true }, ['room', two()], ['start', start()]], ['>'], { phase: 'playing' },
 ]);
+
+// My own `leave`: what I had went while I was away or without a connection.
+const absent = ['leave', { uid: ME, reason: 'absent' }];
+const inRoom = [['play', { room: 'new' }], ['<room', room([user(ME)], 'K7M2QX')],
+  ['>', ['join', { room: 'new' }]]];
+const back = [['>', ['away']], ['wake'], ['>', ['ping']], [`<${absent[0]}`, absent[1]]];
+play('away for too long in the lobby: it is said, and nothing begins by itself', [
+  ['play'], ['<room', room([user(ME)])], ['>', ['join']], ['away'], ...back,
+  { phase: 'free', note: 'absent', again: false }, ['<pong'], ['>'], { phase: 'free', note: 'absent' },
+  ['play'], ['>', ['join']], { phase: 'waiting', note: '' },
+]);
+play('away for too long in my own room: I ask for it again', [
+  ...inRoom, ['away'], ...back, ['>', ['join', { room: 'K7M2QX' }]],
+  { phase: 'waiting', friend: true }, ['<pong'], ['>'],
+  ['<room', two({}, {}, 'K7M2QX')], ['<start', start()], { phase: 'playing', code: 'K7M2QX' },
+]);
+play('away for too long in my own room, and others sit there now: it is said', [
+  ...inRoom, ['away'], ...back, ['>', ['join', { room: 'K7M2QX' }]],
+  ['<problem', { code: 'room-full', event: 'join' }], { phase: 'free', note: 'room-full' },
+]);
+play('away when a round ended, and the seat went with it', [
+  ...met, ['away'], ['<result', result({ roundScore: 1 })], ['<leave', { uid: 'bob' }],
+  ['>', ['join'], ['away']], ['wake'], [`<${absent[0]}`, absent[1]], ['<pong'],
+  { phase: 'between', outcome: 'win', there: false, note: '' }, ['>', ['ping']],
+]);
+play('without a connection for too long in the lobby: who looked all the time asks again', [
+  ['play'], ['<room', room([user(ME)])], ['returns', {}, absent], ['>', ['join']],
+  { phase: 'waiting', note: '' },
+]);
+play('away and then without a connection in the lobby: it is said', [
+  ['play'], ['<room', room([user(ME)])], ['away'], ['breaks'], ['wake'], ['online',
+    { resumed: true }, absent], ['>'], { phase: 'free', note: 'absent' },
+]);
+play('without a connection for too long in my own room: I ask for it again', [
+  ...inRoom, ['returns', {}, absent], ['>', ['join', { room: 'K7M2QX' }]],
+  { phase: 'waiting', friend: true },
+]);
+play('without a connection for too long between two rounds in a private room', [
+  ...inRoom, ['<room', two({}, {}, 'K7M2QX')], ['<start', start()], ['<result', result()],
+  ['<room', two({ ready: false }, { ready: false }, 'K7M2QX')], ['returns', {}, absent],
+  ['>', ['join', { room: 'K7M2QX' }]], { phase: 'waiting', friend: true },
+]);
+play('without a connection when the round ended and the other one went', [
+  ...met, ['returns', {}, ['result', result({ roundScore: 1 })], absent],
+  { phase: 'between', outcome: 'win', there: false, note: '' }, ['>'],
+]);
+play('what was left behind is not missed', [
+  ...inRoom, ['breaks'], ['leave'], ['returns', {}, absent], ...left, ['<pong'],
+  { phase: 'free', note: '' }, ['>'],
+]);
+play('nobody looks while the connection comes back: what I wanted waits until somebody does', [
+  ['play'], ['<room', room([user(ME)])], ['away'], ['returns', {}, ['room', room([user(ME)])]],
+  ['>', ['away']], { phase: 'waiting' }, ['wake'], ['>', ['ping']], ['<pong'], ['>', ['join']],
+  { phase: 'waiting' },
+]);
 play('forgotten in mid-round', [
   ...met, ['returns', { resumed: false }], { phase: 'free', note: 'forgotten', other: null }, ['>'],
 ]);

@@ -129,8 +129,16 @@ impl Shadow {
         }
     }
 
+    /// A player that has no place any more did not ask for that, unless it is here to see it.
+    pub(super) fn note_lost_seat(&mut self, player: P) {
+        let absent = !self.is_online(player);
+        let state = &mut self.players[player];
+        state.unseated |= state.v2 && absent;
+    }
+
     fn release(&mut self, player: P) {
         self.forget_told(player);
+        self.note_lost_seat(player);
         let state = &mut self.players[player];
         state.place = Place::Free;
         state.held = [None, None];
@@ -719,6 +727,9 @@ impl Shadow {
 
     pub(super) fn came_back(&mut self, now: Millis, player: P) {
         let state = &mut self.players[player];
+        if std::mem::take(&mut state.unseated) {
+            self.owed_seats.push(player);
+        }
         state.absent_since = None;
         if let Place::Lobby(wait) = &mut state.place {
             wait.parked = None;

@@ -303,7 +303,7 @@ impl Shadow {
                 self.hello(now, conn, &said.payload, told)?;
                 None
             }
-            "join" => self.join(now, conn, &said.payload, (code, told))?,
+            "join" => self.join(now, conn, &said.payload, told)?,
             _ => {
                 let Some(player) = player else {
                     let ignored = said.name != "leave";
@@ -471,6 +471,7 @@ impl Shadow {
             streak: 0,
             unsure: false,
             place: Place::Free,
+            unseated: false,
             frozen_until: None,
             last_result: None,
             told: None,
@@ -667,7 +668,7 @@ impl Shadow {
         now: Millis,
         conn: ConnId,
         payload: &Value,
-        (code, told): (Option<&str>, &Told<'_>),
+        told: &Told<'_>,
     ) -> Result<Option<&'static str>, Violation> {
         let player = self.lines.get(&conn).and_then(|line| line.player);
         let player = match player {
@@ -701,7 +702,7 @@ impl Shadow {
             return Ok(Some("draining"));
         }
         if let Some(room) = enters {
-            return Ok(self.enter_room(now, (conn, player), room, code));
+            return Ok(self.enter_room(now, (conn, player), room));
         }
         if room.is_some() {
             self.vacate(now, player);
@@ -761,7 +762,6 @@ impl Shadow {
         now: Millis,
         (conn, player): (ConnId, P),
         code: &str,
-        refused: Option<&str>,
     ) -> Option<&'static str> {
         let code = code.to_ascii_uppercase();
         let found = self
@@ -789,12 +789,8 @@ impl Shadow {
             let Some(sleeper) = sleeper else {
                 return Some("room-full");
             };
-            // The contract does not say whether one that was away before it went offline has been
-            // absent since the one or the other.
-            if refused == Some("room-full") && !absent(self.players[sleeper].offline_since) {
-                return Some("room-full");
-            }
             self.vacate(now, sleeper);
+            self.note_lost_seat(sleeper);
         }
         self.vacate(now, player);
         self.sit(player, id);
@@ -920,7 +916,8 @@ impl Shadow {
                 Ok(())
             }
             Event::Movement(movement) => self.follow_movement(now, player, movement),
-            Event::Leave(uid) => self.follow_leave(now, player, uid, told),
+            Event::Leave(uid, None) => self.follow_leave(now, player, uid, told),
+            Event::Leave(uid, Some(reason)) => self.follow_lost_seat(player, uid, reason),
             Event::Result(rows) => {
                 shown.result = true;
                 if self.resumed == Some(player) && self.players[player].line == Some(conn) {
@@ -989,7 +986,7 @@ impl Shadow {
             let conn = self.players[partner].line;
             let both = conn.is_some_and(|conn| {
                 told.to(conn)
-                    .any(|packet| matches!(packet, Packet::Event(Event::Leave(_))))
+                    .any(|packet| matches!(packet, Packet::Event(Event::Leave(_, None))))
             });
             if both {
                 self.catch_up_room(now, room, partner);
@@ -1002,6 +999,18 @@ impl Shadow {
             return Err(Violation::new(rules::LEAVE_ONCE, detail));
         };
         self.owed_leaves.remove(index);
+        Ok(())
+    }
+
+    fn follow_lost_seat(&mut self, player: P, uid: &str, reason: &str) -> Check {
+        let owed = self.owed_seats.iter().position(|&owed| owed == player);
+        let own = self.players[player].uid == uid && reason == "absent";
+        let who = self.name(player);
+        let Some(index) = owed.filter(|_| own) else {
+            let detail = format!("{who} is told {reason:?} of {uid}");
+            return Err(Violation::new(rules::SEAT_LOST, detail));
+        };
+        self.owed_seats.remove(index);
         Ok(())
     }
 

@@ -19,6 +19,7 @@ impl Shadow {
         match &state.place {
             Place::Lobby(wait) if wait.parked.is_some_and(|since| since + MINUTE_MS <= now) => {
                 self.vacate(now, player);
+                self.note_lost_seat(player);
             }
             Place::Seat(id) => self.catch_up_room(now, *id, player),
             Place::Free | Place::Lobby(_) => (),

@@ -55,6 +55,7 @@ const words = {
   'note:forgotten': ['Your earlier game is gone: the server no longer knows it.', '服务器已不记得之前的游戏。'],
   'note:restarted': ['The server has restarted: you are both free again.',
     '服务器重启了，大家都自由了。'],
+  'note:absent': ['You were away too long to keep your place.', '离开太久，位置没能保留。'],
   'note:draining': ['The server restarts in a moment. No new rounds until then.', '服务器即将重启，暂不开新局。'],
   'note:too-fast': ['Slow down a little.', '慢一点。'],
   'note:room-unknown': ['That room does not exist any more.', '这个房间已经不在了。'],
