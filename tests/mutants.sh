@@ -48,14 +48,14 @@ mutant() {
     [ -z "$fit" ] || return 0
     # A test that fails in any case says nothing, and neither does one that is not there.
     if [ -z "${sound[$*]:-}" ]; then
-        (cd "$target/tree" && timeout -k 5 240 cargo test --locked "$@") >"$log" 2>&1 </dev/null ||
+        (cd "$target/tree" && timeout -k 5 600 cargo test --locked "$@") >"$log" 2>&1 </dev/null ||
             fail "without an edit, these tests fail: $*"
         grep -q '^test .* \.\.\. ok$' "$log" || fail "there are no such tests: $*"
         sound[$*]=1
     fi
     printf '%s\n' "${text%%"$old"*}$new$rest" >"$target/tree/$file"
     local status=0
-    (cd "$target/tree" && timeout -k 5 240 cargo test --locked "$@") >"$log" 2>&1 </dev/null ||
+    (cd "$target/tree" && timeout -k 5 600 cargo test --locked "$@") >"$log" 2>&1 </dev/null ||
         status=$?
     cp -p "$file" "$target/tree/$file"
     # cargo goes by the time of the change.

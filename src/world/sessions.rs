@@ -120,6 +120,11 @@ impl World {
 
     /// A player's connection ended.
     pub fn lost(&mut self, now: Millis, id: PlayerId) {
+        let seated = |world: &Self| {
+            let room = world.players.get(id).map(|player| player.room);
+            room.is_some_and(|room| room.is_some())
+        };
+        let had_seat = seated(self);
         self.settle(now, id);
         let Some(player) = self.players.get_mut(id) else {
             return;
@@ -132,6 +137,10 @@ impl World {
             // A seat stays to the deadline, and so does an old client's player on it.
             let expires_at = now + self.rules.session_ttl_ms;
             self.absent(now, id, Link::Offline { since, expires_at });
+            if had_seat && !seated(self) {
+                // The end of its round could not be told any more.
+                self.note_lost_seat(id);
+            }
         } else {
             self.vacate(now, id);
             self.remove_player(id);

@@ -1,10 +1,12 @@
 //! Bytes that nobody thought of: a seeded mutational fuzzer on the stable toolchain.
 //!
 //! Each target takes a byte string, checks what must hold for every one, and returns a signature of
-//! what happened; an input with a new signature is kept and mutated further. An ordinary test run is
-//! short; `FUZZ_SECONDS=600 cargo test --release --test fuzz` is a long one. The seed is printed, and
-//! `FUZZ_SEED` repeats it. An input that fails is written to the temporary directory; put into
-//! `tests/fuzz/corpus/TARGET/`, it is the first thing every later run tries.
+//! what happened; an input with a new signature is kept and mutated further. An ordinary run tries
+//! the same inputs every time: its seed and their number are fixed. The long form is
+//! `LONG=1 cargo test --release --test fuzz`, a minute for each target, or as long as
+//! `FUZZ_SECONDS=600` says, with a new seed, which is printed; `FUZZ_SEED` repeats one. An input that fails is
+//! written to the temporary directory; put into `tests/fuzz/corpus/TARGET/`, it is the first thing
+//! every later run tries.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -29,6 +31,8 @@ use mutate::mutate;
 
 /// Longest input.
 const BYTES_MAX: usize = 12 * 1024;
+/// Mutations that an ordinary run tries.
+const ORDINARY: usize = 4_000;
 /// Most inputs kept because they were new.
 const KEPT_MAX: usize = 4_000;
 
@@ -66,10 +70,10 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
 
 /// Tries everything that is known, then mutations for as long as the time allows.
 pub(crate) fn fuzz(target: &Target) {
-    let seconds = number("FUZZ_SECONDS").unwrap_or(2);
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
-    let by_clock = since_1970.map_or(1, |time| time.as_nanos() as u64);
-    let seed = number("FUZZ_SEED").unwrap_or(by_clock);
+    let long = std::env::var_os("LONG").is_some();
+    let seconds = number("FUZZ_SECONDS").or(long.then_some(60));
+    let seed = number("FUZZ_SEED");
+    let seed = seed.unwrap_or_else(|| seconds.map_or(1, |_| by_clock()));
     println!("{}: FUZZ_SEED={seed}", target.name);
     let mut rng = Rng::with_seed(seed);
     let mut kept = corpus(target.name);
@@ -79,10 +83,14 @@ pub(crate) fn fuzz(target: &Target) {
     for input in &kept {
         seen.insert(try_one(target, input, seed));
     }
-    let until = Instant::now() + Duration::from_secs(seconds);
-    let mut tried = kept.len();
-    // At least one round, however slow the machine is.
-    while tried < kept.len() + 200 || Instant::now() < until {
+    let until = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+    let known = kept.len();
+    let mut tried = known;
+    while match until {
+        // At least one round, however slow the machine is.
+        Some(until) => tried < known + 200 || Instant::now() < until,
+        None => tried < known + ORDINARY,
+    } {
         for _ in 0..50 {
             let input = mutate(&kept, target.words, BYTES_MAX, &mut rng);
             let is_new = seen.insert(try_one(target, &input, seed));
@@ -94,6 +102,12 @@ pub(crate) fn fuzz(target: &Target) {
     }
     let kinds = seen.len();
     println!("{}: {tried} inputs, {kinds} kinds", target.name);
+}
+
+/// A seed that no earlier run had.
+fn by_clock() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+    since_1970.map_or(1, |time| time.as_nanos() as u64)
 }
 
 fn try_one(target: &Target, input: &[u8], seed: u64) -> u64 {

@@ -232,6 +232,28 @@ fn who_was_lost_when_its_public_room_ended_is_told_after_the_result() {
 }
 
 #[test]
+fn who_is_lost_in_the_moment_its_round_ends_is_told_when_it_is_back() {
+    play(
+        "
+    0 a enter plain A v2
+    0 b enter plain B v2
+    5 a > join
+    5 a < room 1 A:ro
+    5 b > join
+    5 ab < room 1 A:ro B:ro
+    5 ab < start 3 A 0/0 B 0/0
+  100 b lost
+  100 a < room 1 A:ro B:r
+ 3005 a lost
+70000 c open plain
+70000 c > hello A v2 <A.token>
+70000 c < hi 0 A resumed 0/0
+70000 c < leave A absent
+        ",
+    );
+}
+
+#[test]
 fn who_was_away_when_its_public_room_ended_is_told_both_of_its_partner_and_of_its_seat() {
     play(
         "

@@ -478,6 +478,7 @@ fn a_point_won_in_absence_keeps_the_session_too() {
  6000 e > hello A v2 <A.token>
  6000 e < hi 2 A resumed 1/1
  6000 e < result A:2 1/1/1 B:- 0/0/0
+ 6000 e < leave A absent
         ",
     );
 }

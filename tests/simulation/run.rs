@@ -225,6 +225,7 @@ impl Crowd {
         if self.rng.bool() {
             self.world.fire()?;
             self.deliver();
+            self.world.quiet()?;
         }
         for index in 0..self.actors.len() {
             while let Some(act) = self.actors[index].due(now) {

@@ -238,6 +238,8 @@ pub(crate) struct Shadow {
     owed_leaves: Vec<(P, String)>,
     /// Who is back, and is owed its own `leave`.
     owed_seats: Vec<P>,
+    /// Who had a place when this step began.
+    placed: BTreeSet<P>,
     /// Members of an expired private room, who are owed a `problem`.
     owed_problems: Vec<P>,
     shown: BTreeMap<ConnId, Shown>,
@@ -268,6 +270,7 @@ impl Shadow {
             draining: false,
             owed_leaves: Vec::new(),
             owed_seats: Vec::new(),
+            placed: BTreeSet::new(),
             owed_problems: Vec::new(),
             shown: BTreeMap::new(),
             resumed: None,
@@ -287,6 +290,8 @@ impl Shadow {
         self.shown.clear();
         self.resumed = None;
         self.early_starts.clear();
+        let placed = |&player: &P| self.players[player].place != Place::Free;
+        self.placed = self.live.iter().copied().filter(placed).collect();
         if let Fact::Opened {
             conn,
             dialect,
@@ -393,18 +398,7 @@ impl Shadow {
     }
 
     fn end_of_step(&mut self, now: Millis, fact: &Fact) -> Check {
-        if let Some((player, uid)) = self.owed_leaves.first() {
-            let detail = format!("{} is not told that {uid} left", self.name(*player));
-            return Err(Violation::new(rules::LEAVE_ONCE, detail));
-        }
-        if let Some(player) = self.owed_problems.first() {
-            let detail = format!("{} is not told that its room is gone", self.name(*player));
-            return Err(Violation::new(rules::PRIVATE, detail));
-        }
-        if let Some(player) = self.owed_seats.first() {
-            let detail = format!("{} is not told that it has no seat", self.name(*player));
-            return Err(Violation::new(rules::SEAT_LOST, detail));
-        }
+        self.check_owed()?;
         for room in self.rooms.values() {
             if let Some(round) = &room.round {
                 let untold = round.untold.is_empty();
@@ -435,6 +429,23 @@ impl Shadow {
             .collect();
         for player in readers {
             self.check_told(now, player)?;
+        }
+        Ok(())
+    }
+
+    /// Nobody waits for a word that was to come.
+    fn check_owed(&self) -> Check {
+        if let Some((player, uid)) = self.owed_leaves.first() {
+            let detail = format!("{} is not told that {uid} left", self.name(*player));
+            return Err(Violation::new(rules::LEAVE_ONCE, detail));
+        }
+        if let Some(player) = self.owed_problems.first() {
+            let detail = format!("{} is not told that its room is gone", self.name(*player));
+            return Err(Violation::new(rules::PRIVATE, detail));
+        }
+        if let Some(player) = self.owed_seats.first() {
+            let detail = format!("{} is not told that it has no seat", self.name(*player));
+            return Err(Violation::new(rules::SEAT_LOST, detail));
         }
         Ok(())
     }

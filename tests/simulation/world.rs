@@ -219,7 +219,11 @@ impl World {
         while let Some(entry) = self.timers.first_entry()
             && entry.key().0 <= self.now + early_ms
         {
+            let at = entry.key().0;
             let timer = entry.remove();
+            if let Some(shadow) = &mut self.shadow {
+                shadow.settle_before(self.now, at)?;
+            }
             self.tell(Fact::Due { timer })?;
             fired += 1;
             ensure!(

@@ -697,6 +697,9 @@ impl Shadow {
             if was_online {
                 self.became_absent(now, player);
             }
+            if self.placed.contains(&player) && self.players[player].place == Place::Free {
+                self.note_lost_seat(player);
+            }
             self.keep_within_limit(now);
         } else {
             self.vacate(now, player);

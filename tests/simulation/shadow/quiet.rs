@@ -3,30 +3,116 @@
 use roshambo::hub::Dialect;
 use roshambo::time::Millis;
 
-use super::{
-    Check, MINUTE_MS, OLD_PAGE_MS, P, PRIVATE_IDLE_MS, Place, Shadow, Violation, Who, ensure, rules,
-};
+use super::{Check, MINUTE_MS, OLD_PAGE_MS, P, PRIVATE_IDLE_MS, Place, Shadow, Who, ensure, rules};
+
+/// What a clock is for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Item {
+    Round(usize),
+    Player(P),
+}
 
 impl Shadow {
+    /// Timers are due in the order of their times, also when many of them are late together: what
+    /// was due before `at` has been done by now, shown or not.
+    pub(crate) fn settle_before(&mut self, now: Millis, at: Millis) -> Check {
+        while let Some((due, item)) = self.next_due()
+            && due < at
+        {
+            match item {
+                Item::Player(player) => self.catch_up_by(now, due, player),
+                Item::Round(id) => self.conclude(now, id, None)?,
+            }
+            // What is done late is done, or there is nothing to do.
+            if self.next_due() == Some((due, item)) {
+                break;
+            }
+        }
+        self.check_owed()
+    }
+
+    /// What the clocks ask for next without showing it to anybody, and when.
+    fn next_due(&self) -> Option<(Millis, Item)> {
+        let rounds = self.rooms.iter().filter_map(|(&id, room)| {
+            let round = room.round.as_ref()?;
+            let unseen = !self.is_watched(round);
+            unseen.then_some((round.ends_at, Item::Round(id)))
+        });
+        let players = self.live.iter().filter_map(|&player| {
+            let due = self.due_of(player)?;
+            Some((due, Item::Player(player)))
+        });
+        rounds.chain(players).min()
+    }
+
+    /// When a player's clocks ask for something, as [`Self::catch_up`] does it.
+    fn due_of(&self, player: P) -> Option<Millis> {
+        let state = &self.players[player];
+        let thaws = !self.draining && self.is_online(player);
+        let frozen = state.frozen_until.filter(|_| thaws);
+        let place = match &state.place {
+            Place::Free => None,
+            Place::Lobby(wait) => wait.parked.map(|since| since + MINUTE_MS),
+            // While draining nothing is begun any more, and not everything ended.
+            Place::Seat(_) if self.draining => None,
+            Place::Seat(id) => self.due_of_seat(*id, player),
+        };
+        [frozen, place].into_iter().flatten().min()
+    }
+
+    fn due_of_seat(&self, id: usize, player: P) -> Option<Millis> {
+        let room = self.rooms.get(&id)?;
+        if room.round.is_some() || self.is_wanted(room) {
+            return None;
+        }
+        if room.code.is_some() {
+            return Some(room.touched + PRIVATE_IDLE_MS);
+        }
+        let stay_ends = room.since + MINUTE_MS;
+        let seats = room.seats.iter().flatten();
+        let ready = seats.filter_map(|seat| Some((seat.ready?, seat.player)));
+        match ready.min() {
+            Some((since, waiter)) => {
+                let moves = waiter == player && !self.draining;
+                moves.then(|| stay_ends.min(since + self.config.rematch_wait_ms))
+            }
+            None => Some(stay_ends),
+        }
+    }
+
     /// Does to a player what its clocks ask for: some of it shows only later, or never.
     pub(super) fn catch_up(&mut self, now: Millis, player: P) {
+        self.catch_up_by(now, now, player);
+    }
+
+    /// Does at `now` what was due by `by`.
+    fn catch_up_by(&mut self, now: Millis, by: Millis, player: P) {
         let online = self.is_online(player);
         let frozen = self.players[player].frozen_until;
-        if frozen.is_some_and(|until| until <= now) && !self.draining && online {
+        if frozen.is_some_and(|until| until <= by) && !self.draining && online {
             self.thaw(now, player);
         }
-        let state = &self.players[player];
-        match &state.place {
-            Place::Lobby(wait) if wait.parked.is_some_and(|since| since + MINUTE_MS <= now) => {
-                self.vacate(now, player);
-                self.note_lost_seat(player);
-            }
-            Place::Seat(id) => self.catch_up_room(now, *id, player),
-            Place::Free | Place::Lobby(_) => (),
+        self.give_place_up(now, by, player);
+        if let Place::Seat(id) = self.players[player].place {
+            self.catch_up_room_by(now, by, id, player);
+        }
+    }
+
+    /// The minute of an absent player in the lobby.
+    fn give_place_up(&mut self, now: Millis, by: Millis, player: P) {
+        if let Place::Lobby(wait) = &self.players[player].place
+            && wait.parked.is_some_and(|since| since + MINUTE_MS <= by)
+        {
+            self.vacate(now, player);
+            self.note_lost_seat(player);
         }
     }
 
     pub(super) fn catch_up_room(&mut self, now: Millis, id: usize, player: P) {
+        self.catch_up_room_by(now, now, id, player);
+    }
+
+    fn catch_up_room_by(&mut self, now: Millis, by: Millis, id: usize, player: P) {
         let Some(room) = self.rooms.get(&id) else {
             return;
         };
@@ -34,7 +120,7 @@ impl Shadow {
             return;
         }
         if room.code.is_some() {
-            if room.touched + PRIVATE_IDLE_MS <= now {
+            if room.touched + PRIVATE_IDLE_MS <= by {
                 let members = room.seats.iter().flatten().map(|seat| seat.player);
                 let connected = |&member: &P| self.players[member].line.is_some();
                 self.owed_problems.extend(members.filter(connected));
@@ -42,7 +128,7 @@ impl Shadow {
             }
             return;
         }
-        let stay_is_over = room.since + MINUTE_MS <= now;
+        let stay_is_over = room.since + MINUTE_MS <= by;
         let mut waiters: Vec<(Millis, P)> = room
             .seats
             .iter()
@@ -52,7 +138,7 @@ impl Shadow {
         waiters.sort_unstable();
         match waiters.first() {
             Some(&(since, waiter)) => {
-                let due = stay_is_over || since + self.config.rematch_wait_ms <= now;
+                let due = stay_is_over || since + self.config.rematch_wait_ms <= by;
                 if due && waiter == player && !self.draining {
                     self.move_on(now, waiter, since);
                 }
@@ -69,18 +155,13 @@ impl Shadow {
         }
         let players: Vec<P> = self.live.iter().copied().collect();
         for &player in &players {
-            if !self.draining {
+            if self.draining {
+                self.give_place_up(now, now, player);
+            } else {
                 self.catch_up(now, player);
             }
         }
-        if let Some((player, uid)) = self.owed_leaves.first() {
-            let detail = format!("{} is not told that {uid} left", self.name(*player));
-            return Err(Violation::new(rules::LEAVE_ONCE, detail));
-        }
-        if let Some(player) = self.owed_problems.first() {
-            let detail = format!("{} is not told that its room is gone", self.name(*player));
-            return Err(Violation::new(rules::PRIVATE, detail));
-        }
+        self.check_owed()?;
         self.quiet_rooms(now)?;
         self.quiet_lobby(now)?;
         for &player in &players {

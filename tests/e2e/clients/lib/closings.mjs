@@ -22,8 +22,9 @@ async function silence(stage) {
   // A library of EIO3 pings by itself and would give up first: it is given time to, and as a v2
   // client it has to answer the server's pings sooner than that.
   const watches = kind.packets && kind.dialect === "eio3";
-  const limits = ["--ping-interval", "1s", "--ping-timeout-eio4", "1s", "--ping-timeout-v2", "1s"];
-  await stage.open(...limits, "--ping-timeout", watches ? "60s" : "1s");
+  // Time enough for a client on a busy machine to answer while the network is still well.
+  const limits = ["--ping-interval", "1s", "--ping-timeout-eio4", "3s", "--ping-timeout-v2", "3s"];
+  await stage.open(...limits, "--ping-timeout", watches ? "60s" : "3s");
   await (watches ? stage.greetV2() : stage.greet());
   stage.wire.hush();
   await stage.server.line(/rounds: closed 4002 /);
@@ -63,7 +64,8 @@ async function nothingSaid(stage) {
 
 /** A fault of the client's own: it stays away, whatever its library likes. */
 const fault = (code, word, commit) => async (stage) => {
-  await stage.open();
+  // However late a client reads the goodbye, and whatever it still sends: no reset overtakes it.
+  await stage.open("--linger", "30s", "--drain-timeout", "35s");
   await stage.greet();
   commit(stage.client);
   await stage.server.line(new RegExp(`rounds: closed ${code} `));

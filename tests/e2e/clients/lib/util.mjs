@@ -1,7 +1,7 @@
 // Waiting, and comparing bytes. Nothing about the game.
 
 /** How long anything may take before it counts as missing: a busy machine is no failure. */
-export const PATIENCE_MS = Number(process.env.ROSHAMBO_PATIENCE_MS ?? 20_000);
+export const PATIENCE_MS = Number(process.env.ROSHAMBO_PATIENCE_MS ?? 60_000);
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
