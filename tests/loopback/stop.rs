@@ -106,6 +106,40 @@ fn a_signal_some_time_after_the_first_does_not_wait_for_the_round() {
     assert!(exit.stderr.contains("SIGINT again"), "{}", exit.stderr);
 }
 
+/// Log rotation and its like send signals to whatever runs; no round is lost to that.
+#[test]
+fn signals_that_mean_nothing_here_do_nothing() {
+    let server = Server::start(&["--game-time", "2s", "--robot-after", "0"]);
+    let mut ann = Client::old(server.address(), Dialect::Plain, "ann");
+    ann.send(r#"["join"]"#);
+    ann.until("start");
+    for signal in ["USR1", "USR2"] {
+        server.signal(signal);
+        let want = format!("SIG{signal} means nothing here");
+        server.log().wait_for("a word", |line| line.contains(&want));
+    }
+    ann.until("result");
+    ann.leave();
+    server.signal("TERM");
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+/// A file that may not grow is a fault to tell of, not the end of everything.
+#[test]
+fn a_limit_of_file_sizes_does_not_end_it() {
+    let directory = Directory::new();
+    let path = directory.file("sessions");
+    let state = path.to_str().expect("an ASCII path");
+    let limited = command_by(&["sh", "-c", "ulimit -f 0; exec \"$0\" \"$@\""]);
+    let server = Server::spawn(with_flags(limited, &["--state", state]));
+    drop(Client::v2(server.address(), Dialect::Plain, "Ann"));
+    server.signal("TERM");
+    let exit = server.wait();
+    assert_eq!(exit.code(), Some(0), "{}", exit.stderr);
+    let want = format!("cannot write the sessions to {state}: File too large");
+    assert!(exit.stderr.contains(&want), "{}", exit.stderr);
+}
+
 /// A supervisor may give a program no streams at all; what it opens then must not take their
 /// numbers, or the log would be written to a player.
 #[test]

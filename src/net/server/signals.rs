@@ -2,7 +2,8 @@
 //!
 //! A terminal that closes sends SIGHUP, so a server that somebody started by hand ends as politely
 //! as any other. Under `nohup` it is ignored, and stays so. SIGQUIT is left alone, for who wants
-//! an end at once; SIGPIPE is ignored by the standard library.
+//! an end at once; SIGPIPE is ignored by the standard library. What others send for their own
+//! purposes must not end a game: those signals are caught, told of, and do nothing.
 //! Absent: what a request to stop does.
 
 use std::fs;
@@ -10,11 +11,16 @@ use std::io;
 
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook::low_level::signal_name;
 use signal_hook_mio::v1_0::Signals;
 
 use super::Server;
+
+/// Those that would end the process and ask for no end: log rotation sends SIGUSR1, who hopes for a
+/// reload SIGUSR2, and the kernel SIGXFSZ when a file would grow beyond `ulimit -f`, of which the
+/// write tells as well (setrlimit(2), `RLIMIT_FSIZE`).
+const MEANINGLESS: [i32; 3] = [SIGUSR1, SIGUSR2, SIGXFSZ];
 
 /// The signals that ask to stop, from the moment on that they are caught.
 pub struct StopSignals(Signals);
@@ -35,6 +41,7 @@ impl StopSignals {
         if !is_ignored(&status, SIGHUP) {
             wanted.push(SIGHUP);
         }
+        wanted.extend(MEANINGLESS);
         Signals::new(wanted).map(Self)
     }
 }
@@ -59,7 +66,11 @@ impl Server {
         // One that comes twice before we look is reported once.
         let arrived: Vec<i32> = signals.pending().collect();
         for signal in arrived {
-            self.on_stop(signal_name(signal).unwrap_or("a signal"));
+            let name = signal_name(signal).unwrap_or("a signal");
+            match MEANINGLESS.contains(&signal) {
+                true => log::warn!("{name} means nothing here and does nothing; SIGTERM stops"),
+                false => self.on_stop(name),
+            }
         }
     }
 }
