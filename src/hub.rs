@@ -6,12 +6,14 @@
 //! - `requests`: what a client's event leads to;
 //! - `orders`: how something is told;
 //! - `endings`: how a connection is ended;
-//! - `origins`: what is limited for all connections of one origin together.
+//! - `origins`: what is limited for all connections of one origin together;
+//! - `recent`: a bounded table of what happened lately.
 
 mod endings;
 mod facts;
 mod orders;
 mod origins;
+mod recent;
 mod requests;
 
 use std::collections::VecDeque;
@@ -20,8 +22,8 @@ use fastrand::Rng;
 
 use crate::config::Config;
 use crate::metrics::Counters;
-use crate::model::{self, ConnId, Entropy, Origin};
-use crate::session::{Pace, Pulse, Session};
+use crate::model::{self, ConnId, Entropy, Origin, PlayerId};
+use crate::session::{BURST_MS, Pace, Pulse, Session};
 use crate::time::Millis;
 use crate::wire::{Fault, Inbound, engine_io, socket_io, state};
 use crate::world::{Rules, Tally, World};
@@ -30,6 +32,7 @@ use self::endings::Ending;
 pub use self::facts::{Input, Output, Place, Timer};
 use self::orders::Order;
 use self::origins::Origins;
+use self::recent::Recent;
 pub use crate::wire::Dialect;
 pub use crate::world::Timer as GameTimer;
 
@@ -51,6 +54,8 @@ pub struct Hub {
     /// By the connection's index; the generation tells whose it is.
     sessions: Vec<Option<Session>>,
     origins: Origins,
+    /// What v2 players who lost their connections lately owe to the rate limit.
+    parted: Recent<PlayerId, u64>,
     rng: Rng,
     entropy: Box<Entropy>,
     orders: VecDeque<Order>,
@@ -63,6 +68,9 @@ pub struct Hub {
 
 /// A long burst of texts leaves at most this much memory behind.
 const TEXTS_BYTES_KEPT: usize = 64 * 1024;
+
+/// Most players whose rate is remembered beyond their connections: some 2 MB, for two seconds.
+const PARTED_MAX: usize = 50_000;
 
 impl Hub {
     /// A hub without anybody in it.
@@ -94,6 +102,7 @@ impl Hub {
             world: World::new(rules, rng.u64(..)),
             sessions: Vec::new(),
             origins: Origins::new(config.max_per_address),
+            parted: Recent::new(PARTED_MAX, BURST_MS),
             rng,
             entropy,
             orders: VecDeque::new(),
@@ -282,8 +291,10 @@ impl Hub {
             Ok(Inbound::Connect) => {
                 // Once at most, so it is answered in any case.
                 self.packet(now, conn);
-                let sid = model::draw_sid(&mut self.entropy);
-                self.send(conn, |out| socket_io::encode_connected(&sid, out));
+                if self.session(conn).is_some() {
+                    let sid = model::draw_sid(&mut self.entropy);
+                    self.send(conn, |out| socket_io::encode_connected(&sid, out));
+                }
             }
             Ok(Inbound::OtherNamespace(name)) => {
                 if self.packet(now, conn) {
@@ -394,6 +405,7 @@ impl Hub {
     fn check_invariants(&self, now: Millis) {
         self.world.check_invariants(now);
         self.origins.check_invariants();
+        self.parted.check_invariants();
         for (index, place) in self.sessions.iter().enumerate() {
             let Some(session) = place else {
                 continue;

@@ -9,6 +9,8 @@ use crate::wire::{self, Dialect, Fault, Inbound};
 
 /// Events a client may send in one go before the rate limit counts: twice a second's share.
 const BURST_SECONDS: u64 = 2;
+/// After this time without an event all of them may be sent again.
+pub const BURST_MS: u64 = BURST_SECONDS * 1_000;
 /// Dropped events within [`FLOOD_WINDOW_MS`] that end a connection.
 const FLOOD_DROPS_MAX: u32 = 100;
 /// From the first dropped event on.
@@ -188,11 +190,36 @@ impl Session {
         let rate = u64::from(pace.rate_limit);
         let earned_by_now = now.0.saturating_mul(rate);
         let earned_at = self.earned_at.max(earned_by_now).saturating_add(1_000);
-        let within = earned_at - earned_by_now <= rate * BURST_SECONDS * 1_000;
+        let within = earned_at - earned_by_now <= rate * BURST_MS;
         if within {
             self.earned_at = earned_at;
         }
         within
+    }
+
+    /// What its player has not earned back of the rate limit, for [`inherit`](Self::inherit).
+    pub fn owes(&self, now: Millis, pace: &Pace) -> Option<u64> {
+        let earned_by_now = now.0.saturating_mul(pace.rate_limit.into());
+        Some(self.earned_at).filter(|&earned_at| earned_by_now < earned_at)
+    }
+
+    /// Goes on with the rate limit where the former connection of its player was: a new one is not
+    /// another burst.
+    ///
+    /// # Errors
+    ///
+    /// Both together are over it; the milliseconds until they are not.
+    pub fn inherit(&mut self, now: Millis, pace: &Pace, earned_at: u64) -> Result<(), u64> {
+        let rate = u64::from(pace.rate_limit);
+        let earned_by_now = now.0.saturating_mul(rate);
+        let owed = earned_at.saturating_sub(earned_by_now);
+        let earned_at = self.earned_at.max(earned_by_now).saturating_add(owed);
+        let over = (earned_at - earned_by_now).saturating_sub(rate * BURST_MS);
+        if 0 < over {
+            return Err(over.div_ceil(rate.max(1)));
+        }
+        self.earned_at = earned_at;
+        Ok(())
     }
 
     /// Notes that something came over the limit; whether it was one too many.
@@ -292,7 +319,7 @@ impl Session {
     fn allows_at(&self, now: Millis, pace: &Pace) -> Millis {
         let rate = u64::from(pace.rate_limit).max(1);
         let after_one = self.earned_at.saturating_add(1_000);
-        let at = after_one.saturating_sub(rate * BURST_SECONDS * 1_000);
+        let at = after_one.saturating_sub(rate * BURST_MS);
         Millis(at.div_ceil(rate)).max(now + 1)
     }
 
@@ -452,6 +479,39 @@ mod tests {
         };
         let mut session = Session::new(Millis(0), Plain, None);
         assert!((0..10_000).all(|_| session.allow(Millis(0), &off)));
+    }
+
+    #[test]
+    fn a_new_connection_is_not_another_burst() {
+        let at = Millis(1_000);
+        let spent = |events: usize| {
+            let mut session = Session::new(Millis(0), Plain, None);
+            assert!((0..events).all(|_| session.allow(at, &PACE)));
+            session
+        };
+        assert_eq!(spent(0).owes(at, &PACE), None);
+        let former = spent(12).owes(at, &PACE).expect("twelve events");
+        let mut session = spent(1);
+        assert_eq!(session.inherit(at, &PACE, former), Ok(()));
+        let left = (0..30).filter(|_| session.allow(at, &PACE)).count();
+        assert_eq!(left, 20 - 12 - 1);
+        // All of them, and the greeting is one too many: a tenth of a second later it is not.
+        let former = spent(20).owes(at, &PACE).expect("twenty events");
+        assert_eq!(spent(1).inherit(at, &PACE, former), Err(100));
+        let later = Millis(1_100);
+        let mut session = Session::new(later, Plain, None);
+        assert!(session.allow(later, &PACE));
+        assert_eq!(session.inherit(later, &PACE, former), Ok(()));
+        assert!(!session.allow(later, &PACE));
+        // After two seconds nothing is owed.
+        assert_eq!(spent(20).owes(at + BURST_MS, &PACE), None);
+        let off = Pace {
+            rate_limit: 0,
+            ..PACE
+        };
+        let mut session = Session::new(Millis(0), Plain, None);
+        assert!(session.allow(at, &off) && session.inherit(at, &off, 0).is_ok());
+        assert_eq!(session.owes(at, &off), None);
     }
 
     #[test]

@@ -236,8 +236,8 @@ mutant 'packets that want an answer' src/hub.rs \
     'if !within {' 'if false && !within {' --test scenarios limits
 
 mutant '--rate-limit' src/session.rs \
-    'let within = earned_at - earned_by_now <= rate * BURST_SECONDS * 1_000;' \
-    'let within = earned_at - earned_by_now <= rate.max(BURST_SECONDS) << 32;' \
+    'let within = earned_at - earned_by_now <= rate * BURST_MS;' \
+    'let within = earned_at - earned_by_now <= rate.max(BURST_MS) << 32;' \
     --lib session
 mutant '--rate-limit in the hub' src/hub/requests.rs \
     'let within = session.allow(now, &pace);' 'let within = session.allow(now, &pace) || true;' \
@@ -253,21 +253,25 @@ mutant 'wrong codes a minute in the hub' src/hub/requests.rs \
     'if tries_code && session.v2' 'if false && tries_code && session.v2' \
     --test scenarios origins::wrong_codes
 mutant 'wrong codes a minute of an origin' src/hub/origins.rs \
-    'self.current(now, origin).wrong_codes < WRONG_CODES_MAX' \
-    'self.current(now, origin).wrong_codes < u32::MAX || WRONG_CODES_MAX == 0' --lib hub::origins
+    'counts.wrong_codes < WRONG_CODES_MAX)' 'counts.wrong_codes < u32::MAX - WRONG_CODES_MAX)' \
+    --lib hub::origins
 mutant 'new sessions a minute of an origin' src/hub/origins.rs \
-    'if self.newcomers_max <= counts.newcomers {' 'if false {' --lib hub::origins
+    '&& self.newcomers_max <= counts.newcomers' '&& u32::MAX == counts.newcomers' --lib hub::origins
 mutant 'new sessions a minute in the hub' src/hub/requests.rs \
     'self.admit(now, conn)?;' '' --test scenarios origins::a_new_session
 mutant 'origins in the loop' src/net/front/head.rs \
     'let from = self.sockets.crowd.origin_of(peer);' 'let from = None;' \
     --test hostile game::room_codes_are_not_guessed_over
-mutant 'origins that are remembered' src/hub/origins.rs \
-    'if ORIGINS_MAX <= self.order.len() {' 'if usize::MAX - ORIGINS_MAX <= self.order.len() {' \
-    --lib hub::origins
-mutant 'origins whose minute is over' src/hub/origins.rs \
-    'if oldest.is_some_and(|&(since, _)| is_over(now, since)) {' 'if oldest.is_none() {' \
-    --lib hub::origins
+mutant 'what is remembered at a time' src/hub/recent.rs \
+    'if self.most <= self.order.len() {' 'if usize::MAX - self.most <= self.order.len() {' \
+    --lib hub::recent
+mutant 'what is remembered is over' src/hub/recent.rs \
+    'if oldest.is_some_and(|&(since, _)| self.is_over(now, since)) {' 'if oldest.is_none() {' \
+    --lib hub::recent
+mutant '--rate-limit over a new connection' src/hub/requests.rs \
+    'self.inherit_rate(now, conn, player)?;' 'let _ = player;' --test scenarios limits
+mutant '--rate-limit after a lost connection' src/hub/endings.rs \
+    'self.parted.set(now, player, owed);' 'let _ = owed;' --test scenarios limits
 mutant 'digits of an acknowledgement' src/wire/socket_io.rs \
     'if ACK_DIGITS_MAX < digits {' 'if usize::MAX == digits {' --test hostile dialects::packets
 mutant "an event's name" src/wire/event.rs \

@@ -20,6 +20,9 @@ pub(super) struct Ending {
     pub(super) retry_ms: Option<u64>,
 }
 
+/// Whoever came back too fast waits this much longer than it has to.
+const HASTY_MS: u64 = 1_000;
+
 impl Ending {
     pub(super) fn fault(fault: Fault) -> Self {
         Self {
@@ -43,6 +46,16 @@ impl Ending {
             reason: "too many new sessions from one address",
             word: "too-fast",
             retry_ms: Some(after_ms),
+        }
+    }
+
+    /// `after_ms`: when its events fit the rate limit again.
+    pub(super) fn hasty(after_ms: u64) -> Self {
+        Self {
+            code: 1008,
+            reason: "a session's new connections are over the rate limit",
+            word: "too-fast",
+            retry_ms: Some(HASTY_MS + after_ms),
         }
     }
 
@@ -92,8 +105,8 @@ impl Hub {
         } = ending;
         match code {
             1012 | 4001 => (),
-            // Others of its origin were too many.
-            1008 if retry_ms.is_some() => self.counters.refused_newcomers += 1,
+            // It only came too early.
+            1008 if retry_ms.is_some() => (),
             4002 | 4408 => self.counters.timeouts += 1,
             _ => self.counters.faults += 1,
         }
@@ -139,6 +152,9 @@ impl Hub {
     /// Tells the world that a player lost its connection.
     pub(super) fn part(&mut self, now: Millis, session: &Session) {
         if let Some(player) = session.player {
+            if let Some(owed) = session.owes(now, &self.pace).filter(|_| session.v2) {
+                self.parted.set(now, player, owed);
+            }
             self.world.lost(now, player);
         }
     }

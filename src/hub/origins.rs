@@ -10,8 +10,7 @@
 //! its time, [`ORIGINS_MAX`] others have to be used in that minute, each of which has the same
 //! limits of its own.
 
-use std::collections::{HashMap, VecDeque};
-
+use super::recent::Recent;
 use crate::model::Origin;
 use crate::session::WRONG_CODES_MAX;
 use crate::time::Millis;
@@ -27,15 +26,12 @@ const NEWCOMERS_MIN: u32 = 300;
 #[derive(Debug)]
 pub(super) struct Origins {
     newcomers_max: u32,
-    counts: HashMap<Origin, Counts>,
-    /// All of them, by the beginning of their minutes; some of these are over.
-    order: VecDeque<(Millis, Origin)>,
+    recent: Recent<Origin, Counts>,
 }
 
 /// What one origin did since its minute began.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Counts {
-    since: Millis,
     wrong_codes: u32,
     newcomers: u32,
 }
@@ -52,19 +48,19 @@ impl Origins {
         };
         Self {
             newcomers_max,
-            counts: HashMap::new(),
-            order: VecDeque::new(),
+            recent: Recent::new(ORIGINS_MAX, WINDOW_MS),
         }
     }
 
     /// Whether another room code may be tried from there.
     pub(super) fn may_try_code(&self, now: Millis, origin: Origin) -> bool {
-        self.current(now, origin).wrong_codes < WRONG_CODES_MAX
+        let counts = self.recent.get(now, origin);
+        counts.is_none_or(|(counts, _)| counts.wrong_codes < WRONG_CODES_MAX)
     }
 
     /// Notes a wrong room code.
     pub(super) fn wrong_code(&mut self, now: Millis, origin: Origin) {
-        self.entry(now, origin).wrong_codes += 1;
+        self.recent.entry(now, origin).wrong_codes += 1;
     }
 
     /// Counts a new session.
@@ -73,87 +69,20 @@ impl Origins {
     ///
     /// It is one too many, and not counted; the milliseconds until this minute is over.
     pub(super) fn admit(&mut self, now: Millis, origin: Origin) -> Result<(), u64> {
-        let counts = self.current(now, origin);
-        if self.newcomers_max <= counts.newcomers {
-            return Err(WINDOW_MS - now.since(counts.since));
+        if let Some((counts, left_ms)) = self.recent.get(now, origin)
+            && self.newcomers_max <= counts.newcomers
+        {
+            return Err(left_ms);
         }
-        self.entry(now, origin).newcomers += 1;
+        self.recent.entry(now, origin).newcomers += 1;
         Ok(())
-    }
-
-    /// What it did in its minute so far.
-    fn current(&self, now: Millis, origin: Origin) -> Counts {
-        let counts = self.counts.get(&origin).copied();
-        counts
-            .filter(|counts| !is_over(now, counts.since))
-            .unwrap_or(Counts::since(now))
-    }
-
-    /// The same to be changed.
-    fn entry(&mut self, now: Millis, origin: Origin) -> &mut Counts {
-        let known = self.counts.get(&origin);
-        if known.is_none_or(|counts| is_over(now, counts.since)) {
-            self.begin(now, origin);
-        }
-        let counts = self.counts.entry(origin);
-        counts.or_insert(Counts::since(now))
-    }
-
-    /// Begins the minute of an origin. What is over goes first, a bounded part of it, and more than
-    /// comes.
-    fn begin(&mut self, now: Millis, origin: Origin) {
-        let newest = self.order.back();
-        if newest.is_none_or(|&(since, _)| is_over(now, since)) {
-            // At once, and with its memory.
-            self.counts = HashMap::new();
-            self.order = VecDeque::new();
-        }
-        for _ in 0..2 {
-            let oldest = self.order.front();
-            if oldest.is_some_and(|&(since, _)| is_over(now, since)) {
-                self.forget_first();
-            }
-        }
-        if ORIGINS_MAX <= self.order.len() {
-            self.forget_first();
-        }
-        self.order.push_back((now, origin));
-        self.counts.insert(origin, Counts::since(now));
-    }
-
-    fn forget_first(&mut self) {
-        if let Some((since, origin)) = self.order.pop_front() {
-            // It may have begun another minute since.
-            let known = self.counts.get(&origin);
-            if known.is_some_and(|counts| counts.since == since) {
-                self.counts.remove(&origin);
-            }
-        }
     }
 
     /// What must hold between any two calls.
     #[cfg(debug_assertions)]
     pub(super) fn check_invariants(&self) {
-        assert!(self.order.len() <= ORIGINS_MAX, "too many origins");
-        assert!(
-            self.counts.len() <= self.order.len(),
-            "an origin is never forgotten"
-        );
+        self.recent.check_invariants();
     }
-}
-
-impl Counts {
-    fn since(now: Millis) -> Self {
-        Self {
-            since: now,
-            wrong_codes: 0,
-            newcomers: 0,
-        }
-    }
-}
-
-fn is_over(now: Millis, since: Millis) -> bool {
-    WINDOW_MS <= now.since(since)
 }
 
 #[cfg(test)]
@@ -222,33 +151,6 @@ mod tests {
         assert_eq!(origins.admit(Millis(3), origin(ORIGINS_MAX)), Ok(()));
         assert_eq!(admitted(&mut origins, 3, origin(2), 500), 299);
         assert_eq!(admitted(&mut origins, 4, origin(0), 500), 300);
-        assert_eq!(origins.counts.len(), ORIGINS_MAX);
         origins.check_invariants();
-    }
-
-    #[test]
-    fn what_is_over_gives_its_memory_back() {
-        let mut origins = Origins::new(256);
-        for number in 0..10_000 {
-            origins.wrong_code(Millis(0), origin(number));
-        }
-        // Little by little while others come, and their minutes count.
-        for number in 10_000..20_000 {
-            origins.wrong_code(Millis(50_000), origin(number));
-        }
-        for number in 0..5_000 {
-            origins.wrong_code(Millis(100_000), origin(number));
-            assert_eq!(
-                origins.current(Millis(100_000), origin(number)).wrong_codes,
-                1
-            );
-            origins.check_invariants();
-        }
-        assert_eq!(origins.counts.len(), 15_000);
-        assert_eq!(origins.order.len(), 15_000);
-        // All at once when nobody came for a minute.
-        origins.wrong_code(Millis(160_000), origin(0));
-        assert_eq!((origins.counts.len(), origins.order.len()), (1, 1));
-        assert!(origins.counts.capacity() < 100 && origins.order.capacity() < 100);
     }
 }

@@ -5,7 +5,8 @@
 use super::Hub;
 use super::endings::Ending;
 use crate::model::{
-    self, Avatar, ConnId, Event, Generation, Hello, Name, ProblemCode, Profile, Request, Token, Uid,
+    self, Avatar, ConnId, Event, Generation, Hello, Name, PlayerId, ProblemCode, Profile, Request,
+    Token, Uid,
 };
 use crate::session::Session;
 use crate::time::Millis;
@@ -188,6 +189,10 @@ impl Hub {
             let dialect = session.dialect;
             self.reclassify(dialect, 2);
         }
+        let known = token.and_then(|token| self.world.player_of(token));
+        if let Some(player) = known {
+            self.inherit_rate(now, conn, player)?;
+        }
         let resumed = token.and_then(|token| {
             self.world
                 .resume(now, conn, token, name.clone(), avatar.clone())
@@ -209,19 +214,41 @@ impl Hub {
         Ok(())
     }
 
+    /// What a player's last connection owes to the rate limit its new one owes: who comes back all
+    /// the time floods whoever sits with it, else.
+    fn inherit_rate(&mut self, now: Millis, conn: ConnId, player: PlayerId) -> Result<(), Ending> {
+        let pace = self.pace;
+        let former = self
+            .world
+            .conn_of(player)
+            .and_then(|conn| self.session(conn));
+        let owed = match former {
+            Some(session) => session.owes(now, &pace),
+            None => self.parted.get(now, player).map(|(owed, _)| owed),
+        };
+        let (Some(owed), Some(session)) = (owed, self.session_mut(conn)) else {
+            return Ok(());
+        };
+        session.inherit(now, &pace, owed).map_err(|after_ms| {
+            self.counters.dropped_events += 1;
+            Ending::hasty(after_ms)
+        })
+    }
+
     /// Counts a new session for where it comes from. Who is refused comes back when that may have
     /// another one, and not all in one moment.
     fn admit(&mut self, now: Millis, conn: ConnId) -> Result<(), Ending> {
         let from = self.session(conn).and_then(|session| session.from);
         let admitted = from.map_or(Ok(()), |origin| self.origins.admit(now, origin));
         admitted.map_err(|after_ms| {
+            self.counters.refused_newcomers += 1;
             let spread_ms = self.rng.u64(..=self.drain_spread_ms);
             Ending::crowded(after_ms + spread_ms)
         })
     }
 
     /// Somebody who joins without a name.
-    fn guest(&mut self, now: Millis, conn: ConnId) -> model::PlayerId {
+    fn guest(&mut self, now: Millis, conn: ConnId) -> PlayerId {
         let uid = Uid::draw("guest-", 6, &mut self.entropy);
         let name = Name::new(uid.as_str());
         self.enter_old(
@@ -235,7 +262,7 @@ impl Hub {
         )
     }
 
-    fn enter_old(&mut self, now: Millis, conn: ConnId, profile: Profile) -> model::PlayerId {
+    fn enter_old(&mut self, now: Millis, conn: ConnId, profile: Profile) -> PlayerId {
         let freezes = self
             .session(conn)
             .is_some_and(|session| session.dialect == Dialect::Eio3);

@@ -220,6 +220,12 @@ impl World {
         self.players.get(id)?.link.conn()
     }
 
+    /// Whose session has this token.
+    #[must_use]
+    pub fn player_of(&self, token: &Token) -> Option<PlayerId> {
+        self.by_token.get(token).copied()
+    }
+
     /// Players, rooms and sessions there are right now.
     #[must_use]
     pub fn population(&self) -> (usize, usize, usize) {

@@ -460,3 +460,72 @@ fn a_movement_never_tells_which_choice() {
         ));
     }
 }
+
+#[test]
+fn a_new_connection_of_a_session_is_not_another_burst() {
+    // Lost before, or still there and taken over.
+    for (lost, taken_over) in [
+        ("5000 a lost", ""),
+        ("", "5100 a < bye 4001 taken-over\n5100 a close 4001"),
+    ] {
+        play(&format!(
+            "
+    0 a enter plain A v2
+{}
+{lost}
+ 5050 b open eio3
+ 5050 b << 0{{<any>}}
+ 5050 b << 40
+ 5050 b > hello A v2 <A.token>
+ 5050 b < bye 1008 too-fast 1050
+ 5050 b close 1008
+ 5100 c open plain
+ 5100 c > hello A v2 <A.token>
+{taken_over}
+ 5100 c < hi 0 A resumed 0/0
+ 5100 c > face 1
+ 5100 c < problem too-fast face
+{}
+ 8000 c > face 1
+ 8000 c < problem too-fast face
+            ",
+            burst(5_000, 'a', "face 1", 20),
+            burst(8_000, 'c', "face 1", 20),
+        ));
+    }
+}
+
+#[test]
+fn who_comes_back_all_the_time_does_not_flood_whoever_sits_with_it() {
+    use crate::common::{Act, Bench};
+    use roshambo::hub::{Dialect, Input};
+
+    let mut bench = Bench::new(config(|config| config.game_time_ms = 60_000));
+    let hello = |token: &str| format!(r#"["hello",{{"user":{{}},"v":2,"session":"{token}"}}]"#);
+    let greet = |bench: &mut Bench, token: &str| {
+        let conn = bench.open(Dialect::Plain);
+        let text = hello(token);
+        bench.tell(Input::Text { conn, text: &text });
+        conn
+    };
+    let victim = greet(&mut bench, "");
+    let eve = greet(&mut bench, "");
+    let token = crate::origins::word(&bench.take_deeds(), r#""session":""#);
+    for conn in [victim, eve] {
+        let text = r#"["join"]"#;
+        bench.tell(Input::Text { conn, text });
+    }
+    bench.tell(Input::Closed { conn: eve });
+    bench.take_deeds();
+    for moment in 0..1_000 {
+        bench.advance(10 * moment, true);
+        let conn = greet(&mut bench, &token);
+        bench.tell(Input::Closed { conn });
+    }
+    let told = |deed: &&crate::common::Deed| {
+        deed.conn == victim && matches!(&deed.act, Act::Text(text) if text.contains(r#"["room""#))
+    };
+    let count = bench.take_deeds().iter().filter(told).count();
+    // It comes and goes ten times a second at most, and twenty times at once.
+    assert!((200..=2 * (10 * 10 + 20)).contains(&count), "{count}");
+}

@@ -78,6 +78,8 @@ struct Line {
     player: Option<P>,
     greeted: bool,
     taken_over: bool,
+    /// Its `hello` came too early.
+    sent_back: bool,
     /// For whom it spoke until this step, when it was taken over.
     former: Option<P>,
     /// Thousandths of an event that may still be sent.
@@ -116,6 +118,8 @@ struct Player {
     line: Option<ConnId>,
     away: bool,
     offline_since: Option<Millis>,
+    /// Thousandths of an event that its last connection owed to the rate limit, and when.
+    owes: (u64, Millis),
     absent_since: Option<Millis>,
     total: u32,
     streak: u32,

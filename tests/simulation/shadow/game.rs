@@ -680,7 +680,12 @@ impl Shadow {
 
     /// A player's connection is gone.
     pub(super) fn lost(&mut self, now: Millis, conn: ConnId) {
-        let Some(player) = self.lines.remove(&conn).and_then(|line| line.player) else {
+        let player = self.lines.get(&conn).and_then(|line| line.player);
+        if let Some(player) = player {
+            self.players[player].owes = (self.owed(now, player), now);
+        }
+        self.lines.remove(&conn);
+        let Some(player) = player else {
             return;
         };
         self.owed_leaves.retain(|(owed, _)| *owed != player);

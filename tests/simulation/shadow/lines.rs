@@ -77,6 +77,7 @@ impl Shadow {
             player: None,
             greeted: false,
             taken_over: false,
+            sent_back: false,
             former: None,
             credit: u64::from(self.config.rate_limit) * 2_000,
             credited_at: now,
@@ -220,7 +221,6 @@ impl Shadow {
         told: &Told<'_>,
     ) -> Check {
         self.seen(now, conn);
-        let rate = u64::from(self.config.rate_limit);
         let Some(line) = self.lines.get_mut(&conn) else {
             return Ok(());
         };
@@ -234,7 +234,7 @@ impl Shadow {
             .count();
         let Some(said) = interpret(line.dialect, text) else {
             ensure!(acks == 0, rules::ACK, "{text} is acknowledged");
-            return Ok(());
+            return self.said_packet(now, (conn, text), closed, told);
         };
         if !line.entered {
             ensure!(
@@ -244,9 +244,16 @@ impl Shadow {
             );
             return Ok(());
         }
+        let wanted = usize::from(said.ack.is_some());
+        ensure!(acks <= wanted, rules::ACK, "{acks} acknowledgements");
+        if closed {
+            return self.sent_back(now, conn, &said, told);
+        }
+        let within = self.spend(now, conn);
+        let counts = said.name == "choice" && said.sound_choice;
         let mut ack_code = None;
         if let Some(id) = &said.ack
-            && !closed
+            && (within || !counts)
         {
             match told.to(conn).next() {
                 Some(Packet::Ack(have, code)) if have == id => ack_code = Some(code.as_deref()),
@@ -256,23 +263,11 @@ impl Shadow {
                 }
             }
         }
-        let wanted = usize::from(said.ack.is_some());
-        ensure!(acks <= wanted, rules::ACK, "{acks} acknowledgements");
-        let is_free = line.v2 && said.name == "ping";
-        let within = is_free || rate == 0 || {
-            line.credit += now.since(line.credited_at) * rate;
-            line.credit = line.credit.min(rate * 2_000);
-            line.credited_at = now;
-            let within = 1_000 <= line.credit;
-            line.credit -= if within { 1_000 } else { 0 };
-            within
+        let Some(line) = self.lines.get(&conn) else {
+            return Ok(());
         };
         let problem = told.problem(conn);
-        if closed {
-            return Ok(());
-        }
         let code = problem.map(|problem| problem.code.as_str());
-        let counts = said.name == "choice" && said.sound_choice;
         if !(within || counts) {
             let dropped = code.is_none_or(|code| code == "too-fast")
                 && ack_code.is_none_or(|code| code == Some("too-fast"));
@@ -334,6 +329,99 @@ impl Shadow {
             ensure!(pong, rules::REFUSAL, "{text} is not answered");
         }
         Ok(())
+    }
+
+    /// Whatever is no event and wants an answer counts as one, and gets none over the limit.
+    fn said_packet(
+        &mut self,
+        now: Millis,
+        (conn, text): (ConnId, &str),
+        closed: bool,
+        told: &Told<'_>,
+    ) -> Check {
+        let Some(line) = self.lines.get(&conn) else {
+            return Ok(());
+        };
+        let asks = line.dialect != Dialect::Plain && text.starts_with('2') && !closed;
+        let first = told.to(conn).next();
+        let answered = matches!(first, Some(Packet::Pong | Packet::NoNamespace));
+        // It comes once at most, and is answered in any case.
+        let entered = matches!(first, Some(Packet::Connected));
+        if !(asks || answered || entered) {
+            return Ok(());
+        }
+        let within = self.spend(now, conn);
+        let fits = entered || within == answered;
+        ensure!(
+            fits,
+            rules::RATE,
+            "{text} is within the limit: {within}; it is answered: {answered}"
+        );
+        Ok(())
+    }
+
+    /// Takes one event off the rate limit; whether there was one left.
+    fn spend(&mut self, now: Millis, conn: ConnId) -> bool {
+        let credit = self.credit(now, conn);
+        let within = self.config.rate_limit == 0 || 1_000 <= credit;
+        if let Some(line) = self.lines.get_mut(&conn) {
+            line.credited_at = now;
+            line.credit = if within {
+                credit.saturating_sub(1_000)
+            } else {
+                credit
+            };
+        }
+        within
+    }
+
+    /// A `hello` that resumes a session is sent back, if the session's connections together are over
+    /// the rate limit.
+    fn sent_back(&mut self, now: Millis, conn: ConnId, said: &Said, told: &Told<'_>) -> Check {
+        let bye = told.to(conn).find_map(|packet| match packet {
+            Packet::Event(Event::Bye(bye)) => bye.retry_ms,
+            _ => None,
+        });
+        let greeted = self.lines.get(&conn).is_some_and(|line| line.greeted);
+        if bye.is_none() || said.name != "hello" || greeted {
+            return Ok(());
+        }
+        let given = said.payload["session"].as_str();
+        let bears = |&player: &P| given.is_some() && self.players[player].token.as_deref() == given;
+        let owed = match self.live.iter().copied().find(bears) {
+            Some(player) => self.owed(now, player),
+            None => 0,
+        };
+        let left = self.credit(now, conn);
+        ensure!(
+            left < owed + 1_000,
+            rules::RATE,
+            "{owed} owed and {left} left"
+        );
+        if let Some(line) = self.lines.get_mut(&conn) {
+            (line.v2, line.greeted, line.sent_back) = (true, true, true);
+        }
+        Ok(())
+    }
+
+    /// Thousandths of an event that a connection may still send.
+    fn credit(&self, now: Millis, conn: ConnId) -> u64 {
+        let rate = u64::from(self.config.rate_limit);
+        let Some(line) = self.lines.get(&conn) else {
+            return 0;
+        };
+        let credit = line.credit + now.since(line.credited_at) * rate;
+        credit.min(rate * 2_000)
+    }
+
+    /// Thousandths of an event that a player's connection owes, or owed when it ended.
+    pub(super) fn owed(&self, now: Millis, player: P) -> u64 {
+        let rate = u64::from(self.config.rate_limit);
+        if let Some(conn) = self.players[player].line {
+            return rate * 2_000 - self.credit(now, conn);
+        }
+        let (owed, at) = self.players[player].owes;
+        owed.saturating_sub(now.since(at) * rate)
     }
 
     /// Everything but `hello` and `join`. Returns why it is refused or ignored.
@@ -466,6 +554,7 @@ impl Shadow {
             line: Some(conn),
             away: false,
             offline_since: None,
+            owes: (0, Millis::ZERO),
             absent_since: None,
             total: 0,
             streak: 0,
@@ -547,6 +636,12 @@ impl Shadow {
             && given == Some(&hi.session);
         ensure!(same, rules::RESUME, "{hi:?} instead of {state:?}");
         let was_online = self.is_online(player);
+        let owed = self.owed(now, player);
+        if let Some(line) = self.lines.get_mut(&conn) {
+            let left = line.credit;
+            ensure!(owed <= left, rules::RATE, "{owed} owed and {left} left");
+            line.credit -= owed;
+        }
         let state = &mut self.players[player];
         let before = state.line.replace(conn);
         state.away = false;
@@ -1068,7 +1163,7 @@ impl Shadow {
         let none = Shown::default();
         let shown = self.shown.get(&conn).unwrap_or(&none);
         let (bye, disconnect) = (shown.bye.as_ref(), shown.disconnect);
-        let come_back = matches!(code, 1012 | 4002);
+        let come_back = matches!(code, 1012 | 4002) || line.sent_back;
         if code == 1000 {
             let asked = matches!(fact, Fact::Text { conn: it, text } if *it == conn
                 && (text.starts_with('1') || text.starts_with("41")));
