@@ -1,7 +1,6 @@
 // The server under test: its process, its log, its end.
 
 import { spawn } from "node:child_process";
-import { chmodSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 import { check, until, within } from "./util.mjs";
@@ -41,9 +40,6 @@ export class Server {
         throw new Error(`the server ended with ${code}: ${server.lines.join("; ")}`);
       }),
     ]);
-    // A proxy's workers may be another user.
-    const path = flags.map((flag) => /^unix:(.*)/.exec(flag)?.[1]).find(Boolean);
-    if (path) chmodSync(path, 0o666);
     server.port = Number(/listening on [^ ]*:(\d+)/.exec(listening())?.[1]);
     return server;
   }
