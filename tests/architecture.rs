@@ -39,7 +39,7 @@ const TABLE: &[Row] = &[
     // It counts what happens on sockets, and tells everybody's numbers on the admin listener.
     Row { module: "net",
           modules: &["hub", "wheel", "config", "time", "model", "slots", "metrics"],
-          packages: &["mio", "tungstenite", "httparse", "slab", "log", "getrandom", "rlimit",
+          packages: &["mio", "tungstenite", "httparse", "slab", "log", "getrandom", "rlimit", "flate2",
                       "signal_hook", "signal_hook_mio", "socket2", "listenfd", "sd_notify"] },
     Row { module: "tools",   modules: &["time"],
           packages: &["mio", "tungstenite", "httparse", "slab", "fastrand", "serde", "serde_json",
@@ -54,6 +54,7 @@ const TABLE: &[Row] = &[
 /// Everything that is not in the standard library; checked against Cargo.toml below.
 const PACKAGES: &[&str] = &[
     "fastrand",
+    "flate2",
     "getrandom",
     "hdrhistogram",
     "httparse",

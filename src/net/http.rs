@@ -223,6 +223,24 @@ impl<'a> Request<'a> {
             .any(|item| item.trim().eq_ignore_ascii_case(token))
     }
 
+    /// Whether `gzip` may come back (RFC 9110, section 12.5.3): named, or meant by `*`, and not at
+    /// weight 0. What is not understood is not named.
+    fn takes_gzip(&self) -> bool {
+        let mut any = false;
+        for item in self.values("accept-encoding").flat_map(|it| it.split(',')) {
+            let (coding, weight) = item.split_once(';').unwrap_or((item, "q=1"));
+            let weight = weight.trim().strip_prefix(['q', 'Q']).unwrap_or_default();
+            let weight = weight.trim_start().strip_prefix('=').unwrap_or_default();
+            let taken = weight.trim().parse().is_ok_and(|weight: f32| 0.0 < weight);
+            match coding.trim() {
+                coding if coding.eq_ignore_ascii_case("gzip") => return taken,
+                "*" => any = taken,
+                _ => {}
+            }
+        }
+        any
+    }
+
     /// The first value of a query parameter, as it is written.
     fn parameter(&self, name: &str) -> Option<&'a str> {
         self.query.split('&').find_map(|pair| {
@@ -411,7 +429,8 @@ fn is_key(key: &str) -> bool {
 
 /// A file of the web client, or 304 when the browser has it already.
 fn asset(request: &Request<'_>, folder: Folder, file: &str, page: Page) -> Option<Reply> {
-    let (asset, tag) = assets::find(folder, file, page)?;
+    let found = assets::find(folder, file, page, request.takes_gzip())?;
+    let assets::Found { asset, tag, packed } = found;
     let known = request
         .values("if-none-match")
         .flat_map(|value| value.split(','))
@@ -421,8 +440,12 @@ fn asset(request: &Request<'_>, folder: Folder, file: &str, page: Page) -> Optio
     reply.body = asset.bytes;
     reply.content_type = asset.content_type;
     reply.cache = asset.cache;
+    if packed {
+        reply = reply.field("Content-Encoding", "gzip");
+    }
     Some(
         reply
+            .field("Vary", "Accept-Encoding")
             .field("ETag", &tag)
             .field("Content-Security-Policy", page.policy())
             .field("Referrer-Policy", "no-referrer"),

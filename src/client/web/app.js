@@ -1,270 +1,298 @@
-// The page: shows a session's state, turns clicks and keys into what the player does.
+// The page: shows a session's state, turns taps and keys into what the player does.
 //
-// Absent: the protocol (see session.js), and any address that came from another player.
+// Absent: the protocol (see session.js), the drama of a round (see stage.js), and any call that a
+// browser may refuse (see asks.js).
 
+import { wants } from './asks.js';
+import { createCard } from './card.js';
+import { createDuel } from './duel.js';
+import { alone, createFriend } from './friend.js';
+import { createMenu } from './menu.js';
+import {
+  createProfile, device, isOn, keepOn, keepProfile, picture, tab,
+} from './player.js';
 import { createSession } from './session.js';
-import { outcomeText, speaker, spoken, statusText } from './words.js';
+import { connect, probe } from './socket.js';
+import { createSound } from './sound.js';
+import { createStage, say } from './stage.js';
+import { texts } from './texts.js';
+import {
+  nameOf, outcomeText, speaker, spoken, statusText,
+} from './words.js';
+
+/** After a change of what is on the page a tap was meant for what was there before. */
+const FRESH_MS = 400;
 
 const $ = (selector, root = document) => root.querySelector(selector);
-const all = (selectors, root) => selectors.map((selector) => $(selector, root));
 const aria = (element, name, value) => element.setAttribute(`aria-${name}`, value);
-const copied = (template) => $(template).content.firstElementChild.cloneNode(true);
-const AVATARS = 16;
 const lang = spoken(navigator.language);
-const t = speaker(lang);
+const t = speaker(lang, texts);
+const now = () => performance.now();
 
-// ---- What this device and this tab remember ----
-
-/** A storage that may be forbidden. */
-function memory(which) {
-  const attempt = (run) => {
-    try {
-      return run(window[which]);
-    } catch (_) {
-      return null;
-    }
-  };
-  return {
-    get: (key) => attempt((storage) => storage.getItem(`roshambo.${key}`)),
-    set: (key, value) => attempt((storage) => storage.setItem(`roshambo.${key}`, value)),
-  };
-}
-const device = memory('localStorage');
-const tab = memory('sessionStorage');
-
-const profile = {
-  uname: device.get('name') || `${t('guest')} ${10 + Math.floor(Math.random() * 90)}`,
-  uavatar: device.get('avatar') || `builtin:${Math.floor(Math.random() * AVATARS)}`,
-};
-
-/** What the server told the page. */
-const told = (name) => $(`meta[name=roshambo-${name}]`).content;
-
-/** An avatar's address, or '': other people's addresses would tell them who looks at them. */
-function picture(uavatar) {
-  const known = /^builtin:(\d|1[0-5]|robot)$/.exec(uavatar);
-  if (known) return `avatars/${known[1]}.svg`;
-  return told('remote') === 'yes' && /^(https?|data):/.test(uavatar) ? uavatar : '';
-}
-
-// ---- The way to the server ----
-
-/** The socket's address, or one below it; told relative to the page's, which a proxy may change. */
-const address = (below = '') => new URL(told('socket') + below, location.href);
-
-function connect(handlers) {
-  const socket = new WebSocket(address().href.replace(/^http/, 'ws'));
-  socket.onopen = handlers.opened;
-  socket.onmessage = (message) => handlers.received(message.data);
-  socket.onclose = handlers.closed;
-  return {
-    send: (text) => socket.readyState === WebSocket.OPEN && socket.send(text),
-    close: () => socket.close(),
-  };
-}
-
+const profile = createProfile(t('guest'));
+keepProfile(profile);
+const duel = createDuel(tab, device);
+const sound = createSound(isOn('sound', false));
 const game = createSession({
   connect,
-  probe: (said) => fetch(address('/readyz'), { cache: 'no-store' })
-    .then((answer) => (answer.status === 503 ? answer.text() : '')).then(said, () => said('')),
-  now: () => performance.now(),
+  probe,
+  now,
   setTimer: (run, ms) => setTimeout(run, ms),
   clearTimer: (id) => clearTimeout(id),
   random: Math.random,
-  profile: () => ({ ...profile }),
+  profile: () => Object.assign({}, profile),
   token: tab.get('session'),
   keepToken: (token) => tab.set('session', token),
-  changed: show,
+  changed,
 });
 const { state } = game;
+const stage = createStage({ t, now, moment: told });
 
-// ---- Two sides ----
-
-function side(id) {
-  const root = $(id);
-  root.append($('#side').content.cloneNode(true));
-  const [score, streak, hand, pop] = all(['.score', '.streak', '.hand', '.pop'], root);
-  const image = $('img', root);
-  return {
-    root,
-    show(player, { choice, hidden, verdict }) {
-      const address = player ? picture(player.uavatar) : '';
-      image.hidden = !address;
-      if (address && image.getAttribute('src') !== address) image.src = address;
-      $('.name bdi', root).textContent = player ? player.uname || t('nameless') : t('nobody');
-      $('.tag', root).hidden = !(player && player.robot);
-      score.hidden = streak.hidden = !player || Boolean(player.robot);
-      if (player) {
-        $('b', score).textContent = player.totalScore;
-        $('b', streak).textContent = player.winStreak;
-      }
-      $('use', hand).setAttribute('href', `#hand${choice || 0}`);
-      $('span', hand).textContent = choice ? t(`hand${choice}`) : hidden ? '?' : '';
-      hand.dataset.look = hidden ? 'hidden' : choice ? verdict || 'shown' : 'empty';
-    },
-    pop(face) {
-      if (!(face >= 1 && face <= 4)) return;
-      $('use', pop).setAttribute('href', `#face${face}`);
-      // Hidden and shown again, so that the same face pops up anew.
-      pop.setAttribute('hidden', '');
-      pop.getBoundingClientRect();
-      pop.removeAttribute('hidden');
-      clearTimeout(pop.timer);
-      pop.timer = setTimeout(() => pop.setAttribute('hidden', ''), 2500);
-    },
-  };
-}
-const my = side('#me');
-const their = side('#other');
+const main = $('main');
+const [status, undo, back, people, duelText] = ['#status', '#undo', '#back', '#people', '#duel']
+  .map((selector) => $(selector));
+const [friendButton, menuButton] = ['#friend', '#menu'].map((selector) => $(selector));
+const hands = [...document.querySelectorAll('#hands button')];
+const faces = [...document.querySelectorAll('#faces button')];
 
 // ---- Showing ----
 
-/** Changes a text only when it differs, so that it is read aloud only then. */
-function say(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+/** What the page shows: who is leaving is gone already, though the seat still waits. */
+const phase = () => (state.leaving ? 'free' : state.phase);
+const between = () => phase() === 'between';
+const together = () => Boolean(state.other) && (phase() === 'playing' || (between() && state.other.present));
+/** The numbers beside the names, as they were before a result that is yet to be seen. */
+const tally = { me: {}, other: {} };
+
+function changed(_, event = {}) {
+  // A result that a resumption tells has been seen before.
+  const counted = duel.follow(state, event.name);
+  if (event.name === 'start') {
+    stage.begin(state.endsAt);
+    sheetsAway();
+    sound.play('start');
+  } else if (event.name === 'result' && between() && counted) {
+    stage.reveal();
+  } else if (!between()) {
+    stage.cut('');
+  } else if (!stage.moment) {
+    stage.cut('rest');
+  }
+  show(event);
 }
 
-const main = $('main');
-const [play, fresh, leave] = all(['#play', '#new', '#leave']);
-const [invitation, codeText, copy] = all(['#room', '#room strong', '#copy']);
-const [invite, enter, codeInput] = all(['#invite', '#enter', '#enter input']);
-const [outcome, status, count] = all(['#outcome', '#status', '#count']);
-const verdicts = { win: ['won', 'lost'], lose: ['lost', 'won'], draw: ['even', 'even'] };
+/** The drama goes on: what belongs to its next moment. */
+function told(moment) {
+  show();
+  if (moment === 'clash') sound.play('clash');
+  if (moment === 'word') sound.play(state.outcome);
+}
 
-function show(_, event = {}) {
-  const { link, phase, me, other } = state;
-  const [playing, between] = [phase === 'playing', phase === 'between'];
+function show(event = {}) {
+  const { link, me, other } = state;
+  const shown = phase();
   const online = link === 'online';
-  const [mine, theirs] = verdicts[between ? state.outcome : ''] || [];
-  Object.assign(main.dataset, { phase, link, outcome: theirs ? state.outcome : '' });
-  const choice = playing || between ? me.choice : null;
-  my.show({ ...me, ...profile, robot: false }, { choice, verdict: mine });
-  their.show(other, {
-    choice: between && other ? other.choice : null, hidden: playing, verdict: theirs,
+  const { moment } = stage;
+  const judged = between() && ['word', 'points', 'rest'].includes(moment);
+  freshen(shown);
+  Object.assign(main.dataset, {
+    phase: shown, link, outcome: judged ? state.outcome : '', moment,
   });
-  main.toggleAttribute('data-choosing', playing && online && other.online && !other.left);
+  main.toggleAttribute('data-again', state.again);
+  main.toggleAttribute('data-alone', Boolean(!state.leaving && alone(state)));
+  main.toggleAttribute('data-gone', between() && Boolean(other)
+    && (other.left || (!other.present && !state.outcome)));
 
-  const [big, how] = outcomeText(t, state);
-  say(outcome.firstChild, big);
-  say(outcome.lastChild, how);
-  say(status, statusText(t, state));
+  players(moment);
+  const [big, how] = judged ? outcomeText(t, state) : ['', ''];
+  stage.words(big, how);
+  stage.tick(shown === 'playing' && online ? state.endsAt : 0);
+  say(status, ['clash', 'word'].includes(moment) && online && !state.leaving ? '' : statusText(t, state));
+  undo.hidden = !state.leaving;
+  const { nearby } = state;
+  say(people, nearby ? t(nearby === 1 ? 'person' : 'people', { n: nearby }) : recordText());
 
-  room(event);
-  const stopped = link === 'stopped';
-  say(play, t(stopped ? (state.reason === 'taken-over' ? 'here' : 'comeBack')
-    : between ? 'again' : 'play'));
-  play.hidden = !stopped && (playing || phase === 'waiting' || alone());
-  aria(play, 'disabled', !stopped && state.again);
-  fresh.hidden = stopped || !between || !other || !other.present || other.robot;
-  leave.hidden = stopped || phase === 'free';
-  say(leave, t(playing ? 'giveUp' : phase === 'waiting' ? 'cancel' : 'leave'));
-  for (const button of hands) {
-    aria(button, 'disabled', !playing || !online);
-    aria(button, 'pressed', playing && me.choice === Number(button.value));
+  controls(shown, online);
+  friend.show(state, event.name);
+  menu.show();
+  document.title = state.code && document.hidden && between() && other && other.present
+    ? `● ${t('arrived', { name: nameOf(t, other) })}` : `roshambo · ${t('title')}`;
+  if (event.movement === 'face' && isOn('theirFaces', true)) stage.sides.theirs.pop(event.face);
+  if (event.movement === 'choice') stage.bump();
+}
+
+/** The two players: hands, names, numbers. Nothing of a result before the hands. */
+function players(moment) {
+  const { me, link } = state;
+  const other = phase() === 'free' ? null : state.other;
+  if (!['clash', 'word'].includes(moment)) {
+    Object.assign(tally.me, { score: me.totalScore, streak: me.winStreak });
+    if (other) Object.assign(tally.other, { score: other.totalScore, streak: other.winStreak });
   }
-  const together = online && other && (playing || between) && other.present;
-  for (const button of faces) aria(button, 'disabled', !together);
+  const { mine, theirs } = stage.sides;
+  mine.show(me, Object.assign({ name: profile.uname, address: picture(profile.uavatar) }, tally.me));
+  theirs.show(other, Object.assign({
+    name: other ? nameOf(t, other) : t('nobody'), address: other ? picture(other.uavatar) : '',
+  }, tally.other));
+  const playing = phase() === 'playing';
+  const choosing = playing && link === 'online' && other.online && !other.left;
+  theirs.spin(choosing);
+  main.toggleAttribute('data-choosing', choosing);
 
-  if (event.movement === 'face') their.pop(event.face);
-  if (event.movement === 'choice') bump();
-  tick();
-}
+  const open = between() && Boolean(state.outcome);
+  const verdict = open && moment !== 'clash' ? state.outcome : '';
+  const shows = (player, ready) => (open && !(ready && ['points', 'rest'].includes(moment)) ? player.choice || 0 : null);
+  stage.hands(shows(me, state.again), other ? shows(other, other.ready) : null, verdict);
 
-/** Nobody to play with, but a friend may come. */
-const alone = () => state.code && (state.phase === 'waiting' || (state.phase === 'between'
-  && !state.other.present));
-
-/** The private room: its code on the page and in the address, and who came while nobody looked. */
-function room({ name }) {
-  const { link, phase, other, code, friend } = state;
-  invitation.hidden = link !== 'online' || !alone();
-  if (code && codeText.textContent !== code) {
-    codeText.textContent = code;
-    say(copy, t('copy'));
+  const told = moment === 'points' && open;
+  const earned = told ? me.roundScore || (other && other.roundScore) || 0 : 0;
+  if (main.dataset.earned !== String(earned)) {
+    main.dataset.earned = earned;
+    stage.points(earned, me.roundScore ? 'mine' : 'theirs');
   }
-  enter.hidden = invite.hidden = link !== 'online' || phase !== 'free';
-  if (code) history.replaceState(null, '', `?room=${code}`);
-  else if (name && !friend && location.search) history.replaceState(null, '', location.pathname);
-  const here = code && document.hidden && phase === 'between' && other && other.present;
-  document.title = here ? `● ${t('arrived', { name: other.uname || t('nameless') })}` : 'roshambo';
+  rounds(other, moment);
 }
 
-/** A nudge on top of the spin: the other one has just taken a hand. */
-function bump() {
-  if (matchMedia('(prefers-reduced-motion: reduce)').matches) return;
-  $('.avatar', their.root).animate(
-    [{ scale: 1 }, { scale: 1.12 }, { scale: 1 }], { duration: 260, easing: 'ease-out' },
-  );
+/** The last rounds with this opponent, on both sides, and how they stand. */
+function rounds(other, moment) {
+  const { uid, wins, losses } = duel.duel;
+  const same = other && uid === (other.robot ? 'robot' : other.uid);
+  // The round that is being shown is not yet told.
+  if (['clash', 'word'].includes(moment)) return;
+  const list = same ? duel.duel.rounds : [];
+  const look = { win: ['won', 'lost'], lose: ['lost', 'won'], draw: ['even', 'even'] };
+  stage.sides.mine.rounds(list.map(({ mine, outcome }) => ({ hand: mine, look: look[outcome][0] })));
+  stage.sides.theirs.rounds(list.map(({ theirs, outcome }) => ({ hand: theirs, look: look[outcome][1] })));
+  duelText.hidden = !list.length;
+  const [you, score, them] = duelText.children;
+  say(you, list.length ? t('duelYou') : '');
+  say(score, list.length ? `${wins} : ${losses}` : '');
+  say(them, list.length ? nameOf(t, other) : '');
 }
 
-/** Counts down in whole seconds. What comes after them is told by an event. */
-function tick() {
-  clearTimeout(count.timer);
-  const counts = state.phase === 'playing' && state.link !== 'stopped';
-  const left = counts ? Math.max(0, state.endsAt - performance.now()) : 0;
-  say(count, counts ? String(Math.ceil(left / 1000)) : '');
-  count.classList.toggle('last', left <= 1000);
-  if (left) count.timer = setTimeout(tick, (left % 1000) + 5);
+function recordText() {
+  const { wins, best } = duel.record;
+  if (!wins) return '';
+  const hand = duel.favourite();
+  return t('record', { wins, best }) + (hand ? t('favourite', { hand: t(`hand${hand}`) }) : '');
+}
+
+function controls(shown, online) {
+  const stopped = state.link === 'stopped';
+  const playing = shown === 'playing';
+  back.hidden = !stopped;
+  say(back, t(state.reason === 'taken-over' ? 'here' : 'comeBack'));
+  const chosen = playing ? state.me.choice : state.leaving ? null : state.next;
+  hands.forEach((button) => {
+    aria(button, 'disabled', stopped || (playing && !online));
+    aria(button, 'pressed', chosen === Number(button.value));
+  });
+  faces.forEach((button) => aria(button, 'disabled', !(online && together() && state.other.present)));
+  $('#faces').hidden = shown === 'free' || shown === 'waiting';
+  friendButton.hidden = shown !== 'free';
+  aria(friendButton, 'disabled', !online);
+}
+
+/** Another phase: for a moment taps on anything but a hand are none. */
+let fresh = { phase: '', timer: 0 };
+function freshen(shown) {
+  if (fresh.phase === shown) return;
+  const first = !fresh.phase;
+  fresh.phase = shown;
+  if (first) return;
+  clearTimeout(fresh.timer);
+  document.documentElement.dataset.fresh = '';
+  fresh.timer = setTimeout(() => delete document.documentElement.dataset.fresh, FRESH_MS);
 }
 
 // ---- Buttons and keys ----
 
-function press(run) {
-  return (event) => {
-    const button = event.target.closest('button');
-    if (button && button.getAttribute('aria-disabled') !== 'true') run(Number(button.value));
-  };
+const press = (run) => (event) => {
+  const button = event.target.closest('button');
+  if (!button || button.getAttribute('aria-disabled') === 'true') return;
+  if (!button.closest('#hands') && 'fresh' in document.documentElement.dataset) return;
+  sound.wake();
+  run(Number(button.value));
+};
+
+$('#hands').onclick = press((hand) => {
+  game.choose(hand);
+  sound.play('tap');
+});
+$('#faces').onclick = press((face) => game.face(face) && stage.sides.mine.pop(face));
+back.onclick = press(() => game.comeBack());
+undo.onclick = press(() => game.stay());
+
+const friend = createFriend(t, game);
+const card = createCard(t, profile, () => {
+  game.rename();
+  show();
+});
+const word = (key, on) => `${t(key)}: ${t(on ? 'on' : 'off')}`;
+const menu = createMenu(t, [
+  { id: 'profile', word: () => t('card'), shown: () => true, run: card.open },
+  {
+    id: 'new',
+    word: () => t('new'),
+    // A friend is not left by looking for somebody else.
+    shown: () => between() && !state.code && Boolean(state.other) && state.other.present && !state.other.robot,
+    run: () => game.play({ new: true }),
+  },
+  {
+    id: 'sound',
+    stays: true,
+    word: () => word('sound', sound.on),
+    shown: () => true,
+    run() {
+      sound.turn(!sound.on);
+      keepOn('sound', sound.on);
+    },
+  },
+  {
+    id: 'mute',
+    stays: true,
+    word: () => word('mute', isOn('theirFaces', true)),
+    shown: () => true,
+    run: () => keepOn('theirFaces', !isOn('theirFaces', true)),
+  },
+  {
+    id: 'leave', word: leaveWord, shown: () => phase() !== 'free', run: leave,
+  },
+]);
+
+function leaveWord() {
+  if (phase() === 'playing') return t('leaveRound');
+  if (state.code) return t(alone(state) && phase() === 'waiting' ? 'closeRoom' : 'leaveRoom');
+  if (phase() === 'waiting') return t('stopLooking');
+  return t('leaveName', { name: state.other ? nameOf(t, state.other) : '' });
 }
 
-/** The buttons of a group, each with its drawing. */
-function drawn(kind, numbers, run) {
-  const group = $(`#${kind}s`);
-  group.onclick = press(run);
-  aria(group, 'label', t(`${kind}s`));
-  return numbers.map((n) => {
-    const button = copied('#drawn');
-    button.value = n;
-    $('use', button).setAttribute('href', `#${kind}${n}`);
-    if (kind === 'face') aria(button, 'label', t(kind + n));
-    else $('span', button).append(t(kind + n));
-    $('kbd', button).append(n);
-    group.append(button);
-    return button;
-  });
+/** Who looks for anybody loses nothing by stopping; the rest can be undone. */
+function leave() {
+  const bare = (state.phase === 'waiting' && !state.friend)
+    || (state.phase === 'between' && !state.code && !(state.other && state.other.present));
+  if (bare) game.leave();
+  else game.leaveSoon();
 }
-const hands = drawn('hand', [1, 2, 3], game.choose);
-const faces = drawn('face', [1, 2, 3, 4], (face) => game.face(face) && my.pop(face));
-play.onclick = press(() => (state.link === 'stopped' ? game.comeBack() : game.play()));
-fresh.onclick = () => game.play({ new: true });
-leave.onclick = () => game.leave();
+
+function sheetsAway() {
+  menu.close();
+  friend.entry.close();
+}
+
+friendButton.onclick = press(friend.entry.open);
+menuButton.onclick = press(() => menu.open(recordText()));
 
 document.addEventListener('keydown', (event) => {
   const { key, target, repeat } = event;
-  if (repeat || event.ctrlKey || event.metaKey || event.altKey || target.closest('dialog, input')) return;
-  const hand = hands[key - 1];
-  if (hand) {
-    hand.click();
-  } else if (key === ' ' && !play.hidden) {
-    // A focused button keeps its space bar, unless it is a hand after the round.
-    if (target.closest('button:not([aria-disabled=true])')) return;
+  if (repeat || event.ctrlKey || event.metaKey || event.altKey || target.closest('.sheet, input')) return;
+  if (hands[key - 1]) {
+    hands[key - 1].click();
+  } else if (key === ' ' && !target.closest('button') && ['free', 'between'].includes(phase()) && !state.again) {
     event.preventDefault();
-    play.click();
+    game.play();
   }
 });
-
-invite.onclick = () => game.play({ room: 'new' });
-enter.onsubmit = (event) => {
-  event.preventDefault();
-  const code = codeInput.value.trim();
-  if (code) game.play({ room: code });
-  codeInput.value = '';
-};
-copy.onclick = async () => {
-  const done = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
-  if (done) return say(copy, t('copied'));
-  // Without leave to write there is still the hand: the code is selected.
-  getSelection().selectAllChildren(codeText);
-};
 
 document.addEventListener('visibilitychange', () => {
   if (!document.hidden) game.wake();
@@ -273,61 +301,21 @@ document.addEventListener('visibilitychange', () => {
 });
 document.addEventListener('freeze', () => game.away());
 addEventListener('online', () => game.wake());
+addEventListener('offline', () => game.doubt());
 addEventListener('pageshow', (event) => event.persisted && game.wake());
-
-// ---- Name and picture ----
-
-const card = $('#card');
-const uname = $('#uname');
-
-/** Keeps my name and picture, and shows them. */
-function wear() {
-  device.set('name', profile.uname);
-  device.set('avatar', profile.uavatar);
-  $('#profile img').src = picture(profile.uavatar) || 'avatars/0.svg';
-  $('#profile bdi').textContent = profile.uname;
-}
-
-t('animals').forEach((alt, n) => {
-  const label = copied('#pick');
-  const [radio, image] = label.children;
-  radio.value = `builtin:${n}`;
-  Object.assign(image, { alt, src: picture(radio.value) });
-  $('#avatars').append(label);
-});
-
-$('#profile').onclick = () => {
-  uname.value = profile.uname;
-  for (const radio of card.querySelectorAll('[type=radio]')) {
-    radio.checked = radio.value === profile.uavatar;
-  }
-  card.returnValue = '';
-  card.showModal();
-};
-card.onclick = (event) => {
-  if (event.target === card) card.close();
-};
-card.onclose = () => {
-  if (card.returnValue !== 'ok') return;
-  const chosen = $('[name=uavatar]:checked', card);
-  profile.uname = uname.value.trim() || profile.uname;
-  if (chosen) profile.uavatar = chosen.value;
-  wear();
-  game.rename();
-  show();
-};
 
 // ---- Begin ----
 
 document.documentElement.lang = lang;
-for (const element of document.querySelectorAll('[data-t]')) element.textContent = t(element.dataset.t);
-aria($('#avatars'), 'label', t('picture'));
-$('#profile').title = t('card');
-aria(my.root, 'label', t('you'));
-aria(their.root, 'label', t('opponent'));
-codeInput.placeholder = t('code');
-aria(codeInput, 'label', t('code'));
-wear();
+document.querySelectorAll('[data-t]').forEach((element) => say(element, t(element.dataset.t)));
+hands.forEach((button) => say($('span', button), t(`hand${button.value}`)));
+faces.forEach((button) => aria(button, 'label', t(`face${button.value}`)));
+aria($('#hands'), 'label', t('hands'));
+aria($('#faces'), 'label', t('faces'));
+aria($('#wheel'), 'label', t('wheel'));
+aria($('#me'), 'label', t('you'));
+aria($('#other'), 'label', t('opponent'));
+aria(menuButton, 'label', t('menu'));
 show();
 const asked = new URLSearchParams(location.search).get('room');
 if (asked) game.play({ room: asked });

@@ -488,6 +488,30 @@ fn a_known_file_is_not_sent_again() {
 }
 
 #[test]
+fn a_file_travels_packed_to_whoever_takes_that() {
+    #[rustfmt::skip]
+    let table = [
+        ("gzip", true), ("gzip, deflate, br", true), ("br;q=1.0, GZIP;q=0.8", true), ("*", true),
+        ("gzip; q = 0.001", true), ("", false), ("identity", false), ("br", false), ("x-gzip", false),
+        ("gzip;q=0", false), ("gzip;q=0.000", false), ("gzip;q=0, *", false), ("*;q=0", false),
+        ("gzip;q=x", false), ("gzip;level=9", false), ("gzip;q=-1", false), ("gzip;q=nan", false),
+    ];
+    for (codings, packed) in table {
+        let field = format!("Accept-Encoding: {codings}\r\n");
+        let answer = answer(&request("GET", "/app.js", &field), SERVING);
+        let head = head_of(&answer);
+        let told = head.contains("\r\nContent-Encoding: gzip\r\n");
+        assert_eq!(told, packed, "{codings}");
+        assert_eq!(answer.body.starts_with(b"\x1f\x8b"), packed, "{codings}");
+        assert!(head.contains("\r\nVary: Accept-Encoding\r\n"), "{codings}");
+        let length = format!("\r\nContent-Length: {}\r\n", answer.body.len());
+        assert!(head.contains(&length), "{codings}");
+    }
+    let health = request("GET", "/healthz", "Accept-Encoding: gzip\r\n");
+    assert!(!head_of(&answer(&health, SERVING)).contains("Content-Encoding"));
+}
+
+#[test]
 fn bytes_of_any_kind_are_answered_without_a_panic() {
     let mut rng = fastrand::Rng::with_seed(7);
     let seed = request(

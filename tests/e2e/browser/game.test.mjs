@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { serve, stopAll } from '../server.mjs';
 import {
-  DESKTOP, LOST, device, launch, link, meet, online, phase, says, shot, text, twin,
+  DESKTOP, LOST, ask, device, enter, invite, judged, launch, leave, link, meet, online, phase, pick,
+  says, shot, text, twin,
 } from './lib.mjs';
 
 /** People meet people, and a busy machine has time for what a test does within a round. */
@@ -16,9 +17,11 @@ const SLOWLY = ['--robot-after', '1m', '--rematch-wait', '1m', '--game-time', '6
 let browser;
 let people; // a server where people meet people
 let robots; // and one where they meet robots at once
+let quick; // and one for those who chose before
 before(async () => {
   browser = await launch();
   people = await serve(SLOWLY);
+  quick = await serve([...SLOWLY, '--game-time', '2s']);
   robots = await serve(['--robot-after', '0', '--game-time', '6s']);
 });
 after(async () => {
@@ -30,8 +33,8 @@ const both = (...pages) => (run) => Promise.all(pages.map(run));
 const score = (page, side = '#me') => text(page, `${side} .score b`);
 /** How the opponent's avatar is turned, as the browser computes it. */
 const turned = (page) => page.evaluate(() => {
-  const { animationName, rotate } = getComputedStyle(document.querySelector('#other .spin'));
-  return animationName === 'spin' ? rotate : 'still';
+  const { animationName, transform } = getComputedStyle(document.querySelector('#other .spin'));
+  return animationName === 'spin' ? transform : 'still';
 });
 
 test('two pages play each other, again, and part', async () => {
@@ -47,37 +50,125 @@ test('two pages play each other, again, and part', async () => {
   const first = await turned(a);
   assert.notEqual(first, 'still');
   await a.waitForFunction(
-    (before) => getComputedStyle(document.querySelector('#other .spin')).rotate !== before, first,
+    (before) => getComputedStyle(document.querySelector('#other .spin')).transform !== before, first,
   );
   await b.click('#hands button[value="1"]');
-  await says(a, '#status', /(Bob has|Both have) picked/);
+  await says(a, '#status', /Bob has picked. And you\?/);
   assert.notEqual(await turned(a), 'still', 'it may still change its hand');
   await a.click('#hands button[value="3"]');
   await a.click('#hands button[value="2"]');
+  await says(a, '#status', /Both have picked/);
   await a.click('#faces button[value="4"]');
   await b.waitForSelector('#other .pop:not([hidden]) use[href="#face4"]', { state: 'attached' });
-  await both(a, b)((page) => phase(page, 'between'));
+  await both(a, b)(judged);
   assert.equal(await turned(a), 'still', 'it came to rest');
   assert.equal(await text(a, '#outcome'), 'You win! Rock beats Scissors.');
   assert.equal(await text(b, '#outcome'), 'You lose Rock beats Scissors.');
   assert.deepEqual([await score(a), await score(b), await score(b, '#other')], ['1', '0', '1']);
-  // By keyboard, which stays where it is.
-  await b.focus('#play');
+  // By keyboard, and the focus stays where it is.
+  await b.focus('#hands button');
   await b.keyboard.press('Enter');
   await says(a, '#status', /Bob wants to play again/);
-  await b.waitForSelector('#play:focus[aria-disabled=true]');
-  await a.click('#play');
+  await b.waitForSelector('#hands button:focus[aria-pressed=true]');
+  await a.click('#hands button[value="2"]');
   await both(a, b)((page) => phase(page, 'playing'));
-  await b.click('#leave');
-  await says(a, '#status', /Bob gave up/);
-  assert.equal(await turned(a), 'still', 'nobody is choosing any more');
-  await a.click('#hands button[value="3"]');
-  await phase(a, 'between');
+  await both(a, b)(judged);
+  assert.equal(await text(a, '#outcome'), 'You win! Rock beats Scissors.', 'both hands were kept');
   assert.equal(await score(a), '3', 'the second win in a row counts two');
-  await a.click('#play');
+  await says(a, '#points', /^\+2$/);
+  assert.equal((await text(a, '#duel')).trim(), 'you 2 : 0 Bob');
+  assert.equal(await a.locator('#me .rounds .won').count(), 2);
+  await leave(b);
+  await says(a, '#status', /Bob has left/);
+  await ask(a);
   await phase(a, 'waiting');
-  await a.click('#leave');
+  await pick(a, 'leave');
   await phase(a, 'free');
+  await ada.close();
+  await bob.close();
+});
+
+/** Every change of what a player can see or hear of a result, in its order. */
+const witness = (page) => page.evaluate(() => {
+  const look = () => ({
+    moment: document.querySelector('main').dataset.moment,
+    hand: document.querySelector('#theirs .shown').getAttribute('href'),
+    word: document.querySelector('#outcome').textContent.trim(),
+    status: document.querySelector('#status').textContent,
+    score: ['#me', '#other'].map((side) => document.querySelector(`${side} .score b`).textContent).join(),
+    rounds: document.querySelectorAll('.rounds li').length,
+    duel: document.querySelector('#duel').textContent.trim(),
+    points: document.querySelector('#points').textContent,
+    verdict: [...document.querySelectorAll('.seat')].map((seat) => seat.dataset.look).join(''),
+    outcome: document.querySelector('main').dataset.outcome,
+  });
+  window.seen = [look()];
+  new MutationObserver(() => window.seen.push(look())).observe(document.body, {
+    subtree: true, childList: true, attributes: true, characterData: true,
+  });
+});
+
+test('nothing shows a result before the hands do: hands, then the word, then the points', async () => {
+  for (const reducedMotion of ['no-preference', 'reduce']) {
+    const [ada, bob] = [
+      await device(browser, people, { name: 'Ada', reducedMotion }),
+      await device(browser, people, { name: 'Bob' }),
+    ];
+    const [a, b] = [await ada.open(), await bob.open()];
+    await meet(a, b);
+    await a.click('#hands button[value="2"]');
+    await b.click('#hands button[value="1"]');
+    await says(a, '#status', /Both have/);
+    await witness(a);
+    await judged(a);
+    await says(a, '#points', /^\+1$/);
+    const seen = await a.evaluate(() => window.seen);
+    const moments = seen.map(({ moment }) => moment).filter((each, i, list) => each !== list[i - 1]);
+    assert.deepEqual(moments, ['', 'clash', 'word', 'points'], reducedMotion);
+    for (const each of seen) {
+      const tells = [each.word, each.verdict, each.outcome].join('');
+      if (['', 'clash'].includes(each.moment)) assert.equal(tells, '', JSON.stringify(each));
+      if (each.moment === '') assert.equal(each.hand, '#hand2', 'a fist');
+      if (each.moment !== 'points') {
+        assert.deepEqual([each.score, each.rounds, each.duel, each.points], ['0,0', 0, '', '']);
+        assert.doesNotMatch(each.status, /win|lose|again/);
+      }
+    }
+    assert.ok(seen.some(({ moment, hand }) => moment === 'clash' && hand === '#hand1'));
+    assert.equal(seen.at(-1).score, '1,0');
+    await ada.close();
+    await bob.close();
+  }
+});
+
+test('what was remembered of a duel is counted once, however often it is told', async () => {
+  const [ada, bob] = [
+    await device(browser, people, { name: 'Ada' }), await device(browser, people, { name: 'Bob' }),
+  ];
+  const [a, b] = [await ada.open(), await bob.open()];
+  await meet(a, b);
+  await a.click('#hands button[value="2"]');
+  await b.click('#hands button[value="1"]');
+  await judged(a);
+  for (const _ of [1, 2]) {
+    await a.reload();
+    await a.waitForSelector('main[data-moment=rest]');
+    assert.equal((await text(a, '#duel')).trim(), 'you 1 : 0 Bob');
+    assert.match(await text(a, '#outcome'), /You win/);
+  }
+  await a.click('#menu');
+  await says(a, '.note', /Won 1 · best streak 1 · mostly Rock/);
+  await a.keyboard.press('Escape');
+  // A device may remember anything, also what we never wrote.
+  for (const nonsense of ['{', '[]', 'null', '{"uid":7,"rounds":{}}', '{"uid":"x","rounds":[null,{"outcome":"<b>"}],"wins":-1}']) {
+    await a.evaluate((kept) => {
+      sessionStorage.setItem('roshambo.duel', kept);
+      localStorage.setItem('roshambo.record', kept);
+    }, nonsense);
+    await a.reload();
+    await online(a);
+    await a.waitForSelector('main[data-moment=rest]');
+  }
   await ada.close();
   await bob.close();
 });
@@ -87,16 +178,174 @@ test('a new opponent is another one', async () => {
   for (const name of ['Ada', 'Bob', 'Cy']) devices.push(await device(browser, people, { name }));
   const [a, b, c] = await Promise.all(devices.map((each) => each.open()));
   await meet(a, b);
-  await both(a, b)((page) => phase(page, 'between'));
-  await online(c);
-  await c.click('#play');
+  await both(a, b)(judged);
+  await ask(c);
   await phase(c, 'waiting');
-  await a.click('#new');
+  await pick(a, 'new');
   await both(a, c)((page) => phase(page, 'playing'));
   assert.equal(await text(a, '#other .name bdi'), 'Cy');
   assert.equal(await text(c, '#other .name bdi'), 'Ada');
   await says(b, '#status', /Ada has left/);
   for (const each of devices) await each.close();
+});
+
+test('taps of habit destroy nothing: twice at every place, in every phase', async () => {
+  const [ada, bob] = [
+    await device(browser, people, { name: 'Ada' }), await device(browser, people, { name: 'Bob' }),
+  ];
+  const [a, b] = [await ada.open(), await bob.open()];
+  const code = await invite(a);
+  /** Two taps at a place, as a thumb does it: nobody looks what is there the second time. */
+  const tapTwice = async (page, selector) => {
+    const box = await page.locator(selector).boundingBox();
+    const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+    await page.mouse.click(x, y);
+    await page.mouse.click(x, y);
+  };
+  await b.goto(`${people.url}?room=${code}`);
+  await both(a, b)((page) => phase(page, 'playing'));
+  await both(a, b)(judged);
+  // Everything that asks for the next round, and where the first screen's buttons were.
+  for (const selector of ['#hands button[value="1"]', '#hands button[value="3"]', '#more']) {
+    await tapTwice(a, selector);
+    assert.equal(await text(a, '#room strong'), code);
+    await a.keyboard.press('Escape');
+  }
+  await says(b, '#status', /Ada wants to play again/);
+  await tapTwice(b, '#hands button[value="2"]');
+  await both(a, b)((page) => phase(page, 'playing'));
+  // In the round, at once and without looking.
+  await tapTwice(b, '#hands button[value="2"]');
+  await tapTwice(b, '#more');
+  await both(a, b)(judged);
+  assert.equal(await score(a), '1', 'paper beats rock: nobody gave anything up');
+  // In the menu the item that ends something comes last, and what it does can be undone.
+  await pick(a, 'leave');
+  await says(a, '#status', /You left Bob/);
+  await says(b, '#status', /Ada lost the connection/);
+  await a.click('#undo');
+  await phase(a, 'between');
+  await says(b, '#status', /Tap a hand/);
+  assert.equal(new URL(a.url()).search, `?room=${code}`, 'still the same room');
+  assert.equal(await a.isVisible('#menu-sheet #new'), false, 'nobody drops a friend for a stranger');
+  await leave(a);
+  await says(b, '#status', /Send the link|Ada has left/);
+  assert.equal(new URL(a.url()).search, '');
+  await ada.close();
+  await bob.close();
+});
+
+test('a tap in the moment of a change is for what was there before', async () => {
+  const ada = await device(browser, people, { name: 'Ada' });
+  const a = await ada.open();
+  await online(a);
+  const pressed = await a.evaluate(async () => {
+    const [menu, sheet] = [document.querySelector('#menu'), document.querySelector('#menu-sheet')];
+    document.querySelector('#hands button').click(); // another phase, now
+    menu.click();
+    const atOnce = !sheet.hidden;
+    while ('fresh' in document.documentElement.dataset) await new Promise(requestAnimationFrame);
+    menu.click();
+    return [atOnce, !sheet.hidden];
+  });
+  assert.deepEqual(pressed, [false, true]);
+  await ada.close();
+});
+
+/** Every call that a browser may refuse, refused. */
+const REFUSALS = {
+  'history.replaceState': () => {
+    history.replaceState = () => {
+      throw new DOMException('Attempt to use history.replaceState() more than 100 times', 'SecurityError');
+    };
+  },
+  storages: () => {
+    for (const name of ['localStorage', 'sessionStorage']) {
+      Object.defineProperty(window, name, { get() { throw new DOMException('denied', 'SecurityError'); } });
+    }
+  },
+  'a full storage': () => {
+    Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); };
+  },
+  'clipboard, share, vibrate': () => {
+    const refuse = () => { throw new DOMException('not allowed', 'NotAllowedError'); };
+    const later = () => Promise.reject(new DOMException('not allowed', 'NotAllowedError'));
+    Object.defineProperty(navigator, 'clipboard', { value: { writeText: refuse } });
+    Object.defineProperty(navigator, 'share', { value: later });
+    Object.defineProperty(navigator, 'vibrate', { value: refuse });
+    document.execCommand = refuse;
+  },
+  'no clipboard at all': () => Object.defineProperty(navigator, 'clipboard', { value: undefined }),
+  sound: () => {
+    window.AudioContext = class {
+      constructor() { throw new Error('no device'); }
+    };
+  },
+  animations: () => { delete Element.prototype.animate; },
+  matchMedia: () => { window.matchMedia = () => { throw new Error('no'); }; },
+};
+test('what a browser refuses stops no round', async () => {
+  for (const [what, refuse] of Object.entries(REFUSALS)) {
+    const [ada, bob] = [
+      await device(browser, quick, { name: 'Ada' }), await device(browser, quick, { name: 'Bob' }),
+    ];
+    await ada.context.addInitScript(refuse);
+    const [a, b] = [await ada.open(), await bob.open()];
+    await online(a);
+    await pick(a, 'sound');
+    await a.keyboard.press('Escape');
+    const code = await invite(a);
+    await a.click('#copy');
+    await says(a, '#copy', /Copied|Copy it by hand/);
+    if (await a.isVisible('#share')) await a.click('#share');
+    // Chosen before: the round is a short one.
+    await a.click('#hands button[value="2"]');
+    await b.goto(`${quick.url}?room=${code}`);
+    await both(a, b)(judged);
+    assert.match(await text(a, '#outcome'), /You win/, what);
+    await ada.close();
+    await bob.close();
+  }
+});
+
+test('the address is written when it differs, and only then', async () => {
+  const [ada, bob] = [
+    await device(browser, people, { name: 'Ada' }), await device(browser, people, { name: 'Bob' }),
+  ];
+  await ada.context.addInitScript(() => {
+    window.written = 0;
+    const { replaceState } = history;
+    history.replaceState = (...args) => {
+      window.written += 1;
+      replaceState.apply(history, args);
+    };
+  });
+  const [a, b] = [await ada.open(), await bob.open()];
+  const code = await invite(a);
+  await b.goto(`${people.url}?room=${code}`);
+  await both(a, b)((page) => phase(page, 'playing'));
+  for (let i = 0; i < 40; i += 1) await a.evaluate((hand) => document.querySelectorAll('#hands button')[hand].click(), i % 3);
+  await both(a, b)(judged);
+  assert.equal(await a.evaluate(() => window.written), 1);
+  await ada.close();
+  await bob.close();
+});
+
+test('in a browser without a clipboard the link is selected and copied the old way', async () => {
+  const ada = await device(browser, people, { name: 'Ada' });
+  await ada.context.addInitScript(() => {
+    Object.defineProperty(navigator, 'clipboard', { value: undefined });
+    document.addEventListener('copy', () => {
+      const { value, selectionStart, selectionEnd } = document.activeElement;
+      window.taken = value.slice(selectionStart, selectionEnd);
+    });
+  });
+  const a = await ada.open();
+  const code = await invite(a);
+  await a.click('#copy');
+  await says(a, '#copy', /Copied/);
+  assert.equal(await a.evaluate(() => window.taken), `${people.url}?room=${code}`);
+  await ada.close();
 });
 
 test('name and picture are chosen, seen by the other one, and remembered', async () => {
@@ -106,25 +355,29 @@ test('name and picture are chosen, seen by the other one, and remembered', async
   ];
   const [a, b] = [await ada.open(), await bob.open()];
   await online(a);
-  const mine = async () => [await text(a, '#me .name bdi'), await a.getAttribute('#me img', 'src'),
-    await text(a, '#profile bdi'), await a.getAttribute('#profile img', 'src')];
-  const owned = (name, number) => [name, `avatars/${number}.svg`, name, `avatars/${number}.svg`];
+  const mine = async () => [await text(a, '#me .name bdi'), await a.getAttribute('#me img', 'src')];
+  const owned = (name, number) => [name, `avatars/${number}.svg`];
   // A device that knows nothing yet makes something up, and keeps that.
   const made = await mine();
-  assert.match(made.join(), /^Guest \d\d,avatars\/\d+\.svg,Guest \d\d,avatars\/\d+\.svg$/);
+  assert.match(made.join(), /^Guest \d\d,avatars\/\d+\.svg$/);
   await a.reload();
   await online(a);
   assert.deepEqual(await mine(), made);
-  const pick = (number) => a.click(`#avatars label:has([value="builtin:${number}"])`);
-  await a.click('#profile');
+  const choose = (number) => a.click(`#avatars label:has([value="builtin:${number}"])`);
+  await pick(a, 'profile');
   await a.fill('#uname', 'Nobody');
-  await pick(3);
+  await choose(3);
   await a.keyboard.press('Escape');
   assert.deepEqual(await mine(), made, 'that was not meant');
-  await a.click('#profile');
+  await pick(a, 'profile');
+  await choose(3);
+  await a.click('#card .close');
+  assert.deepEqual(await mine(), made, 'nor that');
+  await pick(a, 'profile');
+  assert.equal(await a.evaluate(() => document.activeElement.localName), 'div', 'no keyboard over the pictures');
   assert.equal(await a.inputValue('#uname'), made[0]);
   await a.fill('#uname', 'Grace');
-  await pick(6);
+  await choose(6);
   await a.click('#card .primary');
   await says(a, '#me .name bdi', /Grace/);
   assert.deepEqual(await mine(), owned('Grace', 6));
@@ -135,17 +388,19 @@ test('name and picture are chosen, seen by the other one, and remembered', async
   await phase(a, 'playing');
   assert.deepEqual(await mine(), owned('Grace', 6), 'remembered');
   // By keyboard: the arrows walk through the pictures.
+  await a.click('#menu');
   await a.focus('#profile');
   await a.keyboard.press('Enter');
+  await a.focus('#uname');
   await a.keyboard.press('Tab');
   await a.keyboard.press('ArrowRight');
   await a.keyboard.press('Enter');
-  await a.waitForSelector('#profile img[src="avatars/7.svg"]');
+  await a.waitForSelector('#me img[src="avatars/7.svg"]', { state: 'attached' });
   assert.deepEqual(await mine(), owned('Grace', 7));
   const another = await ada.open();
   await online(another);
-  assert.equal(await text(another, '#profile bdi'), 'Grace', 'on the device, not in the tab');
-  assert.equal(await another.getAttribute('#profile img', 'src'), 'avatars/7.svg');
+  assert.equal(await text(another, '#me .name bdi'), 'Grace', 'on the device, not in the tab');
+  assert.equal(await another.getAttribute('#me img', 'src'), 'avatars/7.svg');
   await ada.close();
   await bob.close();
   await server.stop('SIGKILL');
@@ -162,7 +417,7 @@ test('a robot, by keyboard alone', async () => {
   /** What the tabulator reaches from the first to the last, and then once more. */
   const walk = async () => {
     const order = [];
-    await a.focus('#profile');
+    await a.focus('#hands button');
     for (;;) {
       order.push(await focused());
       await a.keyboard.press('Tab');
@@ -174,38 +429,46 @@ test('a robot, by keyboard alone', async () => {
   const mood = ['faces 1', 'faces 2', 'faces 3', 'faces 4'];
   // The order of the eye. At its end the browser's own part comes, which has no name here.
   const named = async () => (await walk()).filter((name) => name);
-  assert.deepEqual(await named(), ['profile', ...table, 'play', 'invite',
-    'enter input', 'enter button']);
-  await a.focus('#play');
+  assert.deepEqual(await named(), [...table, 'friend', 'menu']);
+  await a.focus('#hands button');
   await a.keyboard.press('Enter');
   await phase(a, 'playing');
-  assert.deepEqual(await named(), ['profile', ...table, ...mood, 'leave']);
-  await a.focus('#hands button');
-  assert.match(await text(a, '#other .name'), /robot-\d+.*robot/);
+  await a.waitForSelector('#hands button[value="1"][aria-pressed=true]');
+  assert.deepEqual(await named(), [...table, ...mood, 'menu']);
+  assert.match(await text(a, '#other .name'), /^[A-Z][a-z]+ robot$/);
+  await says(a, '#status', /[A-Z][a-z]+/);
+  assert.doesNotMatch(await text(a, 'main'), /robot-\d/);
   for (const key of ['1', '2', '3']) {
     await a.keyboard.press(key);
     await a.waitForSelector(`#hands button[value="${key}"][aria-pressed=true]`);
   }
-  await phase(a, 'between');
-  assert.equal(await text(a, '#me .hand span'), 'Paper');
+  await judged(a);
+  assert.equal(await a.getAttribute('#mine .shown', 'href'), '#hand3');
+  // A sheet keeps the keyboard, and gives it back.
+  await a.focus('#menu');
+  await a.keyboard.press('Enter');
   assert.equal(await a.isVisible('#new'), false, 'the robot is gone');
+  const stops = new Set();
+  for (let i = 0; i < 8; i += 1) {
+    await a.keyboard.press('Tab');
+    stops.add(await a.evaluate(() => Boolean(document.activeElement.closest('#menu-sheet'))));
+  }
+  assert.deepEqual([...stops], [true]);
+  await a.keyboard.press('Escape');
+  assert.equal(await focused(), 'menu');
+  // A hand leads on, by its key.
+  await a.keyboard.press('2');
+  await phase(a, 'playing');
+  await a.waitForSelector('#hands button[value="2"][aria-pressed=true]');
+  await judged(a);
+  await a.evaluate(() => document.activeElement.blur());
   await a.keyboard.press(' ');
   await phase(a, 'playing');
-  await phase(a, 'between');
-  // The card with the name, in and out.
-  await a.focus('#profile');
-  await a.keyboard.press('Enter');
-  await a.keyboard.press('Control+A');
-  await a.keyboard.type('Ada II 123');
-  await a.keyboard.press('Enter');
-  await says(a, '#profile bdi', /^Ada II 123$/);
-  await says(a, '#me .name bdi', /^Ada II 123$/);
-  assert.equal(await focused(), 'profile');
   await ada.close();
 });
 
 test('a reload in mid-round resumes it, with score and choice', async () => {
-  const server = await serve([...SLOWLY, '--game-time', '8s']);
+  const server = await serve([...SLOWLY, '--game-time', '15s', '--drain-timeout', '20s']);
   const [ada, bob] = [
     await device(browser, server, { name: 'Ada' }), await device(browser, server, { name: 'Bob' }),
   ];
@@ -213,9 +476,9 @@ test('a reload in mid-round resumes it, with score and choice', async () => {
   await meet(a, b);
   await a.keyboard.press('2');
   await b.keyboard.press('1');
-  await both(a, b)((page) => phase(page, 'between'));
-  await a.click('#play');
-  await b.click('#play');
+  await both(a, b)(judged);
+  await ask(a);
+  await ask(b);
   await both(a, b)((page) => phase(page, 'playing'));
   await a.keyboard.press('3');
   await says(b, '#status', /(Ada has|Both have) picked/);
@@ -231,7 +494,7 @@ test('a reload in mid-round resumes it, with score and choice', async () => {
   assert.equal(await text(a, '#other .name bdi'), 'Bob');
   assert.notEqual(await turned(a), 'still');
   await b.keyboard.press('2');
-  await both(a, b)((page) => phase(page, 'between'));
+  await both(a, b)(judged);
   assert.equal(await score(a), '3');
   await a.reload();
   await says(a, '#outcome', /You win/);
@@ -257,14 +520,14 @@ test('the server stops and starts: both come back by themselves, with their scor
   await says(a, '#status', /(Bob has|Both have) picked/);
   const stopped = first.stop();
   // Whoever wants in while the round still runs is refused, and hears why.
-  await c.click('#play');
+  await c.click('#back');
   await says(c, '#status', /restarting/);
   await c.close();
-  await both(a, b)((page) => phase(page, 'between'));
+  await both(a, b)(judged);
   assert.match(await text(a, '#outcome'), /You win/, 'the running round ends');
   await says(a, '#status', /restarting/);
-  await a.click('#play');
-  await b.click('#play');
+  await a.keyboard.press('2');
+  await b.keyboard.press('1');
   await stopped;
   const second = await serve(flags, first.port);
   await both(a, b)((page) => phase(page, 'playing'));
@@ -294,30 +557,28 @@ test('who cancels without a connection is not waiting when it is back', async ()
     return sockets.push(socket);
   });
   await broken.goto(server.url);
-  await online(broken);
-  await broken.click('#play');
+  await ask(broken);
   await phase(broken, 'waiting');
   reachable = false;
   for (const socket of sockets.splice(0)) await socket.close();
   await says(broken, '#status', /Reconnecting/);
-  await broken.click('#leave');
+  await pick(broken, 'leave');
   reachable = true;
   await online(broken);
   await phase(broken, 'free');
-  await online(b);
-  await b.click('#play');
+  await ask(b);
   await phase(b, 'waiting');
-  await broken.click('#play');
+  await ask(broken);
   await both(broken, b)((page) => phase(page, 'playing'));
   // Given up without a connection, too; the reload in between does not forget it.
   reachable = false;
   for (const socket of sockets.splice(0)) await socket.close();
   await says(broken, '#status', /Reconnecting/);
-  await broken.click('#leave');
+  await pick(broken, 'leave');
   await broken.goto('about:blank');
   reachable = true;
   await broken.goto(server.url);
-  await says(b, '#status', /Ada gave up/);
+  await says(b, '#status', /Ada (gave up|has left)/);
   await online(broken);
   await phase(broken, 'free');
   await ada.close(LOST);
@@ -331,9 +592,7 @@ test('a friend comes by link; the round waits until both look', async () => {
     await device(browser, people, { name: 'Bob', size: DESKTOP }),
   ];
   const a = await ada.open();
-  await online(a);
-  await a.click('#invite');
-  const code = await text(a, '#room strong:not(:empty)');
+  const code = await invite(a);
   assert.match(code, /^[2-9A-Z]{6}$/);
   assert.equal(new URL(a.url()).search, `?room=${code}`);
   await a.click('#copy');
@@ -357,19 +616,17 @@ test('a friend comes by link; the round waits until both look', async () => {
   await look(false);
   await both(a, b)((page) => phase(page, 'playing'));
   await b.keyboard.press('2');
-  await both(a, b)((page) => phase(page, 'between'));
+  await both(a, b)(judged);
   await a.reload();
-  await online(a);
-  await a.click('#play');
-  await b.click('#play');
+  await ask(a);
+  await ask(b);
   await both(a, b)((page) => phase(page, 'playing'));
-  await a.click('#leave');
+  await both(a, b)(judged);
+  await leave(a);
   assert.equal(new URL(a.url()).search, '');
-  await phase(b, 'between');
   await b.waitForSelector('#room:not([hidden])');
   assert.equal(await text(b, '#room strong'), code, 'the room stays open');
-  await a.fill('#enter input', code.toLowerCase());
-  await a.keyboard.press('Enter');
+  await enter(a, code.toLowerCase());
   await both(a, b)((page) => phase(page, 'playing'));
   const cy = await device(browser, people, { name: 'Cy' });
   const c = await cy.open(`?room=${code}`);
@@ -383,9 +640,7 @@ test('a friend\'s link goes before a round that runs elsewhere', async () => {
   const names = ['Ada', 'Bob', 'Cy'];
   const devices = await Promise.all(names.map((name) => device(browser, people, { name })));
   const [a, b, c] = await Promise.all(devices.map((each) => each.open()));
-  await online(c);
-  await c.click('#invite');
-  const code = await text(c, '#room strong:not(:empty)');
+  const code = await invite(c);
   await meet(a, b);
   await a.goto(`${people.url}?room=${code.toLowerCase()}`);
   await says(b, '#status', /Ada (gave up|has left)/);
@@ -397,7 +652,7 @@ test('a friend\'s link goes before a round that runs elsewhere', async () => {
   await says(c, '#status', /(Ada has|Both have) picked/);
   await a.reload();
   await a.waitForSelector('#hands button[value="2"][aria-pressed=true]');
-  await both(a, c)((page) => phase(page, 'between'));
+  await both(a, c)(judged);
   assert.match(await text(a, '#outcome'), /You win/);
   for (const each of devices) await each.close();
 });
@@ -411,7 +666,7 @@ test('a name full of HTML, direction marks and emoji is text', async () => {
   await meet(a, b);
   assert.equal(await text(b, '#other .name bdi'), name);
   assert.equal(await b.evaluate(() => document.querySelectorAll('main img').length), 2);
-  await says(b, '#status', /img src=x.*🦊🦊\. Choose your hand/u);
+  await says(b, '#status', /img src=x.*🦊🦊\. Pick a hand/u);
   // The mark may turn its own name around, but nothing beside it.
   assert.equal(await b.evaluate(
     () => getComputedStyle(document.querySelector('#other bdi')).unicodeBidi,
@@ -457,7 +712,7 @@ test('a second tab is a second player, a duplicated one takes over', async () =>
   const copy = await twin(a, people);
   await link(a, 'stopped');
   await says(a, '#status', /another tab or window/);
-  await a.click('#play');
+  await a.click('#back');
   await online(a);
   await link(copy, 'stopped');
   await ada.close();
@@ -490,7 +745,7 @@ test('a countdown ends with its seconds, with its connection, and with its sessi
   await phase(copy, 'playing');
   await server.stop('SIGKILL');
   await link(b, 'retrying');
-  await says(b, '#count', /^0$/);
+  await says(b, '#count', /^$/);
   assert.ok(await timers(b) <= 1, 'at most the one of the next attempt');
   await ada.close(LOST);
 });
@@ -500,16 +755,58 @@ test('in Chinese, and for those who want no motion', async () => {
   const a = await ada.open();
   await online(a);
   assert.equal(await a.getAttribute('html', 'lang'), 'zh-CN');
-  assert.match(await text(a, '#profile bdi'), /^玩家 \d\d$/);
-  await a.click('#play');
+  assert.match(await a.title(), /剪刀石头布/);
+  assert.match(await text(a, '#me .name bdi'), /^玩家 \d\d$/);
+  await a.click('#hands button[value="1"]');
   await phase(a, 'playing');
-  await says(a, '#status', /出手/);
+  await says(a, '#status', /还可以换|该你|出手/);
+  assert.doesNotMatch(await text(a, 'main'), /robot-/);
   assert.equal(await turned(a), 'still');
-  const blinks = await a.evaluate(
-    () => getComputedStyle(document.querySelector('#other .name')).animationName,
-  );
-  assert.equal(blinks, 'pulse', 'that the other one chooses is seen all the same');
-  await phase(a, 'between');
+  const still = await a.evaluate(() => ['#other .name', '#mine .shake'].map(
+    (selector) => getComputedStyle(document.querySelector(selector)).animationName,
+  ));
+  assert.deepEqual(still, ['pulse', 'none'], 'that the other one chooses is seen all the same');
+  await judged(a);
   await says(a, '#outcome', /赢|输|平/);
   await ada.close();
+});
+
+test('that the network has gone is looked into at once', async () => {
+  const ada = await device(browser, people, { name: 'Ada' });
+  const a = await ada.context.newPage();
+  let silent = false;
+  const kept = [];
+  await a.routeWebSocket(/websocket/, (socket) => {
+    const server = socket.connectToServer();
+    socket.onMessage((message) => (silent ? kept.push(message) : server.send(message)));
+  });
+  await a.goto(people.url);
+  await ask(a);
+  await phase(a, 'waiting');
+  silent = true;
+  await a.evaluate(() => dispatchEvent(new Event('offline')));
+  await link(a, 'retrying');
+  assert.deepEqual(kept, ['["ping"]'], 'asked, not waited for');
+  silent = false;
+  await a.evaluate(() => dispatchEvent(new Event('online')));
+  await online(a);
+  await ada.close();
+});
+
+test('faces can be muted, and that is remembered', async () => {
+  const [ada, bob] = [
+    await device(browser, people, { name: 'Ada' }), await device(browser, people, { name: 'Bob' }),
+  ];
+  const [a, b] = [await ada.open(), await bob.open()];
+  await online(a);
+  await pick(a, 'mute');
+  await says(a, '#mute', /off/);
+  await a.reload();
+  await meet(a, b);
+  await b.click('#faces button[value="1"]');
+  await b.click('#hands button[value="1"]');
+  await says(a, '#status', /Bob has picked/);
+  assert.equal(await a.isVisible('#other .pop'), false);
+  await ada.close();
+  await bob.close();
 });

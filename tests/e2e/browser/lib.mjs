@@ -80,12 +80,49 @@ export async function says(page, selector, pattern) {
   });
 }
 
-/** Presses start on both, so that they meet. */
+/** Asks for a round by keyboard, with no hand in it. */
+export async function ask(page) {
+  await online(page);
+  await page.evaluate(() => document.activeElement.blur());
+  await page.keyboard.press(' ');
+}
+
+/** Carries out an item of the menu. */
+export async function pick(page, item) {
+  await page.click('#menu');
+  await page.click(`#menu-sheet #${item}`);
+}
+
+/** Leaves, and does not undo it. */
+export async function leave(page) {
+  await pick(page, 'leave');
+  await page.waitForSelector('#undo', { state: 'hidden' });
+  await phase(page, 'free');
+}
+
+/** Opens a room for a friend, and tells its code. */
+export async function invite(page) {
+  await online(page);
+  await page.click('#friend');
+  await page.click('#invite');
+  return text(page, '#room strong:not(:empty)');
+}
+
+/** Enters a room by its code. */
+export async function enter(page, code) {
+  await page.click('#friend');
+  await page.fill('#code', code);
+  await page.click('#enter button');
+}
+
+/** The end of a round has been seen to its end. */
+export const judged = (page) => page.waitForSelector(
+  'main[data-phase=between][data-moment=points], main[data-phase=between][data-moment=rest]',
+);
+
+/** Asks on both, so that they meet. */
 export async function meet(one, other) {
-  for (const page of [one, other]) {
-    await online(page);
-    await page.click('#play');
-  }
+  for (const page of [one, other]) await ask(page);
   await Promise.all([phase(one, 'playing'), phase(other, 'playing')]);
 }
 

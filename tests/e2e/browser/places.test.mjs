@@ -107,7 +107,7 @@ for (const [from, to, page] of PLACES) {
     const ada = await device(browser, front, { name: 'Ada' });
     const a = await ada.open(`${page}?room=`);
     await online(a);
-    await a.click('#play');
+    await a.click('#hands button');
     await phase(a, 'playing');
     assert.match(await a.getAttribute('#other img', 'src'), /^avatars\//);
     await a.waitForFunction(() => [...document.querySelectorAll('.side img')]

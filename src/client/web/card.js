@@ -1,0 +1,46 @@
+// The sheet with one's own name and picture.
+
+import { AVATARS, keepProfile, picture } from './player.js';
+import { createSheet } from './sheets.js';
+
+/** Makes the sheet; `worn()` is called when something else is worn. */
+export function createCard(t, profile, worn) {
+  const form = document.createElement('form');
+  form.innerHTML = '<label><span></span><input id="uname" maxlength="20" autocomplete="nickname" required></label>'
+    + '<div id="avatars" role="radiogroup"></div><button class="primary"></button>';
+  const [label, uname, avatars, save] = ['span', '#uname', '#avatars', 'button']
+    .map((selector) => form.querySelector(selector));
+  label.textContent = t('name');
+  save.textContent = t('save');
+  avatars.setAttribute('aria-label', t('picture'));
+  for (let n = 0; n < AVATARS; n += 1) {
+    const option = document.createElement('label');
+    option.innerHTML = '<input type="radio" name="uavatar"><img width="56" height="56">';
+    option.firstChild.value = `builtin:${n}`;
+    option.lastChild.alt = t('animals')[n];
+    avatars.append(option);
+  }
+  const sheet = createSheet('card', t('card'), t('close'), form);
+
+  form.onsubmit = (event) => {
+    event.preventDefault();
+    const chosen = form.querySelector(':checked');
+    profile.uname = uname.value.trim() || profile.uname;
+    if (chosen) profile.uavatar = chosen.value;
+    keepProfile(profile);
+    sheet.close();
+    worn();
+  };
+
+  return {
+    open() {
+      uname.value = profile.uname;
+      avatars.querySelectorAll('label').forEach(({ firstChild, lastChild }) => {
+        firstChild.checked = firstChild.value === profile.uavatar;
+        // Not before somebody looks.
+        if (!lastChild.getAttribute('src')) lastChild.src = picture(firstChild.value);
+      });
+      sheet.open();
+    },
+  };
+}

@@ -1,0 +1,30 @@
+// What only the page says. Its texts go before those that it shares with the mini program.
+
+/** Every text: English, Chinese. */
+export const texts = {
+  title: ['rock, paper, scissors', '剪刀石头布'],
+  rule: ['One hand each. Three seconds. The best streak wins.', '三秒出手，一局定胜负，看谁连胜多。'],
+  wheel: ['Scissors beat paper, paper beats rock, rock beats scissors.', '剪刀胜布，布胜石头，石头胜剪刀。'],
+  free: ['Pick a hand to begin.', '选个手势就开始。'],
+  nearby: ['', ''],
+  people: ['{n} others are here', '还有 {n} 人在线'],
+  person: ['Somebody else is here', '还有 1 人在线'],
+  over: ['Tap a hand to play again.', '点个手势再来一局。'],
+  ready: ['{name} wants to play again. You too?', '{name} 想再来一局，你呢？'],
+  friend: ['Send the link to a friend, and keep this page open.', '把链接发给朋友，别关这个页面。'],
+  record: ['Won {wins} · best streak {best}', '赢 {wins} 局 · 最长连胜 {best}'],
+  favourite: [' · mostly {hand}', ' · 最爱{hand}'],
+  duelYou: ['you', '你'],
+  menu: ['Menu', '菜单'], close: ['Close', '关闭'],
+  sound: ['Sound and vibration', '声音和振动'], mute: ['Their faces', '对方的表情'],
+  on: ['on', '开'], off: ['off', '关'],
+  leaveName: ['Leave {name}', '离开 {name}'], leaveRound: ['Leave after this round', '这局后离开'],
+  leaveRoom: ['Leave this room', '离开这个房间'], closeRoom: ['Close this room', '关闭这个房间'],
+  stopLooking: ['Stop looking', '不找了'], new: ['Find a new opponent', '换个对手'],
+  roomTitle: ['Your room is open', '房间开好了'],
+  sendLink: ['Send the link', '发送链接'], copyByHand: ['Copy it by hand: it is selected', '已选中，请手动复制'],
+  link: ['The link to this room', '这个房间的链接'],
+  openRoom: ['Open a room and get its link', '开个房间，得到链接'],
+  lastRoom: ['Back to room {code}', '回到房间 {code}'],
+  orCode: ['Or enter the code you were given:', '或者输入朋友给的房间号：'],
+};
