@@ -28,6 +28,7 @@ const DAY: &str = "public, max-age=86400";
 
 const JS: &str = "text/javascript; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
+const PNG: &str = "image/png";
 const SVG: &str = "image/svg+xml";
 
 macro_rules! file {
@@ -57,7 +58,7 @@ macro_rules! policy {
     ($pictures:literal) => {
         concat!(
             "default-src 'none'; script-src 'self' ",
-            "'sha256-tF5OTL0mca4R4TwQOVb4oKHG/LGG1icCYcul9bvxXrk='; style-src 'self'; img-src ",
+            "'sha256-tF5OTL0mca4R4TwQOVb4oKHG/LGG1icCYcul9bvxXrk='; style-src 'self'; manifest-src 'self'; img-src ",
             $pictures,
             "; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
@@ -73,9 +74,11 @@ const ASSETS: &[Asset] = &[
     file!("card.js", JS, ASK),
     file!("duel.js", JS, ASK),
     file!("friend.js", JS, ASK),
+    file!("inside.js", JS, ASK),
     file!("menu.js", JS, ASK),
     file!("old.js", JS, ASK),
     file!("player.js", JS, ASK),
+    file!("qr.js", JS, ASK),
     file!("session.js", JS, ASK),
     file!("sheets.js", JS, ASK),
     file!("socket.js", JS, ASK),
@@ -83,8 +86,16 @@ const ASSETS: &[Asset] = &[
     file!("stage.js", JS, ASK),
     file!("texts.js", JS, ASK),
     file!("words.js", JS, ASK),
+    file!("inside.css", CSS, ASK),
     file!("stage.css", CSS, ASK),
     file!("style.css", CSS, ASK),
+    file!("site.webmanifest", "application/manifest+json", ASK),
+    file!("robots.txt", "text/plain; charset=utf-8", ASK),
+    file!("icon.svg", SVG, DAY),
+    file!("icon-180.png", PNG, DAY),
+    file!("icon-192.png", PNG, DAY),
+    file!("icon-512.png", PNG, DAY),
+    file!("og.png", PNG, DAY),
     file!("avatars/0.svg", SVG, DAY),
     file!("avatars/1.svg", SVG, DAY),
     file!("avatars/2.svg", SVG, DAY),
@@ -259,7 +270,7 @@ mod tests {
     use flate2::read::GzDecoder;
 
     use super::Folder::{Base, Root};
-    use super::{ASSETS, Page, SOCKET_MARK, SVG, find, fnv1a};
+    use super::{ASSETS, DAY, PNG, Page, SOCKET_MARK, find, fnv1a};
 
     #[test]
     fn every_file_is_found_once_and_the_page_under_both_names() {
@@ -319,7 +330,7 @@ mod tests {
     #[test]
     fn a_first_visit_is_under_40_kilobytes() {
         let page = Page::new("/applet/websocket", false);
-        let files = ASSETS.iter().filter(|asset| asset.content_type != SVG);
+        let files = ASSETS.iter().filter(|asset| asset.cache != DAY);
         let paths = files.map(|asset| asset.path).chain([""]);
         let sizes = paths.map(|path| {
             find(Root, path, page, true)
@@ -331,6 +342,13 @@ mod tests {
         let total = sizes.sum::<usize>();
         println!("{total} bytes");
         assert!(total < 40_000, "{total} bytes");
+    }
+
+    #[test]
+    fn icons_and_the_picture_of_an_invitation_are_under_60_kilobytes() {
+        let files = ASSETS.iter().filter(|asset| asset.content_type == PNG);
+        let total = files.map(|asset| asset.bytes.len()).sum::<usize>();
+        assert!(total < 60_000, "{total} bytes");
     }
 
     #[test]

@@ -140,6 +140,9 @@ fn every_file_of_the_page_has_its_type_its_caching_and_its_tag() {
             "js" => ("text/javascript; charset=utf-8", "no-cache"),
             "css" => ("text/css; charset=utf-8", "no-cache"),
             "svg" => ("image/svg+xml", "public, max-age=86400"),
+            "png" => ("image/png", "public, max-age=86400"),
+            "webmanifest" => ("application/manifest+json", "no-cache"),
+            "txt" => ("text/plain; charset=utf-8", "no-cache"),
             other => panic!("what is a {other} served as?"),
         };
         let source = fs::read(web.join(&file)).expect("its bytes");

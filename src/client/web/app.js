@@ -3,7 +3,7 @@
 // Absent: the protocol (see session.js), the drama of a round (see stage.js), and any call that a
 // browser may refuse (see asks.js).
 
-import { wants } from './asks.js';
+import { asksInside } from './asks.js';
 import { createCard } from './card.js';
 import { createDuel } from './duel.js';
 import { alone, createFriend } from './friend.js';
@@ -142,7 +142,7 @@ function players(moment) {
   const open = between() && Boolean(state.outcome);
   const verdict = open && moment !== 'clash' ? state.outcome : '';
   const shows = (player, ready) => (open && !(ready && ['points', 'rest'].includes(moment)) ? player.choice || 0 : null);
-  stage.hands(shows(me, state.again), other ? shows(other, other.ready) : null, verdict);
+  stage.hands(shows(me, state.again), other ? shows(other, other.ready && other.present && !other.robot) : null, verdict);
 
   const told = moment === 'points' && open;
   const earned = told ? me.roundScore || (other && other.roundScore) || 0 : 0;
@@ -256,6 +256,9 @@ const menu = createMenu(t, [
     run: () => keepOn('theirFaces', !isOn('theirFaces', true)),
   },
   {
+    id: 'inside', word: () => `</> ${t('inside')}`, shown: () => !$('.inside'), run: lookInside,
+  },
+  {
     id: 'leave', word: leaveWord, shown: () => phase() !== 'free', run: leave,
   },
 ]);
@@ -273,6 +276,11 @@ function leave() {
     || (state.phase === 'between' && !state.code && !(state.other && state.other.present));
   if (bare) game.leave();
   else game.leaveSoon();
+}
+
+/** What travels, for those who want to see it: nobody else loads that. */
+function lookInside() {
+  return import('./inside.js').then(({ openInside }) => openInside(lang), () => {});
 }
 
 function sheetsAway() {
@@ -319,4 +327,5 @@ aria(menuButton, 'label', t('menu'));
 show();
 const asked = new URLSearchParams(location.search).get('room');
 if (asked) game.play({ room: asked });
-game.open();
+if (asksInside()) lookInside().then(game.open);
+else game.open();

@@ -22,8 +22,13 @@ export function memory(which) {
   };
 }
 
-/** Shows `search` in the address, if that differs: Safari throws at the hundredth change in 10 s. */
-export function address(search) {
+/** Whether the address asks for a look inside. */
+export const asksInside = () => /[?&]inside\b/.test(location.search);
+
+/** Names a room, or none, in the address, if that differs: Safari throws at the hundredth change in 10 s. */
+export function address(room) {
+  const wishes = [room && `room=${room}`, asksInside() && 'inside'].filter(Boolean).join('&');
+  const search = wishes && `?${wishes}`;
   if (location.search !== search) {
     attempt(() => history.replaceState(null, '', location.pathname + search));
   }

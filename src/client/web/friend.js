@@ -44,6 +44,18 @@ function createEntry(t, game) {
   };
 }
 
+/** The link for a camera, drawn once somebody has a room. */
+function drawCode(link) {
+  const code = $('#qr');
+  import('./qr.js').then(({ draw }) => {
+    const drawn = draw(link);
+    code.toggleAttribute('hidden', !drawn);
+    if (!drawn) return;
+    code.setAttribute('viewBox', `0 0 ${drawn.size} ${drawn.size}`);
+    $('path', code).setAttribute('d', drawn.path);
+  }, () => {});
+}
+
 export function createFriend(t, game) {
   const entry = createEntry(t, game);
   const [room, code, link, send, copying] = ['#room', '#room strong', '#link', '#share', '#copy']
@@ -65,9 +77,10 @@ export function createFriend(t, game) {
           say(code, state.code);
           say(copying, t('copy'));
           tab.set('room', state.code);
+          link.value = `${location.origin}${location.pathname}?room=${state.code}`;
+          drawCode(link.value);
         }
-        address(`?room=${state.code}`);
-        link.value = location.origin + location.pathname + `?room=${state.code}`;
+        address(state.code);
       } else if (name && !state.friend) {
         address('');
       }

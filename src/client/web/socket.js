@@ -6,6 +6,24 @@ import { told } from './player.js';
 /** The socket's address, or one below it; told relative to the page's, which a proxy may change. */
 const place = (below = '') => new URL(told('socket') + below, location.href);
 
+let watcher = () => {};
+let current = null;
+
+/** Calls `seen(way, text)` for whatever travels from now on: '→' mine, '←' the server's, '·' others. */
+export function watch(seen) {
+  watcher = seen;
+  return () => {
+    watcher = () => {};
+  };
+}
+
+/** Sends a text as it is. */
+export function say(text) {
+  if (!current || current.readyState !== WebSocket.OPEN) return;
+  watcher('→', text);
+  current.send(text);
+}
+
 export function connect(handlers) {
   const address = place().href.replace(/^http/, 'ws');
   // An older browser throws where its policy, or a blocker, forbids the address.
@@ -14,11 +32,25 @@ export function connect(handlers) {
     setTimeout(handlers.closed);
     return { send: () => {}, close: () => {} };
   }
-  socket.onopen = handlers.opened;
-  socket.onmessage = (message) => handlers.received(message.data);
-  socket.onclose = handlers.closed;
+  current = socket;
+  socket.onopen = () => {
+    watcher('·', 'opened');
+    handlers.opened();
+  };
+  socket.onmessage = (message) => {
+    watcher('←', message.data);
+    handlers.received(message.data);
+  };
+  socket.onclose = () => {
+    watcher('·', 'closed');
+    handlers.closed();
+  };
   return {
-    send: (text) => socket.readyState === WebSocket.OPEN && socket.send(text),
+    send(text) {
+      if (socket.readyState !== WebSocket.OPEN) return;
+      watcher('→', text);
+      socket.send(text);
+    },
     close: () => socket.close(),
   };
 }

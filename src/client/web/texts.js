@@ -16,6 +16,7 @@ export const texts = {
   favourite: [' · mostly {hand}', ' · 最爱{hand}'],
   duelYou: ['you', '你'],
   menu: ['Menu', '菜单'], close: ['Close', '关闭'],
+  inside: ['Look inside', '看看里面'],
   sound: ['Sound and vibration', '声音和振动'], mute: ['Their faces', '对方的表情'],
   on: ['on', '开'], off: ['off', '关'],
   leaveName: ['Leave {name}', '离开 {name}'], leaveRound: ['Leave after this round', '这局后离开'],

@@ -5,6 +5,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import readCode from 'jsqr';
 import { serve, stopAll } from '../server.mjs';
 import {
   DESKTOP, LOST, ask, device, enter, invite, judged, launch, leave, link, meet, online, phase, pick,
@@ -444,6 +445,8 @@ test('a robot, by keyboard alone', async () => {
   }
   await judged(a);
   assert.equal(await a.getAttribute('#mine .shown', 'href'), '#hand3');
+  assert.equal(await a.getAttribute('#theirs .shown', 'href'),
+    await a.getAttribute('#other .rounds use', 'href'), 'a robot makes no fist for the next round');
   // A sheet keeps the keyboard, and gives it back.
   await a.focus('#menu');
   await a.keyboard.press('Enter');
@@ -809,4 +812,80 @@ test('faces can be muted, and that is remembered', async () => {
   assert.equal(await a.isVisible('#other .pop'), false);
   await ada.close();
   await bob.close();
+});
+
+/** What a camera reads from a drawn code: four pixels for each square, on white. */
+function read(path, size) {
+  const [scale, width] = [4, size * 4];
+  const pixels = new Uint8ClampedArray(width * width * 4).fill(255);
+  for (const [, x, y] of path.matchAll(/M(\d+) (\d+)h1v1h-1z/g)) {
+    for (let i = 0; i < scale * scale; i += 1) {
+      const at = ((y * scale + Math.floor(i / scale)) * width + x * scale + (i % scale)) * 4;
+      pixels.fill(0, at, at + 3);
+    }
+  }
+  return readCode(pixels, width, width)?.data;
+}
+
+test('a camera reads the link of a room', async () => {
+  const ada = await device(browser, people, { name: 'Ada' });
+  const a = await ada.open();
+  const code = await invite(a);
+  await a.waitForSelector('#qr path[d]');
+  const [path, box] = await a.evaluate(() => [
+    document.querySelector('#qr path').getAttribute('d'),
+    document.querySelector('#qr').getAttribute('viewBox'),
+  ]);
+  assert.equal(read(path, Number(box.split(' ')[2])), `${people.url}?room=${code}`);
+  // Every length that there is a code for, and one more.
+  const whole = await a.evaluate(async () => {
+    const { draw } = await import('./qr.js');
+    return Array.from({ length: 108 }, (_, length) => draw('x'.repeat(length)));
+  });
+  whole.slice(1).forEach((drawn, index) => {
+    const length = index + 1;
+    if (length > 106) return assert.equal(drawn, null);
+    return assert.equal(read(drawn.path, drawn.size), 'x'.repeat(length));
+  });
+  await ada.close();
+});
+
+test('a look inside shows what travels and what it means, and sends what is typed', async () => {
+  const ada = await device(browser, people, { name: '<b>Ada</b>' });
+  const asked = [];
+  ada.context.on('request', (request) => asked.push(new URL(request.url()).pathname));
+  const plain = await ada.open();
+  await online(plain);
+  assert.equal(asked.some((path) => path.includes('inside.js')), false, 'nobody else loads it');
+  const a = await ada.open('?inside');
+  await online(a);
+  await says(a, '.inside-lines', /→ \["hello",\{"user":\{"uname":"<b>Ada<\/b>"/);
+  await says(a, '.inside-lines', /← \["hi",/);
+  await a.fill('.inside-form input', '["dance"]');
+  await a.keyboard.press('Enter');
+  await says(a, '.inside-lines', /→ \["dance"\]/);
+  await says(a, '.inside-lines', /← \["problem",\{"code":"unknown-event"/);
+  await a.click('.inside-lines li:has-text("problem") summary');
+  await says(a, '.inside-lines [open] p', /refused.*reference\.md/);
+  const code = await invite(a);
+  assert.equal(new URL(a.url()).search, `?room=${code}&inside`, 'it stays, and the link has none of it');
+  assert.equal(await a.inputValue('#link'), `${people.url}?room=${code}`);
+  await a.click('.inside-close');
+  await a.waitForSelector('.inside', { state: 'detached' });
+  await ada.close();
+});
+
+test('a link looks like an invitation, and the page can be installed', async () => {
+  const page = await (await fetch(people.url)).text();
+  const meta = (name) => new RegExp(`<meta property="${name}" content="([^"]+)"`).exec(page)?.[1];
+  assert.match(meta('og:title'), /Rock, paper, scissors\?/);
+  assert.ok(meta('og:description').length > 20);
+  const manifest = await (await fetch(new URL('site.webmanifest', people.url))).json();
+  assert.equal(manifest.display, 'standalone');
+  for (const place of [meta('og:image'), ...manifest.icons.map(({ src }) => src), 'icon-180.png']) {
+    const answer = await fetch(new URL(place, people.url));
+    assert.equal(answer.status, 200, place);
+    assert.match(answer.headers.get('content-type'), /^image\//, place);
+  }
+  assert.match(await (await fetch(new URL('robots.txt', people.url))).text(), /Disallow: .*room=/);
 });

@@ -9,7 +9,7 @@ import http from 'node:http';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
 import { serve, stopAll } from '../server.mjs';
-import { LOST, device, launch, online, phase, says, text } from './lib.mjs';
+import { LOST, device, invite, launch, online, phase, says, text } from './lib.mjs';
 
 let browser;
 let server;
@@ -126,8 +126,7 @@ test('a link into a private room keeps the folder, also when the slash was forgo
   for (const name of ['Ada', 'Bob']) devices.push(await device(browser, front, { name }));
   const [ada, bob] = devices;
   const a = await ada.open('/game');
-  await online(a);
-  await a.click('#invite');
+  await invite(a);
   await a.waitForURL(/\/game\/\?room=[A-Z0-9]{6}$/);
   const asked = new URL(a.url());
   const b = await bob.open(`/game${asked.search}`);
