@@ -52,7 +52,16 @@ function nameOf(text) {
   }
 }
 
+/** Its looks, once. */
+function dress() {
+  if (document.querySelector('link[href="inside.css"]')) return;
+  const link = make('link', '');
+  Object.assign(link, { rel: 'stylesheet', href: 'inside.css' });
+  document.head.append(link);
+}
+
 export function openInside(language) {
+  dress();
   const t = (texts) => texts[language === 'en' ? 0 : 1];
   const root = make('aside', 'inside');
   root.setAttribute('aria-label', t(TEXTS.title));
