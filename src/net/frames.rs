@@ -102,8 +102,9 @@ impl Eq for Text<'_> {}
 /// Decodes the frames of all connections.
 #[derive(Debug)]
 pub struct Decoder {
-    /// Between two frames, ready for any connection's next one; there is none after a fault.
-    reader: Option<WebSocketContext>,
+    /// Between two frames, ready for any connection's next one; there is none after a fault. It is
+    /// large, and goes to and fro with every frame: in a box only a pointer does.
+    reader: Option<Box<WebSocketContext>>,
     config: WebSocketConfig,
     message_bytes_max: usize,
     /// Frames that the protocol owes the peer, to be sent before anything else.
@@ -198,7 +199,7 @@ impl Decoder {
         let mut reader = self
             .reader
             .take()
-            .unwrap_or_else(|| WebSocketContext::new(Role::Server, Some(self.config)));
+            .unwrap_or_else(|| Box::new(WebSocketContext::new(Role::Server, Some(self.config))));
         let mut stream = OneFrame {
             input: frame,
             replies: &mut self.replies,
