@@ -78,8 +78,9 @@ async function proxy({ port }, from, to) {
 }
 
 const BASE = '/applet/websocket';
-/** A browser that reads ahead looks for the files before the page has put its slash behind. */
-const AHEAD = /status of 404/;
+/** A browser that reads ahead looks for the files before the page has put its slash behind, and says
+ * that there are none, or that it has no use for them. */
+const AHEAD = /status of 404|was preloaded using link preload/;
 /** What the proxy replaces, by what, and where a player opens the page. */
 const PLACES = [
   // location /game/ { proxy_pass http://…/; }, handle_path /game/*
