@@ -13,12 +13,12 @@ set -euo pipefail
 # About three minutes on two cores, once everything was built.
 QUICK=(fmt clippy test session)
 
-PARTS=(fmt clippy test soak doc allocations session browser miniprogram clients nginx proxies
+PARTS=(fmt clippy test soak doc allocations session browser oldest miniprogram clients nginx proxies
     mutants probe service package)
 
 # Seconds that a part may take on two cores, what it builds or installs left out; more than
 # that is said at the end, and is no failure: a machine may have other work.
-declare -A BUDGET=([test]=360 [browser]=240 [clients]=240 [package]=300)
+declare -A BUDGET=([test]=360 [browser]=420 [clients]=240 [package]=300)
 BUDGET_OF_OTHERS=180
 
 # --- parts ---
@@ -48,6 +48,19 @@ part_browser() {
     with_server node --test tests/e2e/browser/game.test.mjs
     with_server node --test tests/e2e/browser/gallery.test.mjs
     with_server node --test tests/e2e/browser/places.test.mjs
+}
+
+# The page in a browser of 2018, without a screen.
+part_oldest() {
+    (
+        cd tests/e2e/oldest
+        cmp -s requirements.txt .venv/installed && return
+        rm -rf .venv
+        python3 -m venv .venv
+        .venv/bin/pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
+        cp requirements.txt .venv/installed
+    )
+    with_server node --test tests/e2e/oldest/oldest.test.mjs
 }
 
 # The mini program's own files on a stand-in of its platform against the real server; its pages in a
