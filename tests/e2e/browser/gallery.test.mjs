@@ -61,7 +61,7 @@ async function look(page, name, sizes) {
 
 async function walk(size, kind, scheme) {
   // Slow enough for a look at every state in between, on a busy machine, too.
-  const flags = ['--robot-after', '15s', '--game-time', '20s', '--drain-timeout', '30s', '--rematch-wait', '1m',
+  const flags = ['--robot-after', '15s', '--game-time', '20s', '--drain-timeout', '30s', '--rematch-wait', '10m',
     '--drain-spread', '0'];
   let server = await serve(flags);
   const { port } = server;
