@@ -61,7 +61,7 @@ async function look(page, name, sizes) {
 
 async function walk(size, kind, scheme) {
   // Slow enough for a look at every state in between, on a busy machine, too.
-  const flags = ['--robot-after', '15s', '--game-time', '20s', '--drain-timeout', '30s', '--rematch-wait', '10m',
+  const flags = ['--robot-after', '15s', '--game-time', '20s', '--drain-timeout', '30s', '--rematch-wait', '1m',
     '--drain-spread', '0'];
   let server = await serve(flags);
   const { port } = server;
@@ -113,13 +113,14 @@ async function walk(size, kind, scheme) {
   await Promise.all([judged(a), judged(b)]);
   await look2(a, '08-win');
   await look2(b, '08-lose-zh');
-  await ask(b);
-  await says(a, '#status', /wants to play/);
-  await look2(a, '09-wanted');
-  await look2(b, '09-again-zh');
   await a.click('#menu');
   await look2(a, '09-menu');
   await a.keyboard.press('Escape');
+  // Who asks is not kept waiting for all sizes of both.
+  await ask(b);
+  await says(a, '#status', /wants to play/);
+  await shot(b, `${kind}-09-again-zh`);
+  await look(a, `${kind}-09-wanted`, [size]);
   await ask(a);
   await phase(a, 'playing');
   await b.close();
