@@ -443,6 +443,7 @@ impl World {
         let Some(room_id) = code.and_then(|code| self.by_code.get(&code).copied()) else {
             return Outcome::Refused(ProblemCode::RoomUnknown);
         };
+        self.settle_room(now, room_id);
         let full = self.rooms.get(room_id).is_some_and(Room::is_full);
         if full {
             let Some(sleeper) = self.yielding_seat(now, room_id) else {

@@ -337,9 +337,13 @@ impl World {
     /// Ends a round whose time is over before anything else is done at `now`, so that it does not
     /// matter whether the timer or a message comes first.
     fn settle(&mut self, now: Millis, id: PlayerId) {
-        let Some(room_id) = self.players.get(id).and_then(|player| player.room) else {
-            return;
-        };
+        if let Some(room_id) = self.players.get(id).and_then(|player| player.room) {
+            self.settle_room(now, room_id);
+        }
+    }
+
+    /// The same for a room that somebody is about to enter.
+    fn settle_room(&mut self, now: Millis, room_id: RoomId) {
         let round = self.rooms.get(room_id).and_then(Room::round);
         if round.is_some_and(|round| round.ends_at <= now) {
             self.run_room(now, room_id);

@@ -23,7 +23,7 @@ use tamper::Bug;
 /// Seeds of an ordinary run.
 const SEEDS: u64 = 400;
 /// How many seeds may be tried until a planted bug is caught.
-const BUG_SEEDS: u64 = 60;
+const BUG_SEEDS: u64 = 200;
 
 fn variable(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;

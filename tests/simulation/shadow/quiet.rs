@@ -16,6 +16,9 @@ impl Shadow {
     /// Timers are due in the order of their times, also when many of them are late together: what
     /// was due before `at` has been done by now, shown or not.
     pub(crate) fn settle_before(&mut self, now: Millis, at: Millis) -> Check {
+        if self.undecided {
+            return Ok(());
+        }
         while let Some((due, item)) = self.next_due()
             && due < at
         {
