@@ -11,7 +11,7 @@ use crate::support::raw::{Raw, frame, upgrade_request};
 #[test]
 fn connections_over_the_limit_are_told_so_or_wait_outside() {
     // Two of them are the bystanders'.
-    let mut ground = Ground::start(&["--max-connections", "20", "--head-timeout", "1s"]);
+    let mut ground = Ground::start(&["--max-connections", "20", "--head-timeout", "2s"]);
     let address = ground.address();
     let mut open: Vec<_> = (0..18)
         .map(|_| Client::open(address, Dialect::Plain))
@@ -302,7 +302,7 @@ fn waiting_in_kernel(address: std::net::SocketAddr) -> u64 {
 #[test]
 fn what_waits_for_one_that_does_not_read_is_bounded_in_the_kernel_too() {
     // Nothing is limited but what waits, in the process and below it.
-    let mut ground = Ground::start(&["--head-timeout", "1s"]);
+    let mut ground = Ground::start(&["--head-timeout", "5s"]);
     let mut slow: Vec<_> = (0..30)
         .map(|_| Raw::connect_narrow(ground.address()))
         .collect();
@@ -351,7 +351,7 @@ fn what_waits_for_one_that_does_not_read_is_bounded_in_the_kernel_too() {
 
 #[test]
 fn many_who_do_not_read_are_ended_and_the_others_do_not_wait_for_them() {
-    let mut ground = Ground::start(&["--max-queue", "5k", "--head-timeout", "1s"]);
+    let mut ground = Ground::start(&["--max-queue", "5k", "--head-timeout", "5s"]);
     let before = ground.server().resident_kib();
     let mut slow: Vec<_> = (0..30)
         .map(|_| Raw::connect_narrow(ground.address()))

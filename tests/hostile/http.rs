@@ -294,7 +294,7 @@ fn a_head_that_comes_drop_by_drop_has_no_more_time_than_others() {
 
 #[test]
 fn connections_that_are_half_open_end() {
-    let mut ground = Ground::start(&["--head-timeout", "600ms"]);
+    let mut ground = Ground::start(&["--head-timeout", "3s"]);
     #[rustfmt::skip]
     let table: [(&str, &[u8], &[u8]); 4] = [
         ("before a word", b"", b""),

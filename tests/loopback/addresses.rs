@@ -481,7 +481,7 @@ fn an_answer_arrives_whole_even_if_more_was_sent_than_is_read() {
 
 #[test]
 fn a_head_that_is_not_complete_in_time_is_answered_408() {
-    let server = Server::start(&["--head-timeout", "200ms"]);
+    let server = Server::start(&["--head-timeout", "2s"]);
     for bytes in ["", "G", "GET /healthz HTTP/1.1\r\nHost: localhost\r\n"] {
         let mut raw = Raw::connect(server.address());
         raw.send(bytes.as_bytes());

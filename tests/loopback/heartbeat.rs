@@ -64,15 +64,16 @@ fn who_answers_is_pinged_in_its_way_and_stays() {
 #[test]
 fn who_does_not_answer_is_told_to_come_back() {
     let server = Server::start(&[
+        // Time enough to say `hello` on a busy machine.
         "--ping-interval",
-        "500ms",
+        "3s",
         "--ping-timeout",
-        "500ms",
+        "2s",
         // Shorter than the interval, so that the end comes before a second ping.
         "--ping-timeout-eio4",
-        "300ms",
+        "2s",
         "--ping-timeout-v2",
-        "500ms",
+        "2s",
     ]);
     let address = server.address();
     let cases = [Dialect::Plain, Dialect::Eio3, Dialect::Eio4]
@@ -97,7 +98,7 @@ fn who_does_not_answer_is_told_to_come_back() {
 
 #[test]
 fn who_never_speaks_is_told_to_stay_away() {
-    let server = Server::start(&["--hello-timeout", "200ms"]);
+    let server = Server::start(&["--hello-timeout", "3s"]);
     let address = server.address();
     side_by_side([Dialect::Plain, Dialect::Eio3, Dialect::Eio4], |dialect| {
         let mut raw = Raw::open(address, &dialect.target());
@@ -121,15 +122,16 @@ fn who_never_speaks_is_told_to_stay_away() {
 fn a_round_outlives_silence_as_long_as_pings_are_answered() {
     let server = Server::for_pairs(&[
         "--game-time",
-        "2s",
+        "5s",
         "--ping-interval",
-        "300ms",
+        "500ms",
+        // Together less than a round, and enough for an answer on a busy machine.
         "--ping-timeout",
-        "1s",
+        "4s",
         "--ping-timeout-eio4",
-        "1s",
+        "4s",
         "--ping-timeout-v2",
-        "1s",
+        "4s",
     ]);
     // Nothing but answers to pings is sent; while it waits, this client gives them by itself.
     let players = [Dialect::Plain, Dialect::Eio4].map(|dialect| {

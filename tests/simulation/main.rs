@@ -90,7 +90,19 @@ fn run_twice(seed: u64, bug_in_second: Option<Bug>) -> Result<Success, Failure> 
 #[test]
 fn every_promise_holds_at_every_step_of_every_seed() {
     let seeds = seeds();
-    let runs = in_parallel(&seeds, |&seed| run_twice(seed, None));
+    let done = AtomicUsize::new(0);
+    let runs = in_parallel(&seeds, |&seed| {
+        let run = run_twice(seed, None);
+        // Long before the end of a long run.
+        if let Err(failure) = &run {
+            println!("{}", failure.report.lines().next().unwrap_or_default());
+        }
+        let done = 1 + done.fetch_add(1, Ordering::Relaxed);
+        if done.is_multiple_of(10_000) {
+            println!("{done} seeds are done");
+        }
+        run
+    });
     let mut total = Figures::default();
     let mut steps = 0;
     let mut failures = Vec::new();
@@ -105,9 +117,6 @@ fn every_promise_holds_at_every_step_of_every_seed() {
     }
     println!("{steps} steps: {total:?}");
     if let Some(first) = failures.first() {
-        for failure in &failures {
-            println!("{}", failure.report.lines().next().unwrap_or_default());
-        }
         panic!(
             "{} of {} seeds fail; {}",
             failures.len(),

@@ -175,7 +175,7 @@ impl Crowd {
             config.max_sessions
         );
         for (at, line) in &self.world.trace {
-            let cut: String = line.chars().take(400).collect();
+            let cut: String = line.to_string().chars().take(400).collect();
             let _ = writeln!(report, "  {at} {cut}");
         }
         Failure { rule, report }

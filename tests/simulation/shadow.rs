@@ -243,7 +243,7 @@ pub(crate) struct Shadow {
     /// Who is back, and is owed its own `leave`.
     owed_seats: Vec<P>,
     /// Who had a place when this step began.
-    placed: BTreeSet<P>,
+    placed: Vec<P>,
     /// Members of an expired private room, who are owed a `problem`.
     owed_problems: Vec<P>,
     shown: BTreeMap<ConnId, Shown>,
@@ -274,7 +274,7 @@ impl Shadow {
             draining: false,
             owed_leaves: Vec::new(),
             owed_seats: Vec::new(),
-            placed: BTreeSet::new(),
+            placed: Vec::new(),
             owed_problems: Vec::new(),
             shown: BTreeMap::new(),
             resumed: None,

@@ -71,6 +71,21 @@ pub(crate) enum Order {
     },
 }
 
+/// One line of a transcript; written out only when a run fails.
+pub(crate) enum Line {
+    Told(Fact),
+    Ordered(Order),
+}
+
+impl std::fmt::Display for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Told(fact) => write!(f, "> {fact:?}"),
+            Self::Ordered(order) => write!(f, "< {order:?}"),
+        }
+    }
+}
+
 /// How many lines of a transcript a failure shows.
 const TRACE_LINES: usize = 40;
 
@@ -89,7 +104,7 @@ pub(crate) struct World {
     pub(crate) inbox: VecDeque<Order>,
     pub(crate) shadow: Option<Shadow>,
     tamper: Option<Tamper>,
-    pub(crate) trace: VecDeque<(Millis, String)>,
+    pub(crate) trace: VecDeque<(Millis, Line)>,
     pub(crate) steps: u64,
     /// FNV-1a over everything the hub ever ordered.
     pub(crate) digest: u64,
@@ -168,7 +183,7 @@ impl World {
     /// Hands the hub one fact and carries out its orders.
     pub(crate) fn tell(&mut self, fact: Fact) -> Check {
         self.steps += 1;
-        self.note(|| format!("> {fact:?}"));
+        self.note(|| Line::Told(fact.clone()));
         let swallowed = match &mut self.tamper {
             Some(tamper) => tamper.swallows(self.now, &fact),
             None => false,
@@ -186,7 +201,7 @@ impl World {
         for order in &orders {
             self.digest(order);
             if !matches!(order, Order::Arm { .. } | Order::Disarm { .. }) {
-                self.note(|| format!("< {order:?}"));
+                self.note(|| Line::Ordered(order.clone()));
             }
         }
         if let Some(shadow) = &mut self.shadow {
@@ -285,7 +300,7 @@ impl World {
         Ok(())
     }
 
-    fn note(&mut self, line: impl FnOnce() -> String) {
+    fn note(&mut self, line: impl FnOnce() -> Line) {
         if self.shadow.is_some() {
             if self.trace.len() == TRACE_LINES {
                 self.trace.pop_front();
@@ -319,13 +334,28 @@ impl World {
                 eat(&code.to_le_bytes());
                 eat(reason.as_bytes());
             }
-            Order::Disarm { timer } => eat(format!("{timer:?}").as_bytes()),
+            Order::Disarm { timer } => eat(&whose(timer)),
             Order::Arm { at, timer } => {
                 eat(&at.0.to_le_bytes());
-                eat(format!("{timer:?}").as_bytes());
+                eat(&whose(timer));
             }
         }
     }
+}
+
+/// A timer in bytes.
+fn whose(timer: &Timer) -> [u8; 9] {
+    use roshambo::world::Timer as WorldTimer;
+    let (kind, index, generation): (u8, u32, u32) = match timer {
+        Timer::Session(conn) => (1, conn.index, conn.generation),
+        Timer::World(WorldTimer::Player(it)) => (2, it.index, it.generation.into()),
+        Timer::World(WorldTimer::Room(it)) => (3, it.index, it.generation.into()),
+        Timer::World(WorldTimer::Sessions) => (4, 0, 0),
+    };
+    let mut bytes = [kind; 9];
+    bytes[1..5].copy_from_slice(&index.to_le_bytes());
+    bytes[5..].copy_from_slice(&generation.to_le_bytes());
+    bytes
 }
 
 fn input(fact: &Fact) -> Input<'_> {

@@ -63,7 +63,7 @@ impl Running {
 
     fn connect(&self) -> Peer {
         let stream = TcpStream::connect(self.address).expect("the server listens");
-        let patience = Some(Duration::from_secs(10));
+        let patience = Some(Duration::from_secs(60));
         stream.set_read_timeout(patience).expect("a timeout");
         stream.set_nodelay(true).expect("no delay");
         Peer(stream)
@@ -90,7 +90,7 @@ impl Running {
     }
 
     fn join(self) {
-        let ended = self.running.recv_timeout(Duration::from_secs(20));
+        let ended = self.running.recv_timeout(Duration::from_secs(60));
         assert_eq!(
             ended,
             Err(mpsc::RecvTimeoutError::Disconnected),
@@ -249,7 +249,7 @@ fn a_peer_that_reads_nothing_is_closed() {
         config.max_connections = 1;
     });
     let mut peer = server.open();
-    let patience = Some(Duration::from_secs(1));
+    let patience = Some(Duration::from_secs(60));
     peer.0.set_write_timeout(patience).expect("a timeout");
     let ping = [b"\x89\xfd\0\0\0\0".as_slice(), &[b'x'; 125]].concat();
     let pings = ping.repeat(1_000);
@@ -263,7 +263,8 @@ fn a_peer_that_reads_nothing_is_closed() {
 
 #[test]
 fn a_drain_says_goodbye_to_everybody_and_ends() {
-    let server = Running::start(|_| ());
+    // However long it takes to open so many.
+    let server = Running::start(|config| config.head_timeout_ms = 60_000);
     let mut asking = server.connect();
     asking.send(b"GET /app.js HTTP");
     let players: Vec<Peer> = (0..1_000).map(|_| server.open()).collect();

@@ -27,8 +27,15 @@ class SocketIo:
     def __init__(self):
         import socketio
 
-        self.client = socketio.Client(
-            reconnection_delay=0.1, reconnection_delay_max=0.1, randomization_factor=0
+        class Patient(socketio.Client):
+            """Waits for its namespace for longer than a second, also when it comes back."""
+
+            def connect(self, *args, wait_timeout=60, **options):
+                super().connect(*args, wait_timeout=wait_timeout, **options)
+
+        self.client = Patient(
+            reconnection_delay=0.1, reconnection_delay_max=0.1, randomization_factor=0,
+            request_timeout=60,
         )
         self.client.on("connect", lambda: tell(connected=True))
         self.client.on("disconnect", lambda reason: tell(note=f"disconnect: {reason}"))

@@ -235,7 +235,7 @@ fn whoever_does_not_close_is_closed() {
     });
     // It has its answer and its end, and does not go.
     let mut answer = Vec::new();
-    let patience = Some(Duration::from_secs(10));
+    let patience = Some(Duration::from_secs(60));
     stream.set_read_timeout(patience).expect("a socket");
     stream.read_to_end(&mut answer).expect("a clean end");
     hand.turn_until("its end", |hand| hand.sockets() == 0);

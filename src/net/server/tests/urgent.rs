@@ -54,7 +54,7 @@ fn check(hand: &mut ByHand, stream: SockRef<'_>, pieces: &[Piece<'_>], pings: us
         want.len() as u64 <= sent
     });
     let mut heard = vec![0; 4_096];
-    let patience = Some(Duration::from_secs(10));
+    let patience = Some(Duration::from_secs(60));
     stream.set_read_timeout(patience).expect("a socket");
     let mut count = 0;
     while !heard[..count].ends_with(&want) {

@@ -96,7 +96,7 @@ export const CLOSINGS = {
   },
   "said nothing": {
     // Nobody knows yet that it is a v2 client, so it is not told to stay away, and comes back.
-    of: (kind) => !kind.v2,
+    of: (kind) => !kind.v2 && !kind.hasty,
     run: nothingSaid,
     what: "not one packet in time, 41 and 4408: never back",
   },

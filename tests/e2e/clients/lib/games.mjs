@@ -23,7 +23,8 @@ export const STEPS = {
   n: "nothing else was said",
 };
 
-const FLAGS = ["--game-time", "2s", "--robot-after", "60s", "--rematch-wait", "60s", "--linger", "500ms"];
+/** A round is long enough for a client on a busy machine to choose in it. */
+const FLAGS = ["--game-time", "5s", "--robot-after", "60s", "--rematch-wait", "60s", "--linger", "500ms"];
 
 /** One seat of a game: the client, what was seen, and where it stands. */
 class Seat {
@@ -111,7 +112,7 @@ async function round(seats, winner, letters, order) {
     const event = await seat.next("start");
     // Who asked first is the network's secret; from then on the order stays.
     order ??= event.payload?.roomUsers?.[0]?.uid === a.uid ? [a, b] : [b, a];
-    const want = { gameTime: 2, roomUsers: order.map((other) => other.user()) };
+    const want = { gameTime: 5, roomUsers: order.map((other) => other.user()) };
     same([event.name, event.payload], ["start", want], `${seat.client.name}, start`);
     if (seat.client.v2) {
       check(seat.rooms.at(-1)?.full === true, `${seat.client.name}: room comes before start`);

@@ -12,6 +12,8 @@ import { MiniProgram, Plain, PlainV2 } from "./raw.mjs";
  * - `polls`: it begins with long-polling unless told otherwise;
  * - `threads`: its library handles each packet in a thread of its own, so events that come at once
  *   may be told in any order; the order on the wire is looked at apart;
+ * - `hasty`: by itself its library gives a connection up that is not greeted within a second, and until
+ *   then it heeds no `41`;
  * - `codes`: it tells the code of a close frame;
  * - `v2`: it names itself a v2 client;
  * - `page`: what it says is what a finished program says, nothing else.
@@ -36,6 +38,7 @@ export const KINDS = {
     packets: true,
     polls: true,
     threads: true,
+    hasty: true,
   },
   mini: { make: (name) => new MiniProgram(name), dialect: "eio3", page: true, codes: true },
   ws: { make: (name) => new Plain(name), dialect: "plain", codes: true },
