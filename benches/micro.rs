@@ -201,6 +201,16 @@ fn wire_steps(bench: &mut Bench) {
     let rows = [
         ("face", "[\"face\",{\"face\":4}]", Some(0)),
         ("choice", "[\"choice\",{\"choice\":2}]", Some(0)),
+        (
+            "choice as Python writes it",
+            "[\"choice\", {\"choice\": 2}]",
+            Some(0),
+        ),
+        (
+            "choice as Lua writes it",
+            "[\"choice\",{\"choice\":2.0}]",
+            Some(0),
+        ),
         ("join", "[\"join\"]", Some(0)),
         (
             "hello",
@@ -214,7 +224,7 @@ fn wire_steps(bench: &mut Bench) {
             bench.step(&format!("wire: decode {name}, {dialect}"), most, || {
                 let inbound = wire::decode(dialect, black_box(&text));
                 if let Ok(Inbound::Event { body, .. }) = inbound {
-                    let _ = black_box(event::decode(body));
+                    let _ = black_box(event::decode(body, false));
                 }
             });
         }

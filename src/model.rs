@@ -149,8 +149,14 @@ impl fmt::Debug for Piece {
 }
 
 /// The name a player goes by on the wire: 1 to 64 bytes, no control characters, no U+2028/U+2029.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Uid(Piece);
+///
+/// The number 7 and the text "7" are one uid, which its client gets back as it sent it: some clients
+/// look for it by `==` and some by `===`.
+#[derive(Clone, Debug)]
+pub struct Uid {
+    text: Piece,
+    is_number: bool,
+}
 
 impl Uid {
     /// Longest uid in bytes.
@@ -162,25 +168,74 @@ impl Uid {
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let fits = !text.is_empty() && text.len() <= Self::BYTES_MAX;
-        (fits && !text.chars().any(is_forbidden)).then(|| Self(text.into()))
+        (fits && !text.chars().any(is_forbidden)).then(|| Self::text(text))
+    }
+
+    /// Takes a number's digits as JSON allows them; `None` when they are too many.
+    #[must_use]
+    pub fn number(digits: &str) -> Option<Self> {
+        let uid = Self::new(digits)?;
+        Some(Self {
+            is_number: true,
+            ..uid
+        })
+    }
+
+    fn text(text: &str) -> Self {
+        Self {
+            text: text.into(),
+            is_number: false,
+        }
     }
 
     /// A fresh one for somebody who brings none: `prefix` and `random` unguessable characters.
     pub fn draw(prefix: &str, random: usize, entropy: &mut Entropy) -> Self {
         let random = draw_text(random, b"0123456789abcdefghijklmnopqrstuv", entropy);
-        Self(format!("{prefix}{random}").as_str().into())
+        Self::text(&format!("{prefix}{random}"))
     }
 
     /// The uid of the `number`th robot.
     #[must_use]
     pub fn robot(number: u64) -> Self {
-        Self(format!("robot-{number}").as_str().into())
+        Self::text(&format!("robot-{number}"))
     }
 
-    /// Its text.
+    /// Its text, or its digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        self.0.as_str()
+        self.text.as_str()
+    }
+
+    /// Whether its client wrote it as a number.
+    #[must_use]
+    pub fn is_number(&self) -> bool {
+        self.is_number
+    }
+}
+
+impl PartialEq for Uid {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Uid {}
+
+impl PartialOrd for Uid {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Uid {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.text.cmp(&other.text)
+    }
+}
+
+impl Hash for Uid {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
     }
 }
 
@@ -190,7 +245,8 @@ impl fmt::Display for Uid {
     }
 }
 
-/// A player's shown name: at most 64 bytes, without control characters and U+2028/U+2029.
+/// A player's shown name: at most 64 bytes, without control characters, U+2028/U+2029 and those
+/// that turn the direction of what is written behind them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name(Piece);
 
@@ -208,11 +264,12 @@ impl Name {
     /// Makes a name of any text: forbidden characters go, the rest is cut at a character boundary.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        if text.len() <= Self::BYTES_MAX && !text.chars().any(is_forbidden) {
+        let goes = |character: char| is_forbidden(character) || is_bidi_control(character);
+        if text.len() <= Self::BYTES_MAX && !text.chars().any(goes) {
             return Self(text.into());
         }
         let mut name = String::new();
-        for character in text.chars().filter(|&character| !is_forbidden(character)) {
+        for character in text.chars().filter(|&character| !goes(character)) {
             if Self::BYTES_MAX < name.len() + character.len_utf8() {
                 break;
             }
@@ -296,6 +353,7 @@ pub struct Card {
     /// Uid, name and the picture's address, one after the other.
     texts: Rc<str>,
     uid_bytes: u8,
+    uid_is_number: bool,
     name_bytes: u8,
     picture: Picture,
 }
@@ -328,6 +386,7 @@ impl Card {
         let texts = [uid, name, address].concat();
         Self {
             uid_bytes: uid.len() as u8,
+            uid_is_number: profile.uid.is_number(),
             name_bytes: name.len() as u8,
             picture,
             texts: texts.into(),
@@ -337,7 +396,10 @@ impl Card {
     /// Shares its uid.
     #[must_use]
     pub fn uid(&self) -> Uid {
-        Uid(self.piece(0, usize::from(self.uid_bytes)))
+        Uid {
+            text: self.piece(0, usize::from(self.uid_bytes)),
+            is_number: self.uid_is_number,
+        }
     }
 
     /// Its uid, to look at.
@@ -756,6 +818,12 @@ fn is_forbidden(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
 }
 
+/// Embeddings, overrides and isolates (UAX #9): one that is not closed turns the rest of the line
+/// that a name stands in.
+fn is_bidi_control(character: char) -> bool {
+    matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -784,6 +852,18 @@ mod tests {
     }
 
     #[test]
+    fn a_number_and_its_digits_are_one_uid() {
+        let (number, text) = (Uid::number("7"), Uid::new("7"));
+        assert_eq!(number, text);
+        let is_number = |uid: Option<Uid>| uid.map(|uid| uid.is_number);
+        assert_eq!(
+            (is_number(number), is_number(text)),
+            (Some(true), Some(false))
+        );
+        assert_eq!(Uid::number(&"1".repeat(65)), None);
+    }
+
+    #[test]
     fn a_name_is_cleaned_and_cut_at_a_character() {
         #[rustfmt::skip]
         let table = [
@@ -791,6 +871,10 @@ mod tests {
             ("A\u{0}n\u{2028}n\u{2029}\r\n", "Ann".into()), ("<b>", "<b>".into()),
             (&"x".repeat(70), "x".repeat(64)), (&"é".repeat(40), "é".repeat(32)),
             (&format!("{}日", "x".repeat(63)), "x".repeat(63)),
+            ("\u{202e}nnA\u{202c}", "nnA".into()), ("\u{202a}\u{202b}\u{202d}A\u{2066}\u{2067}\u{2068}\u{2069}", "A".into()),
+            // Marks belong to a name that is written from right to left, and turn nothing else.
+            ("\u{200f}دان\u{200e}", "\u{200f}دان\u{200e}".into()), ("\u{2029}\u{202f}\u{2065}\u{206a}", "\u{202f}\u{2065}\u{206a}".into()),
+            (&"\u{202e}".repeat(50), String::new()), (&("\u{202e}".repeat(50) + &"x".repeat(70)), "x".repeat(64)),
         ];
         for (text, want) in table {
             assert_eq!(Name::new(text).as_str(), want, "{text:?}");
@@ -820,17 +904,22 @@ mod tests {
     #[test]
     fn a_card_gives_back_the_profile_it_was_made_of() {
         let long = format!("https://e/{}", "x".repeat(502));
-        for uid in ["A", "名字", &"x".repeat(64)] {
+        let (ones, letters) = ("1".repeat(64), "x".repeat(64));
+        let numbers = ["7", "-12.5", &ones].map(|uid| (uid, Uid::number(uid)));
+        let texts = ["A", "7", "名字", &letters].map(|uid| (uid, Uid::new(uid)));
+        for (uid, taken) in numbers.into_iter().chain(texts) {
             for name in ["", "Ann", &"é".repeat(32)] {
                 for avatar in ["", "http://a", "builtin:7", &long] {
+                    let taken = taken.clone().expect("a sound uid");
                     let mut profile = Profile {
-                        uid: Uid::new(uid).expect("a sound uid"),
+                        uid: taken.clone(),
                         name: Name::new(name),
                         avatar: Avatar::new(avatar),
                     };
                     let card = Card::new(&profile);
                     assert_eq!(card.profile(), profile);
                     assert_eq!((card.uid().as_str(), card.uid_text()), (uid, uid));
+                    assert_eq!(card.uid().is_number(), taken.is_number());
                     profile.avatar = Avatar::Robot;
                     assert_eq!(Card::new(&profile).profile(), profile);
                 }

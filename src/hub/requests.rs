@@ -15,7 +15,8 @@ use crate::world::Outcome;
 
 impl Hub {
     pub(super) fn event(&mut self, now: Millis, conn: ConnId, ack: Option<&str>, body: &str) {
-        let named = match event::decode(body) {
+        let v2 = self.session(conn).is_some_and(|session| session.v2);
+        let named = match event::decode(body, v2) {
             Ok(named) => named,
             Err(fault) => return self.end(now, conn, Ending::fault(fault)),
         };

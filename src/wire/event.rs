@@ -10,7 +10,7 @@ use serde::de::{Error as _, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::Fault;
+use super::{Fault, json};
 use crate::model::{
     Avatar, Choice, Event, Face, Hello, Join, Movement, Name, ProblemCode, Request, ResultRow,
     RoomCode, Token, Uid,
@@ -28,19 +28,19 @@ pub struct Named<'a> {
     pub request: Result<Request, ProblemCode>,
 }
 
-/// Reads an event's JSON text.
+/// Reads an event's JSON text; `v2`: of a client that named itself one.
 ///
 /// # Errors
 ///
 /// 1008 when the text is not JSON, not an array, or its first item is not a string. A known event
 /// with a wrong payload and an unknown event are no faults: see [`Named::request`].
-pub fn decode(text: &str) -> Result<Named<'_>, Fault> {
+pub fn decode(text: &str, v2: bool) -> Result<Named<'_>, Fault> {
     match decode_usual(text) {
         Some((name, request)) => Ok(Named {
             name: Cow::Borrowed(name),
             request: Ok(request),
         }),
-        None => decode_any(text),
+        None => decode_any(text, v2),
     }
 }
 
@@ -69,12 +69,17 @@ fn plain_number(digits: &str) -> Option<u32> {
     u32::try_from(number).ok()
 }
 
-fn decode_any(text: &str) -> Result<Named<'_>, Fault> {
+fn decode_any(text: &str, v2: bool) -> Result<Named<'_>, Fault> {
     let Ok(Envelope { name, payload }) = serde_json::from_str(text) else {
+        return Err(Fault::policy("not an event"));
+    };
+    let Some(name) = json::text(name) else {
         return Err(Fault::policy("not an event"));
     };
     let request = match &*name {
         "hello" => decode_hello(payload).ok_or(ProblemCode::BadPayload),
+        // The original looked at no payload.
+        "join" if !v2 => Ok(Request::Join(Join::Any)),
         "join" => decode_join(payload).ok_or(ProblemCode::BadPayload),
         "choice" => decode_choice(payload).ok_or(ProblemCode::BadPayload),
         "face" => decode_face(payload).ok_or(ProblemCode::BadPayload),
@@ -89,90 +94,70 @@ fn decode_any(text: &str) -> Result<Named<'_>, Fault> {
     })
 }
 
-/// A payload as an object of the wanted shape; arrays, which serde takes for structs, do not count.
-fn object<'a, T: Deserialize<'a>>(payload: Option<&'a RawValue>) -> Option<T> {
-    let text = payload?.get();
-    if !text.starts_with('{') {
-        return None;
-    }
-    serde_json::from_str(text).ok()
-}
-
+/// Who a player is decides whether a `hello` is good; the rest is taken if it means something.
 fn decode_hello(payload: Option<&RawValue>) -> Option<Request> {
-    #[derive(Deserialize)]
-    struct Payload<'a> {
-        #[serde(borrow)]
-        user: &'a RawValue,
-        v: Option<u64>,
-        #[serde(borrow)]
-        session: Option<Text<'a>>,
-    }
-    #[derive(Deserialize)]
-    struct User<'a> {
-        // Whether it has to be right depends on the generation: looked at below.
-        #[serde(borrow)]
-        uid: Option<&'a RawValue>,
-        #[serde(borrow)]
-        uname: Option<Text<'a>>,
-        #[serde(borrow)]
-        uavatar: Option<Text<'a>>,
-    }
-    let payload: Payload<'_> = object(payload)?;
-    let user: User<'_> = object(Some(payload.user))?;
-    let uid = user
-        .uid
-        .and_then(|uid| serde_json::from_str::<Text<'_>>(uid.get()).ok());
-    let text = |text: Option<Text<'_>>| text.map(|text| text.0.into_owned()).unwrap_or_default();
+    let [user, v, session] = json::members(payload?, ["user", "v", "session"])?;
+    let [uid, name, avatar] = json::members(user?, ["uid", "uname", "uavatar"])?;
+    // Compared as it is written: a later number is one, too, however large.
+    let version = v.and_then(json::number).and_then(|v| v.parse::<f64>().ok());
+    let v2 = version.is_some_and(|version| 2.0 <= version);
+    let session = match session {
+        Some(token) if v2 => Token::new(&json::text(token)?),
+        _ => None,
+    };
+    let text = |value: Option<_>| value.and_then(json::text).unwrap_or_default();
+    let digits = |value: Option<_>| value.and_then(json::decimal);
+    let uid = match digits(uid) {
+        Some(digits) => Uid::number(&digits),
+        None => Uid::new(&text(uid)),
+    };
     Some(Request::Hello(Box::new(Hello {
-        uid: uid.and_then(|uid| Uid::new(&uid.0)),
-        name: Name::new(&text(user.uname)),
-        avatar: Avatar::new(&text(user.uavatar)),
-        v2: payload.v.is_some_and(|version| 2 <= version),
-        session: payload.session.and_then(|token| Token::new(&token.0)),
+        uid,
+        name: Name::new(&digits(name).unwrap_or_else(|| text(name))),
+        avatar: Avatar::new(&text(avatar)),
+        v2,
+        session,
     })))
 }
 
 fn decode_join(payload: Option<&RawValue>) -> Option<Request> {
-    #[derive(Deserialize)]
-    struct Payload<'a> {
-        #[serde(borrow)]
-        room: Option<Text<'a>>,
-        new: Option<bool>,
-    }
-    if payload.is_none_or(|payload| payload.get() == "null") {
+    let Some(payload) = payload.filter(|payload| payload.get() != "null") else {
         return Some(Request::Join(Join::Any));
-    }
-    let payload: Payload<'_> = object(payload)?;
-    match (payload.room, payload.new.unwrap_or(false)) {
+    };
+    let [room, new] = json::members(payload, ["room", "new"])?;
+    let new = match new.map(RawValue::get) {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return None,
+    };
+    let room = match room {
+        None => None,
+        Some(room) => Some(json::text(room)?),
+    };
+    match (room.as_deref(), new) {
         (None, false) => Some(Request::Join(Join::Any)),
         (None, true) => Some(Request::Join(Join::New)),
-        (Some(room), false) if room.0 == "new" => Some(Request::Join(Join::CreateRoom)),
-        (Some(room), false) => Some(Request::Join(Join::EnterRoom(RoomCode::new(&room.0)))),
+        (Some("new"), false) => Some(Request::Join(Join::CreateRoom)),
+        (Some(code), false) => Some(Request::Join(Join::EnterRoom(RoomCode::new(code)))),
         (Some(_), true) => None,
     }
 }
 
 fn decode_choice(payload: Option<&RawValue>) -> Option<Request> {
-    #[derive(Deserialize)]
-    struct Payload {
-        choice: u64,
-    }
-    let payload: Payload = object(payload)?;
-    Choice::from_wire(payload.choice).map(Request::Choice)
+    let [choice] = json::members(payload?, ["choice"])?;
+    Choice::from_wire(json::whole(choice?)?).map(Request::Choice)
 }
 
 fn decode_face(payload: Option<&RawValue>) -> Option<Request> {
-    #[derive(Deserialize)]
-    struct Payload {
-        face: u32,
-    }
-    let payload: Payload = object(payload)?;
-    Some(Request::Face(Face(payload.face)))
+    let [face] = json::members(payload?, ["face"])?;
+    let number = u32::try_from(json::whole(face?)?).ok()?;
+    Some(Request::Face(Face(number)))
 }
 
 /// The array around an event.
 struct Envelope<'a> {
-    name: Cow<'a, str>,
+    /// A text.
+    name: &'a RawValue,
     payload: Option<&'a RawValue>,
 }
 
@@ -183,46 +168,18 @@ impl<'de> Deserialize<'de> for Envelope<'de> {
             type Value = Envelope<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an array whose first item is a string")
+                f.write_str("an array that is not empty")
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-                let name: Option<Text<'de>> = items.next_element()?;
+                let name = items.next_element()?;
                 let name = name.ok_or_else(|| A::Error::invalid_length(0, &self))?;
                 let payload = items.next_element()?;
                 while items.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Envelope {
-                    name: name.0,
-                    payload,
-                })
+                Ok(Envelope { name, payload })
             }
         }
         deserializer.deserialize_seq(Items)
-    }
-}
-
-/// A string that borrows from the text unless it holds escapes.
-struct Text<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Borrowing;
-        impl<'de> Visitor<'de> for Borrowing {
-            type Value = Cow<'de, str>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Cow::Borrowed(text))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Cow::Owned(text.to_owned()))
-            }
-        }
-        deserializer.deserialize_str(Borrowing).map(Text)
     }
 }
 
@@ -255,7 +212,7 @@ pub fn encode(event: &Event, audience: Audience<'_>, out: &mut String) {
     match event {
         Event::Hi { nearby, session } => {
             let session = session.as_deref().map(|session| HiSessionPayload {
-                uid: session.uid.as_str(),
+                uid: Written(&session.uid),
                 session: session.token.as_str(),
                 resumed: session.resumed,
                 total_score: session.total_score,
@@ -277,7 +234,7 @@ pub fn encode(event: &Event, audience: Audience<'_>, out: &mut String) {
             game_time_s, users, ..
         } => {
             let room_users = users.each_ref().map(|user| StartUserPayload {
-                uid: user.profile.uid.as_str(),
+                uid: Written(&user.profile.uid),
                 uname: user.profile.name.as_str(),
                 uavatar: Picture(&user.profile.avatar, audience),
                 choice: user.choice.map(Choice::to_wire),
@@ -299,7 +256,7 @@ pub fn encode(event: &Event, audience: Audience<'_>, out: &mut String) {
         Event::Movement { uid, movement } => {
             // From its pieces: nearly all events are movements.
             out.push_str(r#"["movement",{"uid":"#);
-            write_text(uid.as_str(), out);
+            write_uid(uid, out);
             match movement {
                 Movement::Choice => out.push_str(r#","movement":"choice"}]"#),
                 Movement::Face(Face(number)) => {
@@ -317,7 +274,7 @@ pub fn encode(event: &Event, audience: Audience<'_>, out: &mut String) {
         }
         Event::Room(room) => {
             let users = room.users.iter().map(|user| RoomUserPayload {
-                uid: user.profile.uid.as_str(),
+                uid: Written(&user.profile.uid),
                 uname: user.profile.name.as_str(),
                 uavatar: Picture(&user.profile.avatar, audience),
                 ready: user.ready,
@@ -362,13 +319,13 @@ pub fn encode(event: &Event, audience: Audience<'_>, out: &mut String) {
 }
 
 fn write_leave(uid: &Uid, reason: Option<&'static str>, out: &mut String) {
-    let uid = uid.as_str();
+    let uid = Written(uid);
     write_json(&("leave", LeavePayload { uid, reason }), out);
 }
 
 fn result_row(row: &ResultRow) -> ResultRowPayload<'_> {
     ResultRowPayload {
-        uid: row.uid.as_str(),
+        uid: Written(&row.uid),
         round_score: row.round_score,
         total_score: row.total_score,
         win_streak: row.win_streak,
@@ -387,7 +344,7 @@ struct HiPayload<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct HiSessionPayload<'a> {
-    uid: &'a str,
+    uid: Written<'a>,
     session: &'a str,
     resumed: bool,
     total_score: u32,
@@ -404,7 +361,7 @@ struct StartPayload<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct StartUserPayload<'a> {
-    uid: &'a str,
+    uid: Written<'a>,
     uname: &'a str,
     uavatar: Picture<'a>,
     choice: Option<u8>,
@@ -415,7 +372,7 @@ struct StartUserPayload<'a> {
 
 #[derive(Serialize)]
 struct LeavePayload<'a> {
-    uid: &'a str,
+    uid: Written<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
 }
@@ -428,7 +385,7 @@ struct ResultPayload<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ResultRowPayload<'a> {
-    uid: &'a str,
+    uid: Written<'a>,
     round_score: u32,
     total_score: u32,
     win_streak: u32,
@@ -447,7 +404,7 @@ struct RoomPayload<'a> {
 
 #[derive(Serialize)]
 struct RoomUserPayload<'a> {
-    uid: &'a str,
+    uid: Written<'a>,
     uname: &'a str,
     uavatar: Picture<'a>,
     ready: bool,
@@ -468,6 +425,20 @@ struct ByePayload {
     reason: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_ms: Option<u64>,
+}
+
+/// A uid as its client wrote it: a text, or a number.
+struct Written<'a>(&'a Uid);
+
+impl Serialize for Written<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = self.0.as_str();
+        let number = self.0.is_number().then(|| serde_json::from_str(text));
+        match number {
+            Some(Ok::<&RawValue, _>(digits)) => digits.serialize(serializer),
+            _ => serializer.serialize_str(text),
+        }
+    }
 }
 
 /// `room7`.
@@ -506,6 +477,14 @@ pub fn avatar_text(avatar: &Avatar) -> Cow<'_, str> {
         Avatar::Address(address) => Cow::Borrowed(address.as_str()),
         Avatar::Builtin(number) => Cow::Owned(format!("builtin:{number}")),
         Avatar::Robot => Cow::Borrowed("builtin:robot"),
+    }
+}
+
+/// Appends a uid as its client wrote it.
+fn write_uid(uid: &Uid, out: &mut String) {
+    match uid.is_number() {
+        true => out.push_str(uid.as_str()),
+        false => write_text(uid.as_str(), out),
     }
 }
 

@@ -15,6 +15,7 @@
 
 pub mod engine_io;
 pub mod event;
+mod json;
 pub mod socket_io;
 pub mod state;
 

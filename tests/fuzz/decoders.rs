@@ -1,7 +1,7 @@
 //! What stands in a message: each dialect's packets, events, and the state file.
 
 use fastrand::Rng;
-use roshambo::model::{Avatar, Event, Name, Profile, Request, SessionRecord, Token, Uid};
+use roshambo::model::{Avatar, Event, Join, Name, Profile, Request, SessionRecord, Token, Uid};
 use roshambo::wire::{self, Dialect, Inbound, event, state};
 
 use crate::{Target, fuzz};
@@ -22,6 +22,8 @@ const EVENTS: &[&str] = &[
     r#"["join",{"room":"K7M2QX"}]"#,
     r#"["choice",{"choice":1}]"#,
     r#"["face",{"face":4294967295}]"#,
+    r#"["choice",{"choice":1.0}]"#,
+    r#"["hello",{"user":{"uid":-7.5e0,"uname":"A\ud83d"},"v":2.0}]"#,
     r#"["leave",null,1,[],{}]"#,
     r#"["ping"]"#,
     r#"["\u0061way"]"#,
@@ -66,9 +68,16 @@ fn run_dialects(bytes: &[u8], _: &mut Rng) -> u64 {
 }
 
 fn check_event(body: &str) -> u64 {
-    let Ok(named) = event::decode(body) else {
+    let Ok(named) = event::decode(body, true) else {
+        assert!(event::decode(body, false).is_err(), "{body}");
         return 1;
     };
+    // The generation makes a difference to `join` alone, which an old client may say in any way.
+    let old = event::decode(body, false).expect("the same event");
+    match named.name.as_ref() {
+        "join" => assert_eq!(old.request, Ok(Request::Join(Join::Any))),
+        _ => assert_eq!(old, named),
+    }
     // A text that we take is JSON to everybody else, too, but for depths that others refuse.
     let json: Result<Vec<serde_json::Value>, _> = serde_json::from_str(body);
     if let Ok(items) = &json {
@@ -86,11 +95,18 @@ fn check_event(body: &str) -> u64 {
             assert!(!name.contains(['\u{2028}', '\u{2029}']), "{name:?}");
             let uid = hello.uid.as_ref().map(|uid| uid.as_str());
             assert!(uid.is_none_or(|uid| (1..=64).contains(&uid.len())));
+            assert!(
+                !name.contains(|c| ('\u{202a}'..='\u{202e}').contains(&c)),
+                "{name:?}"
+            );
+            if let Some(uid) = hello.uid.clone() {
+                check_uid(uid);
+            }
             1 + (u64::from(hello.v2)
                 | u64::from(uid.is_some()) << 1
                 | u64::from(hello.session.is_some()) << 2)
         }
-        Ok(Request::Join(join)) => 20 + u64::from(*join == roshambo::model::Join::Any),
+        Ok(Request::Join(join)) => 20 + u64::from(*join == Join::Any),
         Ok(Request::Choice(choice)) => 30 + u64::from(choice.to_wire()),
         Ok(Request::Face(_)) => 40,
         Ok(Request::Leave) => 41,
@@ -115,6 +131,23 @@ fn check_event(body: &str) -> u64 {
     let json: serde_json::Value = serde_json::from_str(&out).expect("events are JSON");
     assert_eq!(json[1]["event"].as_str(), Some(&*named.name), "{out}");
     kind
+}
+
+/// A uid comes back as the same text or number, in JSON that anybody reads.
+fn check_uid(uid: Uid) {
+    let mut out = String::new();
+    let audience = event::Audience {
+        v2: true,
+        public_url: None,
+    };
+    event::encode(&Event::Leave { uid: uid.clone() }, audience, &mut out);
+    let json: serde_json::Value = serde_json::from_str(&out).expect("events are JSON");
+    let written = &json[1]["uid"];
+    assert_eq!(
+        (written.is_number(), written.is_string()),
+        (uid.is_number(), !uid.is_number()),
+        "{out}"
+    );
 }
 
 fn run_state(bytes: &[u8], _: &mut Rng) -> u64 {

@@ -45,6 +45,47 @@ fn v_is_2_or_more_for_v2_and_anything_less_is_old() {
     }
 }
 
+/// A number stays one, whoever is told of it.
+#[test]
+fn a_numeric_uid_is_told_as_that_number() {
+    play_in_all_dialects(
+        r#"
+    0 a enter DIALECT A
+    0 b enter plain B
+    5 a > ["hello",{"user":{"uid":7.0,"uname":8,"uavatar":null}}]
+    5 a < hi 1
+    6 a > join
+    7 b > join
+    7 ab < ["start",{"gameTime":3,"roomUsers":[{"uid":7,"uname":"8","uavatar":"",<any>},{"uid":"B",<any>}]}]
+    8 a > ["choice",{"choice":1.0}]
+    8 b < ["movement",{"uid":7,"movement":"choice"}]
+    9 b > choice 2
+    9 a < ["movement",{"uid":"B","movement":"choice"}]
+    3007 ab < ["result",{"result":[{"uid":7,"roundScore":0,<any>},{"uid":"B","roundScore":1,<any>}]}]
+    3008 a > leave
+    3008 b < ["leave",{"uid":7}]
+        "#,
+    );
+}
+
+/// The number 7 and the text "7" are one uid, and nobody plays against its own.
+#[test]
+fn a_number_and_its_digits_are_never_paired() {
+    play(
+        r#"
+    0 a enter plain 7
+    0 b enter plain B
+    5 b > ["hello",{"user":{"uid":7}}]
+    5 b < hi 1
+    6 a > join
+    7 b > join
+    1006 a < ["start",{"gameTime":3,"roomUsers":[{"uid":"7",<any>},{"uid":"robot-1",<any>}]}]
+    1007 a > leave
+    1008 b > leave
+        "#,
+    );
+}
+
 #[test]
 fn v2_players_get_their_uid_from_the_server_whatever_they_say() {
     for user in [
@@ -101,7 +142,7 @@ fn a_uid_that_is_not_one_is_refused_and_changes_nothing() {
     for uid in [
         "null".into(),
         r#""""#.into(),
-        "5".into(),
+        "1e400".into(),
         "{}".into(),
         "[]".into(),
         format!("\"{}\"", "x".repeat(65)),
