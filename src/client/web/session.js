@@ -69,6 +69,7 @@ export function createSession(env) {
   let attempts = 0;
   let openedAt = 0; // when the newest connection was asked for
   let onlineSince = null;
+  let nameless = false; // the server refused what we call ourselves
   let settling = false; // between `hi` and the `pong` behind it
   let owed = 0; // pongs to come
   let deaf = 0; // so many of them come before the server knows that I left
@@ -117,11 +118,8 @@ export function createSession(env) {
       opened() {
         if (current !== handlers) return;
         reached = true;
-        const hello = { user: env.profile(), v: 2 };
-        if (token) hello.session = token;
-        post('hello', hello);
-        // Its pong comes behind all that `hello` causes: only then a missing `room` says "free".
-        ping();
+        nameless = false;
+        greet(env.profile());
       },
       received(text) {
         if (current === handlers) receive(text);
@@ -185,6 +183,32 @@ export function createSession(env) {
 
   function send(name, payload) {
     if (state.link === 'online') post(name, payload);
+  }
+
+  function greet(user) {
+    const hello = { user, v: 2 };
+    if (token) hello.session = token;
+    post('hello', hello);
+    // Its pong comes behind all that `hello` causes: only then a missing `room` says "free".
+    ping();
+  }
+
+  /** Who is refused at the door goes on without a name, or says that it cannot. */
+  function refused(code, event) {
+    // Before a `hello` a ping has no pong.
+    if (event === 'ping' && owed) owed -= 1;
+    if (event !== 'hello') return;
+    if (nameless) return stop(code);
+    nameless = true;
+    greet({});
+  }
+
+  /** Stays away until the player wants to come back. */
+  function stop(reason) {
+    drop();
+    state.link = 'stopped';
+    state.reason = reason;
+    changed('link');
   }
 
   function ping(patienceMs) {
@@ -390,6 +414,7 @@ export function createSession(env) {
     },
 
     problem({ code, event }) {
+      if (state.link !== 'online') return refused(code, event);
       if (code === 'already-playing') return;
       state.note = code;
       if (event !== 'join' || state.phase === 'playing') return;
@@ -410,9 +435,7 @@ export function createSession(env) {
         ordered = true;
         retryIn(Math.min(Math.max(retryMs, 0), RETRY_MAX_MS), reason);
       } else {
-        state.link = 'stopped';
-        state.reason = reason;
-        changed('link');
+        stop(reason);
       }
     },
   };

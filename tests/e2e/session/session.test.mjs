@@ -1,6 +1,7 @@
 // The shared session on a virtual clock: every test is a table of what happens and what follows.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Bench, HI, ME, result, room, start, user } from './bench.mjs';
 
@@ -21,6 +22,43 @@ test('hello names the player, version 2, and the session of an earlier page', ()
     assert.deepEqual(bench.tokens, ['token-1']);
     assert.equal(bench.state.link, 'online');
   }
+});
+
+test('who is refused at the door goes on without a name, and says so if that is refused, too', () => {
+  const refused = (bench) => {
+    bench.says('problem', { code: 'bad-payload', message: 'no', event: 'hello' });
+    bench.says('problem', { code: 'unknown-event', message: 'no', event: 'ping' });
+  };
+  const bench = new Bench({ token: 'old' });
+  bench.game.open();
+  bench.socket.handlers.opened();
+  bench.sent();
+  refused(bench);
+  assert.deepEqual(bench.sent(), [['hello', { user: {}, v: 2, session: 'old' }], ['ping']]);
+  assert.deepEqual([bench.state.link, bench.state.note], ['connecting', '']);
+  bench.says('hi', HI);
+  bench.says('pong');
+  assert.deepEqual([bench.state.link, bench.state.phase, bench.state.note], ['online', 'free', '']);
+  // The pongs are counted right: what comes after leaving counts again once its own is here.
+  bench.game.play();
+  bench.game.leave();
+  bench.advance(6000);
+  bench.says('pong');
+  bench.game.play();
+  bench.says('start', start());
+  assert.equal(bench.state.phase, 'playing');
+  // The next connection says the name again, and one that is refused twice says why.
+  bench.breaks();
+  bench.retry();
+  bench.socket.handlers.opened();
+  assert.deepEqual(bench.sent()[0][1].user, { uname: 'Ada', uavatar: 'builtin:2' });
+  refused(bench);
+  refused(bench);
+  assert.deepEqual([bench.state.link, bench.state.reason], ['stopped', 'bad-payload']);
+  assert.equal(bench.socket.open, false);
+  bench.game.comeBack();
+  bench.online();
+  assert.equal(bench.state.link, 'online');
 });
 
 test('back-off doubles to half a minute, with full jitter', () => {
@@ -716,4 +754,16 @@ test('a doubt about the network is settled within a second and a half', () => {
   assert.equal(bench.state.link, 'online');
   bench.advance(1);
   assert.equal(bench.state.link, 'retrying');
+});
+
+test('a name written from right to left turns nothing but itself', async () => {
+  const source = new URL('../../../src/client/web/words.js', import.meta.url);
+  const { speaker } = await import(`data:text/javascript,${encodeURIComponent(readFileSync(source, 'utf8'))}`);
+  const t = speaker('en');
+  const rows = [
+    ['Bob', 'Bob has left.'], ['小明', '小明 has left.'], ['🐱', '🐱 has left.'], ['', ' has left.'],
+    ['דנה', '\u2068דנה\u2069 has left.'], ['Bob ليلى 7', '\u2068Bob ليلى 7\u2069 has left.'],
+    ['\u200f!', '\u2068\u200f!\u2069 has left.'], ['\u{1e900}', '\u2068\u{1e900}\u2069 has left.'],
+  ];
+  for (const [name, want] of rows) assert.equal(t('left', { name }), want);
 });

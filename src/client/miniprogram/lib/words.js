@@ -85,6 +85,11 @@ const words = {
 /** How this device's language is written, of the two that we speak. */
 export const spoken = (language) => (/^zh/i.test(language) ? 'zh-CN' : 'en');
 
+/** A name that is written from right to left turns nothing but itself: FSI and PDI around it. */
+const isolated = (text) => (
+  /[\u0590-\u08ff\u200f\ufb1d-\ufdff\ufe70-\ufefc\ud802\ud803\ud83a\ud83b]/.test(text)
+    ? `\u2068${text}\u2069` : text);
+
 /**
  * Makes t(key, places): the text for a key, its {places} filled in, or undefined. A client's `own`
  * texts go before these.
@@ -93,7 +98,8 @@ export function speaker(language, own = {}) {
   const index = spoken(language) === 'en' ? 0 : 1;
   return (key, places = {}) => {
     const text = (own[key] || words[key] || [])[index];
-    return typeof text === 'string' ? text.replace(/\{(\w+)\}/g, (_, place) => places[place]) : text;
+    const filled = (_, place) => isolated(String(places[place]));
+    return typeof text === 'string' ? text.replace(/\{(\w+)\}/g, filled) : text;
   };
 }
 
