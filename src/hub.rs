@@ -360,7 +360,12 @@ impl Hub {
         match pulse {
             Pulse::Steady => (),
             Pulse::PingFrame => self.orders.push_back(Order::Ping { conn }),
-            Pulse::PingPacket => self.send(conn, |out| out.push_str(engine_io::PING)),
+            Pulse::PingPacket => {
+                self.send(conn, |out| out.push_str(engine_io::PING));
+                // A browser answers this one by itself, also where it slows a hidden page's timers
+                // to one a minute, by which some clients answer the packet.
+                self.orders.push_back(Order::Ping { conn });
+            }
             Pulse::Dead => return self.end(now, conn, Ending::DEAD),
             Pulse::Mute => return self.end(now, conn, Ending::MUTE),
         }

@@ -49,7 +49,7 @@ pub enum Pulse {
     Steady,
     /// A WebSocket ping is due.
     PingFrame,
-    /// An Engine.IO ping is due.
+    /// An Engine.IO ping is due, and a WebSocket ping beside it: an answer to either will do.
     PingPacket,
     /// No sign of life for too long.
     Dead,

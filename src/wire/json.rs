@@ -1,8 +1,8 @@
 //! JSON values as the libraries of all languages write them, read as JavaScript reads them.
 //!
-//! The original's server was JavaScript, and a client that it understood is understood here: of equal
-//! keys the last one counts, `1.0` is 1, and half of a surrogate pair is a character like another.
-//! Nothing is copied unless it holds escapes. Absent: what a value means.
+//! The original's server was JavaScript, and a client that it understood is understood here: of
+//! equal keys the last one counts, `1.0` is 1, and half of a surrogate pair is a character like
+//! another. Nothing is copied unless it holds escapes. Absent: what a value means.
 //!
 //! Source: RFC 8259, sections 4 (names), 6 (numbers) and 8.2 (lone surrogates).
 

@@ -248,8 +248,8 @@ fn greetings_that_are_strange_and_welcome() {
 #[test]
 fn what_an_opponent_is_told_is_clean() {
     let ground = Ground::start(&["--max-queue", "64k"]);
-    let strange =
-        "a\\u0000\\u001b\\u2028\\u2029\\u007f\\u202e\\u2066\\ud83d\\udc31".to_owned() + &"剪".repeat(1_000);
+    let strange = "a\\u0000\\u001b\\u2028\\u2029\\u007f\\u202e\\u2066\\ud83d\\udc31".to_owned()
+        + &"剪".repeat(1_000);
     let mut players = DIALECTS.map(|dialect| (open(ground.address(), dialect), dialect));
     for (number, (raw, dialect)) in players.iter_mut().take(2).enumerate() {
         let prefix = dialect.prefix();

@@ -105,10 +105,13 @@ fn an_eio4_client_gets_2_every_25_seconds_whatever_came() {
 20000 a >> 3
 24999 a > leave
 25000 a << 2
+25000 a ping
 25010 a >> 3
 50000 a << 2
+50000 a ping
 50010 a >> 3
 75000 a << 2
+75000 a ping
             "
         ));
     }
@@ -120,7 +123,10 @@ fn an_eio4_client_is_given_up_after_45_seconds_as_announced() {
         "
     0 a enter eio4 A
     0 b enter eio4 B v2
-25000 ab << 2
+25000 a << 2
+25000 a ping
+25000 b << 2
+25000 b ping
 45000 a close 4002
 45000 b < bye 4002 timeout <any>
 45000 b close 4002
@@ -130,11 +136,37 @@ fn an_eio4_client_is_given_up_after_45_seconds_as_announced() {
         "
     0 a enter eio4 A
 25000 a << 2
+25000 a ping
 25010 a >> 3
 50000 a << 2
+50000 a ping
 70010 a close 4002
         ",
     );
+}
+
+/// A browser slows the timers of a hidden tab, by which some clients answer `2`; it answers a ping
+/// frame by itself.
+#[test]
+fn an_eio4_client_that_answers_ping_frames_alone_is_alive() {
+    for generation in ["", " v2"] {
+        play(&format!(
+            "
+    0 a enter eio4 A{generation}
+25000 a << 2
+25000 a ping
+25010 a seen
+50000 a << 2
+50000 a ping
+50010 a seen
+60000 a >> 3
+75000 a << 2
+75000 a ping
+75010 a seen
+95000 a quiet
+            "
+        ));
+    }
 }
 
 #[test]
@@ -167,10 +199,12 @@ fn all_intervals_are_flags() {
  1000 a ping
  1000 b ping
  1000 c << 2
+ 1000 c ping
  1300 b < bye 4002 timeout <any>
  1300 b close 4002
  2000 a ping
  2000 c << 2
+ 2000 c ping
  2500 c close 4002
  3000 a close 4002
         ",
@@ -224,6 +258,7 @@ fn who_says_nothing_is_sent_away_after_hello_timeout() {
     0 a open eio4
     0 a << 0{<any>}
 25000 a << 2
+25000 a ping
 30000 a << 41
 30000 a close 4408
         ",

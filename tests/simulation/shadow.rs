@@ -329,6 +329,9 @@ impl Shadow {
                     let line = self.lines.get_mut(conn);
                     ensure!(line.is_some(), rules::KNOWN, "a ping for {conn:?}");
                     if let Some(line) = line {
+                        // Engine.IO 4: beside its own ping, never alone.
+                        let alone = line.dialect != Dialect::Eio4 || line.pinged_at == Some(now);
+                        ensure!(alone, rules::SILENCE, "{conn:?} is sent a ping frame alone");
                         line.pinged_at = Some(now);
                     }
                 }
