@@ -6,6 +6,9 @@ use crate::support::client::{Client, Dialect};
 use crate::support::process::Server;
 use crate::support::raw::{Farewell, Frame, Raw, frame, upgrade_request};
 
+/// A byte at a time makes many events.
+const UNLIMITED: [&str; 2] = ["--rate-limit", "0"];
+
 /// Makes sure that the server has read what other connections sent before.
 ///
 /// One thread serves all connections, in the order in which their bytes arrive. So when it has
@@ -82,7 +85,7 @@ fn hear_first_answers(raw: &mut Raw) {
 
 #[test]
 fn a_request_head_may_be_cut_anywhere() {
-    let server = Server::start(&[]);
+    let server = Server::start(&UNLIMITED);
     let mut barrier = Barrier::new(server.address());
     let connect = || Raw::connect(server.address());
     let request = upgrade_request("/applet/websocket");
@@ -102,7 +105,7 @@ fn a_request_head_may_be_cut_anywhere() {
 
 #[test]
 fn the_first_frames_may_come_with_the_request_whole_or_cut_anywhere() {
-    let server = Server::start(&[]);
+    let server = Server::start(&UNLIMITED);
     let mut barrier = Barrier::new(server.address());
     let mut bytes = upgrade_request("/applet/websocket");
     let head_bytes = bytes.len();
@@ -132,7 +135,7 @@ fn the_first_frames_may_come_with_the_request_whole_or_cut_anywhere() {
 
 #[test]
 fn frames_may_be_cut_anywhere() {
-    let server = Server::start(&[]);
+    let server = Server::start(&UNLIMITED);
     let mut barrier = Barrier::new(server.address());
     let connect = || Raw::open(server.address(), "/applet/websocket");
     check_every_cut(&mut barrier, &first_frames(), connect, hear_first_answers);
@@ -143,7 +146,7 @@ fn frames_may_be_cut_anywhere() {
 
 #[test]
 fn a_longer_frame_may_be_cut_anywhere_in_its_header() {
-    let server = Server::start(&[]);
+    let server = Server::start(&UNLIMITED);
     let mut barrier = Barrier::new(server.address());
     // Two bytes of length, and a name that is cut to 64 bytes: its length is no fault.
     let hello = format!(
@@ -166,7 +169,7 @@ fn a_longer_frame_may_be_cut_anywhere_in_its_header() {
 
 #[test]
 fn a_heap_of_frames_in_one_segment_is_taken_frame_by_frame() {
-    let server = Server::start(&["--rate-limit", "0"]);
+    let server = Server::start(&UNLIMITED);
     let mut raw = Raw::open(server.address(), "/applet/websocket");
     let mut bytes = frame(0x81, br#"["hello",{"user":{},"v":2}]"#);
     // More than the server takes in one turn from one connection.
@@ -201,7 +204,7 @@ fn a_heap_of_frames_in_one_segment_is_taken_frame_by_frame() {
 
 #[test]
 fn a_message_in_fragments_is_one_message_even_with_pings_between_them() {
-    let server = Server::start(&[]);
+    let server = Server::start(&UNLIMITED);
     let mut barrier = Barrier::new(server.address());
     // The cut falls into the two bytes of an ë, too: only the whole message must be UTF-8.
     let hello = r#"["hello",{"user":{"uname":"Zoë"},"v":2}]"#.as_bytes();
@@ -238,7 +241,7 @@ fn a_message_in_fragments_is_one_message_even_with_pings_between_them() {
 
 #[test]
 fn a_ping_is_answered_with_its_payload_of_any_length() {
-    let server = Server::start(&[]);
+    let server = Server::start(&UNLIMITED);
     let mut raw = Raw::open(server.address(), "/applet/websocket");
     for length in [0, 1, 64, 124, 125] {
         // Any bytes: a ping's payload is no text.
@@ -256,7 +259,7 @@ fn a_ping_is_answered_with_its_payload_of_any_length() {
 
 #[test]
 fn a_goodbye_is_returned_with_its_code() {
-    let server = Server::start(&[]);
+    let server = Server::start(&UNLIMITED);
     let mut payloads = vec![(vec![], None)];
     for code in [
         1000_u16, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999,
@@ -288,7 +291,7 @@ fn a_goodbye_is_returned_with_its_code() {
 
 #[test]
 fn an_end_without_goodbye_is_an_end_wherever_it_comes() {
-    let server = Server::start(&[]);
+    let server = Server::start(&UNLIMITED);
     let hello = frame(0x81, br#"["hello",{"user":{"uid":"ann"}}]"#);
     let request = upgrade_request("/applet/websocket");
     for bytes in [
@@ -321,7 +324,7 @@ fn an_end_without_goodbye_is_an_end_wherever_it_comes() {
 
 #[test]
 fn a_socket_io_client_may_say_goodbye_in_its_own_ways() {
-    let server = Server::start(&[]);
+    let server = Server::start(&UNLIMITED);
     for dialect in [Dialect::Eio3, Dialect::Mini, Dialect::Eio4] {
         for text in ["41", "1"] {
             let mut raw = Raw::open(server.address(), &dialect.target());
