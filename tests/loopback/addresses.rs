@@ -222,7 +222,7 @@ fn the_page_and_its_files_are_the_same_at_both_places_and_known_by_their_tag() {
         assert_eq!((first.status, second.status), (200, 200), "{file}");
         // The page says where its socket is, as seen from itself.
         if file.is_empty() {
-            let told = [&first, &second].map(|page| told_socket(page));
+            let told = [told_socket(&first), told_socket(&second)];
             assert_eq!(told, ["applet/websocket", "."]);
         } else {
             assert!(first == second, "{file}");
