@@ -68,7 +68,7 @@ fn who_does_not_answer_is_told_to_come_back() {
         "--ping-interval",
         "3s",
         "--ping-timeout",
-        "2s",
+        "3s",
         // Shorter than the interval, so that the end comes before a second ping.
         "--ping-timeout-eio4",
         "2s",
