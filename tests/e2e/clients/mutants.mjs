@@ -42,8 +42,8 @@ const MISTAKES = [
     dialect: "plain, EIO3",
     what: "a pong frame is no sign of life",
     file: "src/hub.rs",
-    old: "session.seen(now);\n                }\n            }\n            Input::Violation",
-    new: "let _ = session;\n                }\n            }\n            Input::Violation",
+    old: "session.seen(now);\n                }\n            }\n            Input::Ping",
+    new: "let _ = session;\n                }\n            }\n            Input::Ping",
     red: ["ws · idle", "v2 · idle", "mini · idle"],
   },
   {
@@ -74,8 +74,8 @@ const MISTAKES = [
     dialect: "all",
     what: "the keys of result are swapped",
     file: "src/wire/event.rs",
-    old: "struct ResultRowPayload<'a> {\n    uid: &'a str,\n    round_score: u32,\n    total_score: u32,",
-    new: "struct ResultRowPayload<'a> {\n    uid: &'a str,\n    total_score: u32,\n    round_score: u32,",
+    old: "struct ResultRowPayload<'a> {\n    uid: Written<'a>,\n    round_score: u32,\n    total_score: u32,",
+    new: "struct ResultRowPayload<'a> {\n    uid: Written<'a>,\n    total_score: u32,\n    round_score: u32,",
     red: ["mini against ws", "sio-1.7 against sio-4.8", "py-sio against v2", "mini · frozen button"],
   },
   {
