@@ -678,6 +678,33 @@ fn who_left_in_mid_round_may_come_back_for_the_next() {
 }
 
 #[test]
+fn who_comes_when_the_time_of_a_round_is_over_finds_it_ended() {
+    // It comes before the timer.
+    play(
+        "
+    0 a enter plain A v2
+    0 b enter plain B v2
+    0 c enter plain C v2
+    5 a > join room new
+    5 a < room 1 A:ro code=<code>
+    9 b > join room <code>
+    9 ab < room 1 A:ro B:ro code=<code>
+    9 ab < start 3 A 0/0 B 0/0
+   20 a > choice 2
+   20 b < movement A choice
+ 1000 b > leave
+ 1000 a < leave B
+ 1000 a < room 1 A:ro code=<code>
+ 3009 c > join room <code>
+ 3009 a < result A:2 1/1/1 B:- 0/0/0
+ 3009 a < room 1 A:ro code=<code>
+ 3009 ac < room 1 A:ro C:ro code=<code>
+ 3009 ac < start 3 A 1/1 C 0/0
+        ",
+    );
+}
+
+#[test]
 fn both_may_be_offline_for_minutes_and_find_their_seats() {
     play_on(
         "
