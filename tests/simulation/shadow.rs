@@ -242,6 +242,8 @@ pub(crate) struct Shadow {
     owed_leaves: Vec<(P, String)>,
     /// Who is back, and is owed its own `leave`.
     owed_seats: Vec<P>,
+    /// Connections that end in this step.
+    closing: Vec<ConnId>,
     /// Who had a place when this step began.
     placed: Vec<P>,
     /// Members of an expired private room, who are owed a `problem`.
@@ -274,6 +276,7 @@ impl Shadow {
             draining: false,
             owed_leaves: Vec::new(),
             owed_seats: Vec::new(),
+            closing: Vec::new(),
             placed: Vec::new(),
             owed_problems: Vec::new(),
             shown: BTreeMap::new(),
@@ -294,6 +297,14 @@ impl Shadow {
         self.shown.clear();
         self.resumed = None;
         self.early_starts.clear();
+        let closed = orders.iter().filter_map(|order| match order {
+            Order::Close { conn, .. } => Some(*conn),
+            _ => None,
+        });
+        self.closing = closed.collect();
+        if let Fact::Closed { conn } = fact {
+            self.closing.push(*conn);
+        }
         let placed = |&player: &P| self.players[player].place != Place::Free;
         self.placed = self.live.iter().copied().filter(placed).collect();
         if let Fact::Opened {
@@ -389,11 +400,19 @@ impl Shadow {
                 && self.players[player].place == Place::Seat(id)
             {
                 let also = told.also_started(self, conn, start);
+                let also = also.or_else(|| self.closing_partner(player));
                 self.follow_start(now, (player, start), also)?;
                 self.early_starts.push(conn);
             }
         }
         Ok(())
+    }
+
+    /// A partner that was still there when the round began, and is gone before it can be told.
+    fn closing_partner(&self, player: P) -> Option<P> {
+        let partner = self.partner(player)?;
+        let conn = self.players[partner].line?;
+        self.closing.contains(&conn).then_some(partner)
     }
 
     /// Whether anybody who plays this round is connected.

@@ -185,7 +185,7 @@ impl Shadow {
             }
             Fact::Due { timer } => {
                 if matches!(timer, Timer::World(roshambo::world::Timer::Sessions)) {
-                    self.expire_sessions(now);
+                    self.expire_sessions(now, told);
                 }
                 Ok(())
             }
@@ -739,7 +739,7 @@ impl Shadow {
         window
     }
 
-    fn expire_sessions(&mut self, now: Millis) {
+    fn expire_sessions(&mut self, now: Millis, told: &Told<'_>) {
         let over = |&player: &P| {
             let state = &self.players[player];
             let since = state.offline_since.filter(|_| state.v2);
@@ -747,6 +747,15 @@ impl Shadow {
         };
         let over: Vec<P> = self.live.iter().copied().filter(over).collect();
         for player in over {
+            // A room does at once whatever is late, and of timers that are late together its own may
+            // have been the first: then its partner has moved on, and is told nothing now.
+            if let Some(partner) = self.partner(player)
+                && self.players[partner]
+                    .line
+                    .is_some_and(|conn| !told.leave(conn))
+            {
+                self.catch_up(now, partner);
+            }
             self.figures.expiries += 1;
             self.end_session(now, player);
         }
@@ -1271,6 +1280,12 @@ impl Told<'_> {
     pub(super) fn room(&self, conn: ConnId) -> bool {
         let room = |packet: &Packet| matches!(packet, Packet::Event(Event::Room(_)));
         self.to(conn).any(room)
+    }
+
+    /// Whether a connection is told that a partner left.
+    fn leave(&self, conn: ConnId) -> bool {
+        let leave = |packet: &Packet| matches!(packet, Packet::Event(Event::Leave(_, None)));
+        self.to(conn).any(leave)
     }
 
     fn problem(&self, conn: ConnId) -> Option<&Problem> {
