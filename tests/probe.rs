@@ -37,9 +37,16 @@ impl Server {
             .spawn()
             .expect("it starts");
         let mut log = BufReader::new(child.stderr.take().expect("piped"));
-        let mut line = String::new();
-        log.read_line(&mut line).expect("text");
-        let (_, rest) = line.split_once("listening on ").expect("where it listens");
+        // What is said about the settings stands before it.
+        let mut lines = std::iter::repeat_with(|| {
+            let mut line = String::new();
+            let count = log.read_line(&mut line).expect("text");
+            assert!(0 < count, "it ends without saying where it listens");
+            line
+        });
+        let line = lines.find(|line| line.contains("listening on "));
+        let line = line.expect("it goes on until there is one");
+        let (_, rest) = line.split_once("listening on ").expect("it was looked for");
         let address = rest.split(',').next().expect("an address").to_owned();
         // Whoever stops reading a log loses lines, not the server.
         drop(log);

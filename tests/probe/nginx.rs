@@ -178,7 +178,7 @@ impl Nginx {
         changes: &[(&str, &str)],
     ) -> Option<Self> {
         let directory = directory(name);
-        let [tls, plain] = [free_port(), free_port()];
+        let [tls, plain] = free_ports();
         let key = cert.split('.').next().expect("a name");
         let file = |name: &str| directory.join(name).display().to_string();
         let made = |name: String| AUTHORITIES.path(&name).display().to_string();
@@ -281,9 +281,11 @@ impl Drop for Nginx {
     }
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
+/// Two ports that differ: each is held until both are known.
+fn free_ports() -> [u16; 2] {
+    let hold = |_| TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let held: [TcpListener; 2] = std::array::from_fn(hold);
+    held.map(|listener| listener.local_addr().expect("its address").port())
 }
 
 /// What a probe that believes `root` says about an address, with these further arguments.
