@@ -17,7 +17,7 @@ const FLOOD_DROPS_MAX: u32 = 100;
 const FLOOD_WINDOW_MS: u64 = 10_000;
 /// A client is told at most this often that it is too fast.
 const TOLD_EVERY_MS: u64 = 1_000;
-/// Wrong room codes within [`CODES_WINDOW_MS`]; a code has 29 bits, guessing must not pay.
+/// Wrong room codes within a minute; a code has 29 bits, guessing must not pay.
 pub const WRONG_CODES_MAX: u32 = 10;
 /// From the first wrong code on.
 const CODES_WINDOW_MS: u64 = 60_000;

@@ -6,7 +6,7 @@
 //! Sources: RFC 9110 (methods, `Allow`, conditional requests), RFC 9112 (message framing, targets),
 //! RFC 6455 section 4.2 (the opening handshake), engine.io's `Server.verify` (order of its errors).
 //!
-//! - [`target`]: who and what a request is addressed to.
+//! - `target`: who and what a request is addressed to.
 
 mod target;
 
