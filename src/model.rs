@@ -1,6 +1,9 @@
 //! The words that the wire, the sessions and the world share: parsed once, valid ever after.
 //!
-//! No behaviour beyond conversion: no rules, no text of a dialect, no time.
+//! No behaviour beyond conversion: no rules, no text of a dialect, no time. What goes to the store
+//! and comes back is in `stored`.
+
+mod stored;
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -9,6 +12,10 @@ use std::num::NonZeroU64;
 use std::rc::Rc;
 
 use crate::slots::Handle;
+
+pub use self::stored::{
+    Owner, Settle, Settled, StoreHealth, StoreOp, StoreReply, Stored, StoredProfile,
+};
 
 /// A source of bytes that nobody can guess: the operating system's in production, seeded in tests.
 ///

@@ -1,0 +1,161 @@
+//! What outlives the process: orders to a store, and what it says to them.
+//!
+//! They cross from one thread to another, so they own plain strings. What they mean together (who
+//! may write, what is merged, what a lost answer does) is said by the store. Absent: files, time.
+
+use std::fmt;
+
+/// Who writes a session's streak: drawn when a process takes a session from the store, or makes one.
+///
+/// It is compared for equality and nothing else: the store's present owner is whoever took last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Owner(pub u64);
+
+/// A player's profile in plain strings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoredProfile {
+    /// 1 to 64 bytes, as [`Uid`](super::Uid) takes it.
+    pub uid: String,
+    /// Its client wrote it as a number.
+    pub uid_is_number: bool,
+    /// At most 64 bytes.
+    pub name: String,
+    /// As it is on the wire, at most 512 bytes; empty: none.
+    pub avatar: String,
+}
+
+/// What one round, or several that were merged, changed for one session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settle {
+    /// Proves the session; the store keeps its SHA-256 only.
+    pub token: String,
+    /// In whose name.
+    pub owner: Owner,
+    /// 1, 2, 3, … for each owner: what was applied once is not applied again.
+    pub seq: u64,
+    /// To be added to the total.
+    pub points: u32,
+    /// Wins in a row after the last of these rounds. The present owner's only is kept.
+    pub streak: u32,
+    /// If it is not known to the store yet, or was changed.
+    pub profile: Option<StoredProfile>,
+}
+
+/// An order to the store. Each gets one [`StoreReply`], sooner or later, as long as both live.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreOp {
+    /// Become the owner of a session that this process does not know.
+    Take {
+        /// Proves the session.
+        token: String,
+        /// Its owner from now on.
+        owner: Owner,
+    },
+    /// A session won or lost.
+    Settle(Box<Settle>),
+    /// A private room was opened here.
+    OpenRoom {
+        /// Its code.
+        code: String,
+    },
+    /// Something happened in a room: it is kept for ten minutes more.
+    TouchRoom {
+        /// Its code.
+        code: String,
+    },
+    /// A room ended. Gets no reply.
+    CloseRoom {
+        /// Its code.
+        code: String,
+    },
+    /// Somebody asks for a room that this process does not know.
+    ClaimRoom {
+        /// Its code.
+        code: String,
+    },
+}
+
+/// What a session has in the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Who it is.
+    pub profile: StoredProfile,
+    /// Points won so far.
+    pub total: u32,
+    /// Wins in a row.
+    pub streak: u32,
+}
+
+/// What became of a [`Settle`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// It is in the store, by this order or by the same one before.
+    Kept {
+        /// All points of the session.
+        total: u32,
+    },
+    /// The points are in the store; the streak is not: somebody else took the session since.
+    FormerOwner {
+        /// All points of the session.
+        total: u32,
+    },
+    /// The session was erased: nothing is kept of it.
+    Erased,
+}
+
+/// What the store says to an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreReply {
+    /// To [`StoreOp::Take`].
+    Taken {
+        /// That of the order.
+        token: String,
+        /// That of the order.
+        owner: Owner,
+        /// `None`: nobody has this token.
+        stored: Option<Box<Stored>>,
+    },
+    /// To [`StoreOp::Settle`].
+    Settled {
+        /// That of the order.
+        token: String,
+        /// That of the order.
+        owner: Owner,
+        /// That of the order.
+        seq: u64,
+        /// What became of it.
+        settled: Settled,
+    },
+    /// To [`StoreOp::ClaimRoom`].
+    Claimed {
+        /// That of the order.
+        code: String,
+        /// There was such a room, and it is this process's now, empty.
+        found: bool,
+    },
+    /// The store cannot be asked now, or can be again. Orders are kept meanwhile, and none is lost.
+    Away(bool),
+}
+
+/// How the store is, for the log, the metrics and the status page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoreHealth {
+    /// Why nothing can be written just now; `None`: all is well.
+    pub trouble: Option<String>,
+    /// Orders that are not committed yet.
+    pub queued: usize,
+    /// Orders that are committed.
+    pub committed: u64,
+    /// Commits since the start.
+    pub commits: u64,
+    /// When the last commit ended, in milliseconds since the process's start.
+    pub committed_at_ms: Option<u64>,
+    /// Bytes of the file and its log.
+    pub bytes: u64,
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
