@@ -18,10 +18,9 @@ impl World {
             return Outcome::Ignored(ProblemCode::NotPlaying);
         };
         player.unfreeze();
-        let v2 = player.is_v2();
         let room_id = player.room;
-        // Rooms and new opponents on request are words of v2 only.
-        let join = if v2 { join } else { Join::Any };
+        let join = player.means(join);
+        let in_round = player.join_in_round();
         let room = room_id.and_then(|room| self.rooms.get(room));
         let own_code = room
             .and_then(|room| room.private.as_ref())
@@ -32,12 +31,7 @@ impl World {
             return Outcome::Done;
         }
         if self.is_playing(id) {
-            let code = ProblemCode::AlreadyPlaying;
-            return if v2 {
-                Outcome::Refused(code)
-            } else {
-                Outcome::Ignored(code)
-            };
+            return in_round;
         }
         if self.draining {
             return Outcome::Refused(ProblemCode::Draining);
@@ -89,7 +83,7 @@ impl World {
     }
 
     /// A round with somebody else.
-    fn join_new(&mut self, now: Millis, id: PlayerId) {
+    pub(super) fn join_new(&mut self, now: Millis, id: PlayerId) {
         let Some(room_id) = self.players.get(id).and_then(|player| player.room) else {
             return self.enter_lobby(now, id, now, None);
         };
@@ -103,14 +97,6 @@ impl World {
         let orphan = self.give_up_seat(id);
         self.enter_lobby(now, id, now, partner);
         self.settle_orphan(now, orphan);
-    }
-
-    /// Frees the original mini program's button: as if it had asked for somebody new.
-    pub(super) fn thaw(&mut self, now: Millis, id: PlayerId) {
-        if let Some(player) = self.players.get_mut(id) {
-            player.unfreeze();
-            self.join_new(now, id);
-        }
     }
 
     pub(super) fn leave(&mut self, now: Millis, id: PlayerId) -> Outcome {
@@ -195,14 +181,12 @@ impl World {
         self.remove_room(room_id);
         let player = partner?;
         self.release(player);
-        // An old client that asked for the next round knows no `leave`: its page would wait for
-        // a `start` until its player gives up. So it waits in the lobby.
-        let old = |player: &Player| !player.is_v2();
-        let waits = asked && !self.draining && self.players.get(player).is_some_and(old);
+        let misses = self.players.get(player).is_some_and(Player::misses_leave);
+        let waits = asked && misses && !self.draining;
         waits.then_some(player)
     }
 
-    /// Makes a player free that lost its room; an old one that was lost before is forgotten now.
+    /// Makes a player free that lost its room; one that is gone itself is forgotten now.
     pub(super) fn release(&mut self, id: PlayerId) {
         let Some(player) = self.players.get_mut(id) else {
             return;
@@ -210,10 +194,7 @@ impl World {
         player.room = None;
         player.forget_held();
         self.note_lost_seat(id);
-        let Some(player) = self.players.get(id) else {
-            return;
-        };
-        if !player.is_v2() && player.link.conn().is_none() {
+        if self.players.get(id).is_some_and(Player::is_gone) {
             self.remove_player(id);
         }
     }
@@ -479,7 +460,7 @@ impl World {
             player.link.is_online()
                 && match player.generation {
                     Generation::V2 => between.first || seat.ready.is_some(),
-                    Generation::Old { .. } => seat.chose,
+                    Generation::Old { .. } => player.plays_on(seat),
                 }
         })
     }

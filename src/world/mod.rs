@@ -14,10 +14,9 @@
 //! # After a result
 //!
 //! Two humans who are both still there stay seated for 60 s (`Between`). A `join` means "again"
-//! then: v2 clients are ready once they sent it, old ones if they made a choice in the round just
-//! ended; nothing starts without anybody's `join`. Who is ready waits for the other at most the
-//! rematch wait, then stands in the lobby. Whoever loses its partner is told `leave` and is free.
-//! Against a robot there is nothing to stay for: the human is free at once.
+//! then, and the next round starts once both are ready. Who is ready waits for the other at most
+//! the rematch wait, then stands in the lobby. Whoever loses its partner is told `leave` and is
+//! free. Against a robot there is nothing to stay for: the human is free at once.
 //!
 //! # The lobby
 //!
@@ -39,17 +38,15 @@
 //! stay until their owner leaves, or 10 minutes after anybody in the room did anything. A newcomer
 //! may take a seat that was given up in mid-round; it plays from the next round on.
 //!
-//! # The frozen button
+//! # The original
 //!
-//! The original mini program's button is dead after a loss until the next `start`. An old Socket.IO
-//! client that lost a round in which it chose is therefore taken as having asked for somebody new
-//! 4 s later, unless it says something itself. For the same reason an old client that asked for
-//! "again" and then loses its partner stands in the lobby at once: its page knows no `leave`.
+//! What old clients need beyond the game is in `original` alone.
 
 mod check;
 mod joining;
 mod lobby;
 mod offline;
+mod original;
 mod player;
 mod presence;
 mod robot;
@@ -75,9 +72,6 @@ pub use tally::Tally;
 
 /// One room of the world.
 pub type RoomId = Handle;
-
-/// How long the button of the original mini program stays frozen after a loss at most.
-const FROZEN_MS: u64 = 4_000;
 
 /// The numbers the game goes by; durations in milliseconds.
 #[derive(Clone, Copy, Debug)]
@@ -242,11 +236,11 @@ impl World {
         relay: bool,
         entropy: &mut Entropy,
     ) -> Outcome {
-        let Some(v2) = self.players.get(id).map(Player::is_v2) else {
+        let Some(player) = self.players.get(id) else {
             debug_assert!(false, "a session spoke for a player that is gone");
             return Outcome::Ignored(ProblemCode::NotPlaying);
         };
-        if !v2 && matches!(request, Request::Away | Request::Ping) {
+        if !player.knows(request) {
             return Outcome::Refused(ProblemCode::UnknownEvent);
         }
         // A round that is over by now ended without it, if it was away.
@@ -362,15 +356,13 @@ impl World {
         for kind in 0..play.held.len() {
             self.release_held(now, id, kind);
         }
-        let frozen = self.players.get(id).and_then(Player::frozen_until);
-        if frozen.is_some_and(|until| until <= now) && !self.draining {
-            self.thaw(now, id);
-        }
+        self.thaw(now, id);
         self.arm_player(id);
     }
 
     fn arm_player(&mut self, id: PlayerId) {
-        let draining = self.draining;
+        let play = self.players.get(id).and_then(|player| player.play.as_ref());
+        let thaws_at = play.and_then(|play| self.thaws_at(play));
         let player = self.players.get_mut(id);
         let Some(play) = player.and_then(|player| player.play.as_mut()) else {
             return;
@@ -379,8 +371,7 @@ impl World {
         let held = held
             .filter_map(|(held, free_at)| held.map(|_| free_at))
             .min();
-        let frozen = play.frozen_until.filter(|_| !draining);
-        let Some(at) = [held, frozen].into_iter().flatten().min() else {
+        let Some(at) = [held, thaws_at].into_iter().flatten().min() else {
             return;
         };
         if play.armed.is_none_or(|armed| at < armed) {

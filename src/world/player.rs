@@ -29,7 +29,7 @@ const _: () = assert!(size_of::<Player>() <= 88, "one for every player");
 /// What only somebody who plays, or has played, needs.
 #[derive(Debug, Default)]
 pub(super) struct Play {
-    /// When the original mini program's button is freed.
+    /// When the original's button is freed ([`super::original`]).
     pub(super) frozen_until: Option<Millis>,
     /// v2: the last result, for one who comes back.
     pub(super) last_result: Option<(Millis, Rc<[ResultRow; 2]>)>,
@@ -82,17 +82,6 @@ impl Player {
 
     pub(super) fn play_mut(&mut self) -> &mut Play {
         self.play.get_or_insert_default()
-    }
-
-    pub(super) fn frozen_until(&self) -> Option<Millis> {
-        self.play.as_ref()?.frozen_until
-    }
-
-    /// Its button is free, or nobody is there to press it.
-    pub(super) fn unfreeze(&mut self) {
-        if let Some(play) = &mut self.play {
-            play.frozen_until = None;
-        }
     }
 
     /// What its partner did and it has not been told is not worth telling any more.

@@ -43,7 +43,7 @@ pub(super) struct Seat {
     pub(super) player: PlayerId,
     /// When it asked for the next round, if it did since the result.
     pub(super) ready: Option<Millis>,
-    /// It made a choice in the round just ended.
+    /// It made a choice in the round just ended ([`super::original`]).
     pub(super) chose: bool,
 }
 
@@ -103,7 +103,7 @@ pub(super) struct Between {
     pub(super) since: Millis,
     /// These two have not met here yet: being there is being ready.
     pub(super) first: bool,
-    /// An old client that won or drew ignores a `start` before this.
+    /// Before this, one of the pages does not hear a `start` ([`super::original`]).
     pub(super) not_before: Millis,
 }
 

@@ -5,19 +5,16 @@ use std::rc::Rc;
 use super::player::{Link, Player};
 use super::robot::Robot;
 use super::room::{
-    ABSENCE_MS, Between, Contender, NEVER, PRIVATE_IDLE_MS, Phase, Room, Round, STAY_MS, Who,
+    ABSENCE_MS, Between, Contender, NEVER, PRIVATE_IDLE_MS, Phase, Room, Round, STAY_MS, Seat, Who,
 };
 use super::rules::{self, Outcome as Judgement, Score};
-use super::{Effect, FROZEN_MS, Outcome, RoomId, World};
+use super::{Effect, Outcome, RoomId, World};
 use crate::model::{
-    Avatar, Choice, Event, Face, Generation, Movement, Name, PlayerId, ProblemCode, Profile,
-    ResultRow, RoomState, RoomUser, StartUser, Uid,
+    Avatar, Choice, Event, Face, Movement, Name, PlayerId, ProblemCode, Profile, ResultRow,
+    RoomState, RoomUser, StartUser, Uid,
 };
 use crate::time::Millis;
 
-/// The original mini program's page ignores taps from a `start` that comes sooner after a result
-/// that it won or drew.
-const OLD_PAGE_MS: u64 = 1_500;
 /// How long a result is repeated to one who comes back.
 const RESULT_KEPT_MS: u64 = 60_000;
 
@@ -433,9 +430,8 @@ impl World {
             player.forget_held();
             if player.is_v2() {
                 player.play_mut().last_result = Some((now, Rc::clone(&rows)));
-            } else if judgement != Judgement::Lose {
-                not_before = now + OLD_PAGE_MS;
             }
+            not_before = not_before.max(player.hears_start_at(now, judgement));
             self.tell(id, Event::Result(Rc::clone(&rows)));
             self.arm_player(id);
         }
@@ -484,13 +480,7 @@ impl World {
             {
                 self.offline.has_scored(expires_at, id);
             }
-            let lost = judgement == Judgement::Lose && side.choice.is_some();
-            let freezes = player.generation == Generation::Old { freezes: true };
-            let there = player.link.conn().is_some();
-            player.unfreeze();
-            if lost && freezes && there {
-                player.play_mut().frozen_until = Some(now + FROZEN_MS);
-            }
+            player.freeze_or_free(now, judgement, side.choice);
         }
         ResultRow {
             uid,
@@ -522,18 +512,11 @@ impl World {
             between.first = !met;
         }
         let private = room.private.is_some();
-        let stays = |world: &Self, id| {
-            world
-                .players
-                .get(id)
-                .is_some_and(|player| player.link.is_online())
+        let stays = |seat: &Seat| {
+            let player = self.players.get(seat.player);
+            player.is_some_and(|player| player.link.is_online() && player.plays_on(seat))
         };
-        let seats: Vec<_> = room.seats.iter().flatten().copied().collect();
-        let both = seats.len() == 2
-            && seats.iter().all(|seat| {
-                let v2 = self.players.get(seat.player).is_some_and(Player::is_v2);
-                stays(self, seat.player) && (v2 || seat.chose)
-            });
+        let both = room.is_full() && room.seats.iter().flatten().all(stays);
         if private || both {
             self.room_changed(now, room_id);
         } else {

@@ -104,7 +104,7 @@ impl World {
         let Some(player) = self.players.get_mut(id) else {
             return;
         };
-        let uid = uid.filter(|_| !player.is_v2() && player.room.is_none());
+        let uid = uid.filter(|_| player.may_change_uid());
         let uid = uid.unwrap_or_else(|| player.card.uid());
         player.card = Card::new(&Profile { uid, name, avatar });
         let room = player.room;
