@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-/// Who writes a session's streak: drawn when a process takes a session from the store, or makes one.
+/// Who writes a session's streak: drawn when a process takes a session from the store, or makes
+/// one.
 ///
 /// It is compared for equality and nothing else: the store's present owner is whoever took last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
