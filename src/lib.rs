@@ -35,16 +35,18 @@
 //! | [`hub`] | the one sans-IO entry: sessions, world, seed | mio, tungstenite, log, clock |
 //! | [`metrics`] | counters, histograms and their text | names |
 //! | [`net`] | poll, slab, wheel, signals, drain, HTTP heads, frames; the only clock | JSON, rules, wire text |
+//! | [`store`] | points and room codes that outlive the process: a thread, a file | the game |
 //! | [`tools`] | clients of a running server: `roshambo bench` and `roshambo probe` | the server's own types |
 //!
 //! # Who may import whom
 //!
 //! ```text
-//! main ───► config, net, logging, tools
+//! main ───► config, net, logging, store, tools
 //! net ────► hub, metrics, wheel, config, time, model, slots
 //! hub ────► session, wire, world, metrics, config, time, model
 //! session ► wire, time, model
 //! world ──► metrics, time, model, slots
+//! store ──► time, model
 //! wire ───► model
 //! model ──► slots
 //! wheel ──► time
@@ -94,5 +96,7 @@ pub mod hub;
 pub mod wheel;
 
 pub mod net;
+
+pub mod store;
 
 pub mod tools;

@@ -1,0 +1,86 @@
+//! What any place that keeps points has to do. What the orders mean is said by the module.
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::model::{StoreOp, StoreReply};
+
+/// Owners of a session whose last number is remembered, the present one among them.
+pub(super) const OWNERS_MAX: usize = 8;
+/// How long a former owner is remembered, in seconds: a day.
+pub(super) const FORMER_OWNER_SECONDS: u64 = 86_400;
+/// How long a room's code lives after the last event in it, in seconds: ten minutes.
+pub(super) const ROOM_SECONDS: u64 = 600;
+/// How long an erased session or person is known as erased, in seconds: 31 days, a day more than
+/// points last by default, so that no order from before brings them back.
+pub(super) const TOMBSTONE_SECONDS: u64 = 31 * 86_400;
+
+/// A date: seconds since 1970-01-01 00:00 UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Unix(pub u64);
+
+/// What an engine goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How long a session is kept that is neither taken nor settled, in milliseconds.
+    pub score_ttl_ms: u64,
+}
+
+/// Why nothing could be done just now: one line, with what to do if somebody can.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble(pub String);
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whom to erase.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// All sessions whose player goes by this uid.
+    Uid(String),
+    /// A person, by the name that its own house knows it by.
+    Person(String),
+}
+
+/// A place that keeps points.
+pub trait Engine: Send {
+    /// Applies orders one after the other, all or none, and returns what became of those that get
+    /// an answer, in their order.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be known whether they were applied: the same orders are to be tried again, and
+    /// none that comes after them before.
+    fn apply(&mut self, orders: &[StoreOp], now: Unix) -> Result<Vec<StoreReply>, Trouble>;
+
+    /// Deletes what is too old, about `at_most` rows; returns how many it did, 0 when done.
+    ///
+    /// # Errors
+    ///
+    /// It did not work; nothing depends on it.
+    fn expire(&mut self, at_most: usize, now: Unix) -> Result<usize, Trouble>;
+
+    /// Erases somebody; returns how many sessions and persons that were.
+    ///
+    /// # Errors
+    ///
+    /// It did not work, or nobody knows whether it did.
+    fn forget(&mut self, who: &Who, now: Unix) -> Result<usize, Trouble>;
+
+    /// Bytes that it takes on the disk.
+    fn bytes(&self) -> u64;
+}
+
+/// What a session is known by: the SHA-256 of its token.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Key(pub(super) [u8; 32]);
+
+impl Key {
+    pub(super) fn of(text: &str) -> Self {
+        Self(Sha256::digest(text.as_bytes()).into())
+    }
+}

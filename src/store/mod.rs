@@ -1,0 +1,148 @@
+//! What outlives the process: one thread, and behind it a place where points, streaks and the codes
+//! of rooms are kept.
+//!
+//! The game never waits for it. Orders ([`StoreOp`]) come through a queue, all that wait are
+//! applied in one transaction, and what became of each goes back ([`StoreReply`]) with a call that
+//! also wakes the loop. What was counted in [`StoreHealth::committed`] is on the disk. Absent: the
+//! game, the wire, who may ask for what.
+//!
+//! - `engine`: what any place has to do; `memory` and `sqlite` are two;
+//! - `waiting`: orders that are not applied yet;
+//! - `writer`: the thread.
+//!
+//! # What the orders mean
+//!
+//! The same for every [`Engine`], to the letter; one list of cases is run against all of them.
+//! Orders are applied one after the other, several in one transaction: all of them or none.
+//!
+//! **Session.** Known by the SHA-256 of its token, never by the token. It has points, wins in a row
+//! (its streak), a profile and a present *owner*: who took it last, or made it. It is written with
+//! its first point: an order without points for a session that is not there writes nothing and is
+//! told a total of 0. Points stop at `u32::MAX`.
+//!
+//! **Take.** Makes the order's owner the present one, if the session is there and was not erased.
+//! A take in the name of somebody who had the session already, now or before, is the same request
+//! once more: it is answered and changes nothing.
+//!
+//! **Settle.** Each owner numbers its orders upwards. An order whose number is not above the last
+//! that was applied for this session and owner is the same once more: it changes nothing and is
+//! answered as if it had just been applied, with the total of now. Otherwise its points are added,
+//! whoever asks, because addition does not mind the order; streak and profile are written for the
+//! present owner only, so that who lost a session cannot undo what came after. For a session that
+//! is not there it makes one, whose owner it is; if no profile came along the uid is empty, and who
+//! takes the session draws one.
+//!
+//! **What is remembered of owners**: the last number of the present one as long as the session
+//! lives, of the seven before it for a day.
+//!
+//! **Erased.** [`Engine::forget`] deletes and leaves a tombstone: a hash for 31 days. A take
+//! finds nobody, a settle is answered [`Settled::Erased`], and neither writes.
+//!
+//! **Rooms.** A code lives ten minutes after it was last opened, touched or claimed. Touching one
+//! that is not there opens it; closing one that is not there is no fault. A claim is answered alike
+//! however often it is asked.
+//!
+//! **Age.** A session that was not taken or settled for `--score-ttl` may be deleted; until it is,
+//! it counts. [`Engine::expire`] deletes a bounded number at a time.
+
+mod clock;
+mod engine;
+mod memory;
+#[cfg(test)]
+mod tests;
+mod waiting;
+mod writer;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+pub use self::engine::{Engine, Limits, Trouble, Unix, Who};
+pub use self::memory::Memory;
+pub use self::writer::{Running, Unwritten};
+use crate::model::{StoreHealth, StoreOp, StoreReply};
+
+#[cfg(doc)]
+use crate::model::Settled;
+
+/// Where points are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// In this process, until it ends.
+    Memory,
+    /// In a file.
+    File(PathBuf),
+}
+
+/// Why a store cannot be used: one line that says what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenError(pub String);
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+/// A store that can be used, before its thread runs.
+pub struct Opened {
+    engine: Box<dyn Engine>,
+    place: String,
+}
+
+/// Opens a store, or says why it cannot be used. It never goes on without one.
+///
+/// # Errors
+///
+/// It cannot be read, written or locked, or is no such thing.
+pub fn open(choice: &Choice, limits: Limits) -> Result<Opened, OpenError> {
+    match choice {
+        Choice::Memory => Ok(Opened {
+            engine: Box::new(Memory::new(limits)),
+            place: "in memory, until this process ends".into(),
+        }),
+        Choice::File(path) => {
+            let shown = path.display();
+            let line = format!("{shown}: files are not built yet; use --store memory");
+            Err(OpenError(line))
+        }
+    }
+}
+
+impl Opened {
+    /// Where points are, for the line that says the server is ready: `in …`.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Starts the thread. It ends when the other end of `orders` is gone and all is written, or by
+    /// [`Running::finish`].
+    ///
+    /// `reply` is called on that thread, after the commit; it has to be quick, and to wake whoever
+    /// waits for it. `started` is when the process began to count its milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no thread.
+    pub fn start(
+        self,
+        orders: Receiver<StoreOp>,
+        reply: impl FnMut(StoreReply) + Send + 'static,
+        health: Arc<Mutex<StoreHealth>>,
+        started: Instant,
+    ) -> Result<Running, OpenError> {
+        writer::start(self.engine, orders, Box::new(reply), health, started)
+            .map_err(|error| OpenError(format!("cannot start the store's thread: {error}")))
+    }
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Opened").field(&self.place).finish()
+    }
+}
