@@ -151,6 +151,9 @@ impl Table {
                 Output::Ping { .. }
                 | Output::Pong { .. }
                 | Output::Close { .. }
+                | Output::Store(_)
+                | Output::Hold { .. }
+                | Output::Resume { .. }
                 | Output::Disarm { .. } => (),
             }
         }

@@ -7,6 +7,7 @@
 //! - `orders`: how something is told;
 //! - `endings`: how a connection is ended;
 //! - `origins`: what is limited for all connections of one origin together;
+//! - `store`: what waits for the store, and what its answers lead to;
 //! - `recent`: a bounded table of what happened lately.
 
 mod endings;
@@ -15,6 +16,7 @@ mod orders;
 mod origins;
 mod recent;
 mod requests;
+mod store;
 
 use std::collections::VecDeque;
 
@@ -33,6 +35,7 @@ pub use self::facts::{Input, Output, Place, Timer};
 use self::orders::Order;
 use self::origins::Origins;
 use self::recent::Recent;
+use self::store::Desk;
 pub use crate::wire::Dialect;
 pub use crate::world::Timer as GameTimer;
 
@@ -54,6 +57,8 @@ pub struct Hub {
     /// By the connection's index; the generation tells whose it is.
     sessions: Vec<Option<Session>>,
     origins: Origins,
+    desk: Desk,
+    max_sessions: usize,
     /// What v2 players who lost their connections lately owe to the rate limit.
     parted: Recent<PlayerId, u64>,
     rng: Rng,
@@ -102,6 +107,8 @@ impl Hub {
             world: World::new(rules, rng.u64(..)),
             sessions: Vec::new(),
             origins: Origins::new(config.max_per_address),
+            desk: Desk::default(),
+            max_sessions: config.max_sessions,
             parted: Recent::new(PARTED_MAX, BURST_MS),
             rng,
             entropy,
@@ -151,6 +158,7 @@ impl Hub {
             Input::Due {
                 timer: Timer::World(timer),
             } => self.world.due(now, timer),
+            Input::Stored { reply } => self.stored(now, reply),
             Input::Drain => self.world.drain(),
             Input::Dismiss { conn } => self.dismiss(now, conn),
         }
@@ -186,6 +194,9 @@ impl Hub {
             },
             Order::Arm { at, timer } => Output::Arm { at, timer },
             Order::Disarm { timer } => Output::Disarm { timer },
+            Order::Store(op) => Output::Store(op),
+            Order::Hold { conn } => Output::Hold { conn },
+            Order::Resume { conn } => Output::Resume { conn },
         })
     }
 
@@ -278,6 +289,7 @@ impl Hub {
         let Some(session) = self.session_mut(conn) else {
             return;
         };
+        debug_assert!(!session.is_held(), "a held connection was read");
         let dialect = session.dialect;
         let inbound = session.receive(now, text);
         self.counters.texts_in += 1;
@@ -347,6 +359,10 @@ impl Hub {
     /// The timer of a connection's session fired.
     fn beat(&mut self, now: Millis, conn: ConnId) {
         let pace = self.pace;
+        let waited = self.session(conn).and_then(Session::held_until);
+        if waited.is_some_and(|until| until <= now) {
+            self.wait_no_longer(now, conn);
+        }
         let Some(session) = self.session_mut(conn) else {
             return;
         };
@@ -402,6 +418,7 @@ impl Hub {
             (false, None) => 0,
         };
         self.counters.open[session.dialect as usize][generation] -= 1;
+        self.forget_wait(conn);
         Some(session)
     }
 
@@ -411,6 +428,7 @@ impl Hub {
         self.world.check_invariants(now);
         self.origins.check_invariants();
         self.parted.check_invariants();
+        self.check_desk();
         for (index, place) in self.sessions.iter().enumerate() {
             let Some(session) = place else {
                 continue;

@@ -655,6 +655,8 @@ pub struct HiSession {
     pub token: Token,
     /// Whether this `hello` took up an earlier session.
     pub resumed: bool,
+    /// The store could not be asked yet: what was won earlier is still to come.
+    pub pending: bool,
     /// Points so far.
     pub total_score: u32,
     /// Wins in a row.

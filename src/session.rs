@@ -94,9 +94,11 @@ const _: () = assert!(
     "one for every connection"
 );
 
-/// What a client did wrong lately.
+/// What most clients never need: what this one did wrong lately, and what it waits for.
 #[derive(Debug, Default)]
 struct Trouble {
+    /// It waits for the store until then, and nothing is read from it.
+    held_until: Option<Millis>,
     /// The payload of the latest ping frame that is not answered yet.
     ping: Option<Box<[u8]>>,
     told_at: Option<Millis>,
@@ -257,6 +259,30 @@ impl Session {
         self.trouble.as_mut()?.ping.take()
     }
 
+    /// Nothing is read from it until then.
+    pub fn hold(&mut self, until: Millis) {
+        self.trouble.get_or_insert_default().held_until = Some(until);
+    }
+
+    /// It is read again.
+    pub fn release(&mut self) {
+        if let Some(trouble) = &mut self.trouble {
+            trouble.held_until = None;
+        }
+    }
+
+    /// Until when nothing is read from it at most, if so.
+    #[must_use]
+    pub fn held_until(&self) -> Option<Millis> {
+        self.trouble.as_ref()?.held_until
+    }
+
+    /// Whether nothing is read from it.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.held_until().is_some()
+    }
+
     /// Whether this connection may try another room code.
     #[must_use]
     pub fn may_try_code(&self, now: Millis) -> bool {
@@ -270,6 +296,13 @@ impl Session {
     pub fn wrong_code(&mut self, now: Millis) {
         let trouble = self.trouble.get_or_insert_default();
         trouble.wrong_codes.count(now, CODES_WINDOW_MS);
+    }
+
+    /// A code that was taken for wrong is right.
+    pub fn right_code(&mut self) {
+        if let Some(trouble) = &mut self.trouble {
+            trouble.wrong_codes.count = trouble.wrong_codes.count.saturating_sub(1);
+        }
     }
 
     /// Looks at the clock; call it when the session's timer fired, then arm [`Session::deadline`].
@@ -306,6 +339,9 @@ impl Session {
         }
         if self.owes_pong() {
             at = at.min(self.allows_at(now, pace));
+        }
+        if let Some(until) = self.held_until() {
+            at = at.min(until);
         }
         at
     }

@@ -65,6 +65,9 @@ impl Consoles {
                 // A console answers pings by itself.
                 Output::Ping { .. } | Output::Pong { .. } => (),
                 Output::Close { reason, .. } => panic!("a console was closed: {reason}"),
+                Output::Store(_) | Output::Hold { .. } | Output::Resume { .. } => {
+                    panic!("there is no store")
+                }
             }
         }
     }

@@ -12,12 +12,19 @@
 //! | `A - lost` | A's connection is lost |
 //! | `-- 3 s` | so much time passes; everything before was received by then |
 //! | `-- SIGTERM` | the server is asked to stop |
-//! | `-- restart` | the next one has started, and has read the file of `--state` |
+//! | `-- restart`, `-- kill` | the next one has started; the one before stopped, or died |
+//! | `-- the store is away`, `-- the store is back` | it cannot be asked, or can be again |
 //!
 //! `<name>` in a text is whatever stands there first, and the same from then on. A block below
 //! `<!-- asked -->` is a plain request and the whole answer to it.
 
+#[allow(dead_code, reason = "other tests look into it")]
+#[path = "common/shelf.rs"]
+mod shelf;
+
 use std::collections::BTreeMap;
+
+use shelf::Shelf;
 
 use roshambo::config::{Command, Config};
 use roshambo::hub::{Dialect, Hub, Input, Output, Timer};
@@ -46,12 +53,15 @@ struct Stage {
     consoles: BTreeMap<char, Console>,
     names: BTreeMap<String, String>,
     draining: bool,
+    store: Shelf,
 }
 
 fn hub(config: &Config, seed: u64) -> Hub {
     let mut rng = fastrand::Rng::with_seed(seed);
     let entropy = move |bytes: &mut [u8]| rng.fill(bytes);
-    Hub::new(config, seed, Box::new(entropy))
+    let mut hub = Hub::new(config, seed, Box::new(entropy));
+    hub.use_store();
+    hub
 }
 
 impl Stage {
@@ -70,12 +80,22 @@ impl Stage {
             consoles: BTreeMap::new(),
             names: BTreeMap::new(),
             draining: false,
+            store: Shelf::default(),
         }
     }
 
     fn tell(&mut self, input: Input<'_>) {
         self.hub.handle(self.now, input);
         self.carry_out();
+        self.hear_store();
+    }
+
+    /// The store answers at once.
+    fn hear_store(&mut self) {
+        while let Some(reply) = self.store.answer() {
+            self.hub.handle(self.now, Input::Stored { reply: &reply });
+            self.carry_out();
+        }
     }
 
     fn carry_out(&mut self) {
@@ -91,6 +111,12 @@ impl Stage {
                     self.timers.retain(|_, old| old.place() != timer.place());
                     continue;
                 }
+                Output::Store(op) => {
+                    self.store.order(*op);
+                    continue;
+                }
+                // It answers before anybody can say more.
+                Output::Hold { .. } | Output::Resume { .. } => continue,
                 Output::Send { conn, text } => (conn, format!("< {text}")),
                 Output::Ping { conn } => (conn, "< (ping)".to_owned()),
                 Output::Pong { conn, .. } => (conn, "< (pong)".to_owned()),
@@ -134,7 +160,16 @@ impl Stage {
                     self.draining = true;
                     self.tell(Input::Drain);
                 }
-                "restart" => self.restart(),
+                "restart" => {
+                    let connected = self.consoles.values().any(|console| console.conn.is_some());
+                    assert!(!connected, "a server stops when it has sent everybody away");
+                    self.restart();
+                }
+                "kill" => self.restart(),
+                "the store is away" | "the store is back" => {
+                    self.store.set_away(what.ends_with("away"));
+                    self.hear_store();
+                }
                 _ => self.pass(duration_ms(what)),
             };
         }
@@ -162,20 +197,14 @@ impl Stage {
         }
     }
 
-    /// The old process wrote its sessions, the new one reads them; nothing else is left.
+    /// Of the old process nothing is left but what the store has.
     fn restart(&mut self) {
-        assert!(
-            self.config.state.is_some(),
-            "without --state nothing is kept"
-        );
-        let connected = self.consoles.values().any(|console| console.conn.is_some());
-        assert!(!connected, "a server stops when it has sent everybody away");
-        let sessions = self.hub.export_sessions(self.now);
+        for console in self.consoles.values_mut() {
+            console.conn = None;
+        }
+        self.store.restart();
         self.hub = hub(&self.config, 2);
         self.timers.clear();
-        let taken = self.hub.import_sessions(self.now, &sessions);
-        assert!(0 < taken.expect("our own file"), "no session was kept");
-        self.carry_out();
     }
 
     fn open(&mut self, name: char, dialect: &str) {

@@ -2,7 +2,7 @@
 //!
 //! Absent: what follows from what.
 
-use crate::model::{ConnId, Origin};
+use crate::model::{ConnId, Origin, StoreOp, StoreReply};
 use crate::time::Millis;
 use crate::wire::Dialect;
 use crate::world;
@@ -63,6 +63,11 @@ pub enum Input<'a> {
         /// Which.
         timer: Timer,
     },
+    /// The store answers, or says that it is away or back.
+    Stored {
+        /// What it says.
+        reply: &'a StoreReply,
+    },
     /// The server is asked to stop: no new rounds and robots from now on.
     Drain,
     /// While draining, once no round runs: this connection is to be sent away with `bye` and 1012.
@@ -108,7 +113,7 @@ impl Timer {
 }
 
 /// An order, taken from [`Hub::pop_output`](super::Hub::pop_output).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output<'a> {
     /// Send a text message.
     Send {
@@ -156,5 +161,17 @@ pub enum Output<'a> {
     Disarm {
         /// What.
         timer: Timer,
+    },
+    /// Tell the store, in this order.
+    Store(Box<StoreOp>),
+    /// Tell nothing more of what this connection sends, until [`Output::Resume`] or its end.
+    Hold {
+        /// Which.
+        conn: ConnId,
+    },
+    /// Go on with what it sent and sends.
+    Resume {
+        /// Which.
+        conn: ConnId,
     },
 }

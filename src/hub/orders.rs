@@ -5,13 +5,13 @@
 
 use super::endings::Ending;
 use super::{Hub, Timer};
-use crate::model::{ConnId, Event};
+use crate::model::{ConnId, Event, StoreOp};
 use crate::time::Millis;
 use crate::wire::event;
 use crate::world::Effect;
 
 /// An [`Output`] whose text is a piece of `Hub::texts`.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) enum Order {
     Send {
         conn: ConnId,
@@ -41,6 +41,13 @@ pub(super) enum Order {
     Disarm {
         timer: Timer,
     },
+    Store(Box<StoreOp>),
+    Hold {
+        conn: ConnId,
+    },
+    Resume {
+        conn: ConnId,
+    },
 }
 
 impl Hub {
@@ -66,6 +73,7 @@ impl Hub {
                     let timer = Timer::World(timer);
                     self.orders.push_back(Order::Disarm { timer });
                 }
+                Effect::Note(note) => self.note(note),
             }
         }
     }

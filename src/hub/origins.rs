@@ -63,6 +63,12 @@ impl Origins {
         self.recent.entry(now, origin).wrong_codes += 1;
     }
 
+    /// A code that was taken for wrong is right.
+    pub(super) fn right_code(&mut self, now: Millis, origin: Origin) {
+        let wrong_codes = &mut self.recent.entry(now, origin).wrong_codes;
+        *wrong_codes = wrong_codes.saturating_sub(1);
+    }
+
     /// Counts a new session.
     ///
     /// # Errors

@@ -13,6 +13,18 @@ use crate::time::Millis;
 use crate::wire::{Dialect, event, socket_io};
 use crate::world::Outcome;
 
+/// An event that is answered later.
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// Its acknowledgement's number, if it wants one.
+    pub(super) ack: Option<Box<str>>,
+    /// Its name, as its client wrote it.
+    pub(super) name: Box<str>,
+}
+
+/// When whoever is not let in because the store is away for long may come back; once or twice.
+const OVERFULL_MS: u64 = 30_000;
+
 impl Hub {
     pub(super) fn event(&mut self, now: Millis, conn: ConnId, ack: Option<&str>, body: &str) {
         let v2 = self.session(conn).is_some_and(|session| session.v2);
@@ -39,6 +51,30 @@ impl Hub {
             Ok(request) => self.carry_out(now, conn, request, within),
             Err(code) => Ok(Outcome::Refused(*code)),
         };
+        if let (Ok(Outcome::Refused(ProblemCode::RoomUnknown)), Ok(Request::Join(join))) =
+            (&done, &named.request)
+        {
+            // Until the store says otherwise.
+            self.wrong_code(now, conn);
+            let asked = Asked {
+                ack: ack.map(Into::into),
+                name: (*named.name).into(),
+            };
+            if self.claim_room(now, conn, *join, asked) {
+                return;
+            }
+        }
+        self.answer(now, conn, (ack, &named.name), done);
+    }
+
+    /// Acknowledges an event and says what became of it, or ends the connection instead.
+    pub(super) fn answer(
+        &mut self,
+        now: Millis,
+        conn: ConnId,
+        (ack, name): (Option<&str>, &str),
+        done: Result<Outcome, Ending>,
+    ) {
         let outcome = done.unwrap_or(Outcome::Refused(ProblemCode::TooFast));
         let refusal = match outcome {
             Outcome::Done => None,
@@ -53,7 +89,7 @@ impl Hub {
         // A guest's `hi` comes before the `problem`, too.
         self.carry_effects(now);
         if let Outcome::Refused(code) = outcome {
-            self.refuse(conn, code, &named.name);
+            self.refuse(conn, code, name);
         }
     }
 
@@ -127,13 +163,8 @@ impl Hub {
                 return Ok(Outcome::Refused(ProblemCode::UnknownEvent));
             }
         };
-        let outcome = self
-            .world
-            .handle(now, player, request, relay, &mut self.entropy);
-        if outcome == Outcome::Refused(ProblemCode::RoomUnknown) {
-            self.wrong_code(now, conn);
-        }
-        Ok(outcome)
+        let entropy = &mut self.entropy;
+        Ok(self.world.handle(now, player, request, relay, entropy))
     }
 
     fn may_try_code(&self, now: Millis, session: &Session) -> bool {
@@ -149,6 +180,16 @@ impl Hub {
             self.origins.wrong_code(now, origin);
         } else if let Some(session) = self.session_mut(conn) {
             session.wrong_code(now);
+        }
+    }
+
+    /// A code that was taken for wrong is right.
+    pub(super) fn right_code(&mut self, now: Millis, conn: ConnId) {
+        let from = self.session(conn).and_then(|session| session.from);
+        if let Some(origin) = from {
+            self.origins.right_code(now, origin);
+        } else if let Some(session) = self.session_mut(conn) {
+            session.right_code();
         }
     }
 
@@ -198,21 +239,32 @@ impl Hub {
             self.world
                 .resume(now, conn, token, name.clone(), avatar.clone())
         });
-        let player = match resumed {
-            Some(player) => player,
-            None => {
-                self.admit(now, conn)?;
-                let uid = Uid::draw("p-", 12, &mut self.entropy);
-                let token = Token::draw(&mut self.entropy);
-                let profile = Profile { uid, name, avatar };
-                self.world
-                    .enter(now, conn, profile, Generation::V2, Some(token))
-            }
-        };
+        if let Some(player) = resumed {
+            self.speak_for(conn, player);
+            return Ok(());
+        }
+        self.admit(now, conn)?;
+        match token.filter(|_| self.desk.open) {
+            Some(token) => self.take_session(now, conn, token, (name, avatar)),
+            None => self.enter_new(now, conn, name, avatar),
+        }
+        Ok(())
+    }
+
+    /// Somebody without an earlier session.
+    pub(super) fn enter_new(&mut self, now: Millis, conn: ConnId, name: Name, avatar: Avatar) {
+        let uid = Uid::draw("p-", 12, &mut self.entropy);
+        let token = Some(Token::draw(&mut self.entropy));
+        let profile = Profile { uid, name, avatar };
+        let player = self.world.enter(now, conn, profile, Generation::V2, token);
+        self.speak_for(conn, player);
+    }
+
+    /// A connection's player is this one from now on.
+    pub(super) fn speak_for(&mut self, conn: ConnId, player: PlayerId) {
         if let Some(session) = self.session_mut(conn) {
             session.player = Some(player);
         }
-        Ok(())
     }
 
     /// What a player's last connection owes to the rate limit its new one owes: who comes back all
@@ -240,6 +292,10 @@ impl Hub {
     /// another one, and not all in one moment.
     fn admit(&mut self, now: Millis, conn: ConnId) -> Result<(), Ending> {
         let from = self.session(conn).and_then(|session| session.from);
+        if self.is_overfull() {
+            self.counters.refused_newcomers += 1;
+            return Err(Ending::crowded(OVERFULL_MS + self.rng.u64(..OVERFULL_MS)));
+        }
         let admitted = from.map_or(Ok(()), |origin| self.origins.admit(now, origin));
         admitted.map_err(|after_ms| {
             self.counters.refused_newcomers += 1;

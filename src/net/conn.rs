@@ -37,6 +37,8 @@ pub(crate) enum Phase {
     Open {
         /// What its address asked for.
         dialect: Dialect,
+        /// Nothing more is taken from it: it waits for an answer of the store's.
+        held: bool,
         /// Its number in the log.
         number: u64,
         /// Its unfinished message.
@@ -150,6 +152,18 @@ impl Conn {
         }
     }
 
+    /// Nothing is taken from it any more, or again.
+    pub(crate) fn hold(&mut self, hold: bool) {
+        if let Phase::Open { held, .. } = &mut self.phase {
+            *held = hold;
+        }
+    }
+
+    /// Whether nothing is taken from it.
+    pub(crate) fn is_held(&self) -> bool {
+        matches!(self.phase, Phase::Open { held: true, .. })
+    }
+
     /// Its number and peer if it has not asked for anything yet.
     pub(crate) fn silent(&self) -> Option<(u64, Peer)> {
         match self.phase {
@@ -161,7 +175,8 @@ impl Conn {
     /// Whether a later turn has to read it without waiting for an event.
     pub(crate) fn has_more(&self) -> bool {
         match self.phase {
-            Phase::Head { .. } | Phase::Open { .. } => self.backlog || self.readable,
+            Phase::Head { .. } => self.backlog || self.readable,
+            Phase::Open { held, .. } => !held && (self.backlog || self.readable),
             Phase::Lingering(ref end) => self.readable && !end.heard_out,
             Phase::Gone => false,
         }

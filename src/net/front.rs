@@ -35,6 +35,9 @@ pub(crate) const RESERVE: usize = 64;
 pub(crate) const ACCEPTS_MAX: usize = 64;
 /// Most frames taken from one connection in a turn.
 pub(super) const FRAMES_MAX: usize = 64;
+/// Most bytes that are kept of a connection that waits for the store. Honest clients send a `join`
+/// and a `ping` meanwhile; who sends more is a flood.
+const HELD_BYTES_MAX: usize = 4 * 1024;
 /// How long not to accept after descriptors or memory ran out.
 const ACCEPT_PAUSE_MS: u64 = 500;
 
@@ -317,6 +320,9 @@ impl<B: Behind> Front<B> {
             if !self.sockets.is_open(id) {
                 return 0;
             }
+            if self.sockets.get(id).is_some_and(|conn| conn.is_held()) {
+                break;
+            }
         }
         let backlog = self.decoder.has_step(input, &fragments);
         if let Some(conn) = self.sockets.get(id) {
@@ -326,6 +332,10 @@ impl<B: Behind> Front<B> {
             } = &mut conn.phase
             {
                 *place = fragments;
+            }
+            if conn.is_held() && HELD_BYTES_MAX < input.len() {
+                self.tell(id, Word::Violation(1008, "too much before the answer"));
+                return 0;
             }
         }
         input.len()

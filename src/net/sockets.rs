@@ -24,7 +24,7 @@ use super::rest::Rest;
 use crate::config::Config;
 use crate::hub::{Dialect, Output};
 use crate::metrics::{Refusal, Traffic};
-use crate::model::ConnId;
+use crate::model::{ConnId, StoreOp};
 use crate::time::Millis;
 use crate::wheel::Wheel;
 
@@ -71,6 +71,8 @@ pub(crate) struct Sockets {
     pub(crate) ready: Vec<usize>,
     dirty: Vec<usize>,
     gone: Vec<usize>,
+    /// What the store is to be told at the end of the turn, if there is one.
+    pub(crate) store_ops: Vec<StoreOp>,
     /// Those that failed while they were written to; the hub does not know yet.
     pub(crate) failed: Vec<(ConnId, Failure)>,
     /// What happened so far.
@@ -97,6 +99,7 @@ impl Sockets {
             ready: Vec::new(),
             dirty: Vec::new(),
             gone: Vec::new(),
+            store_ops: Vec::new(),
             failed: Vec::new(),
             traffic: Traffic::default(),
             queue_bytes_max: config.max_queue,
@@ -313,6 +316,7 @@ impl Sockets {
         conn.since = now;
         conn.phase = Phase::Open {
             dialect,
+            held: false,
             number: self.numbers,
             fragments: Fragments::default(),
             timer: None,
@@ -388,6 +392,18 @@ impl Sockets {
             }
             Output::Arm { at, timer } => self.arm(at, timer),
             Output::Disarm { timer } => self.disarm(timer),
+            Output::Store(op) => self.store_ops.push(*op),
+            Output::Hold { conn } => {
+                if let Some(conn) = self.get(conn) {
+                    conn.hold(true);
+                }
+            }
+            Output::Resume { conn } => {
+                if let Some(resumed) = self.get(conn) {
+                    resumed.hold(false);
+                    self.list(conn.index as usize);
+                }
+            }
         }
     }
 

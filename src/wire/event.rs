@@ -215,6 +215,7 @@ pub fn encode(event: &Event, audience: Audience<'_>, out: &mut String) {
                 uid: Written(&session.uid),
                 session: session.token.as_str(),
                 resumed: session.resumed,
+                pending: session.pending,
                 total_score: session.total_score,
                 win_streak: session.win_streak,
             });
@@ -347,6 +348,8 @@ struct HiSessionPayload<'a> {
     uid: Written<'a>,
     session: &'a str,
     resumed: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    pending: bool,
     total_score: u32,
     win_streak: u32,
 }
@@ -478,6 +481,11 @@ pub fn avatar_text(avatar: &Avatar) -> Cow<'_, str> {
         Avatar::Builtin(number) => Cow::Owned(format!("builtin:{number}")),
         Avatar::Robot => Cow::Borrowed("builtin:robot"),
     }
+}
+
+/// What is said only where it is so.
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// Appends a uid as its client wrote it.

@@ -3,7 +3,7 @@
 //! Run by the hub after every input in debug builds; a test that breaks one names it here.
 
 use super::World;
-use super::player::Link;
+use super::player::{Link, Player};
 use super::room::{NEVER, Phase, Room, Who};
 use crate::model::{Generation, PlayerId};
 use crate::time::Millis;
@@ -56,6 +56,7 @@ impl World {
 
     fn check_players(&self, now: Millis) {
         let (mut online, mut sessions, mut offline) = (0, 0, 0);
+        let mut owed = 0;
         for (id, player) in self.players.iter() {
             let v2 = player.generation == Generation::V2;
             assert_eq!(
@@ -65,6 +66,7 @@ impl World {
             );
             online += u32::from(player.link.is_online());
             sessions += usize::from(v2);
+            owed += usize::from(player.is_owed());
             if let Some(token) = &player.token {
                 assert_eq!(
                     self.by_token.get(token),
@@ -87,10 +89,14 @@ impl World {
                 assert_eq!(seats, 1, "a player has exactly one seat in its room");
             }
             if let Link::Offline { expires_at, .. } = player.link {
-                offline += usize::from(v2);
+                let may_end = v2 && !player.is_owed();
+                offline += usize::from(may_end);
                 let has_points = player.score.has_points();
                 let listed = self.offline.contains(expires_at, id, has_points);
-                assert_eq!(listed, v2, "an offline v2 player is not in the list");
+                assert_eq!(
+                    listed, may_end,
+                    "a session is listed that may not end, or not listed"
+                );
                 assert!(
                     v2 || self.is_playing(id),
                     "an old player outlived its connection and its round"
@@ -103,6 +109,12 @@ impl World {
         }
         assert_eq!(self.online, online, "online players are miscounted");
         assert_eq!(self.by_token.len(), sessions, "sessions are miscounted");
+        assert_eq!(self.owed, owed, "owed sessions are miscounted");
+        let pending = |&id: &PlayerId| self.players.get(id).is_some_and(Player::is_pending);
+        assert!(
+            self.unasked.iter().all(pending),
+            "a session is to be asked about that is not pending"
+        );
         assert_eq!(
             self.offline.len(),
             offline,

@@ -2,6 +2,7 @@
 
 use super::player::Player;
 use super::room::{ABSENCE_MS, Between, Phase, Private, Room, Seat, Waiting, Who};
+use super::stored::Note;
 use super::{Effect, Outcome, RoomId, Timer, World};
 use crate::model::{Entropy, Event, Generation, Join, PlayerId, ProblemCode, RoomCode};
 use crate::time::Millis;
@@ -133,6 +134,7 @@ impl World {
         player.forget_held();
         let room_id = player.room.take()?;
         let uid = player.card.uid();
+        let mut gave_up = false;
         let room = self.rooms.get_mut(room_id)?;
         let partner = room.partner(id);
         room.stand_up(id);
@@ -142,6 +144,7 @@ impl World {
             let against_robot = round.robot().is_some() && player.link.is_online();
             player.score.streak = 0;
             let total = player.score.total;
+            gave_up = true;
             let contender = &mut round.contenders[side];
             contender.who = Who::Left {
                 uid: uid.clone(),
@@ -149,6 +152,9 @@ impl World {
             };
             contender.choice = None;
             self.robot_rounds_running -= usize::from(against_robot);
+        }
+        if gave_up {
+            self.note_score(id, 0);
         }
         if let Some(partner) = partner {
             if let Some(player) = self.players.get_mut(partner) {
@@ -200,6 +206,15 @@ impl World {
     }
 
     pub(super) fn remove_room(&mut self, id: RoomId) {
+        let private = self.rooms.get(id).and_then(|room| room.private.as_ref());
+        if let Some(code) = private.map(|private| private.code) {
+            self.note_room(Note::RoomClosed(code));
+        }
+        self.forget_room(id);
+    }
+
+    /// Removes a room without a word to the store.
+    pub(super) fn forget_room(&mut self, id: RoomId) {
         let Some(room) = self.rooms.remove(id) else {
             return;
         };
@@ -285,7 +300,7 @@ impl World {
         }
     }
 
-    fn stand_in_line(&mut self, id: PlayerId, since: Millis) {
+    pub(super) fn stand_in_line(&mut self, id: PlayerId, since: Millis) {
         if let Some(player) = self.players.get(id) {
             self.lobby.insert(since, id, player.card.uid());
         }
@@ -407,13 +422,13 @@ impl World {
                 break code;
             }
         };
-        let between = Between {
-            since: now,
-            first: true,
-            not_before: now,
+        let private = Private {
+            code,
+            touched: now,
+            told: now,
         };
-        let private = Private { code, touched: now };
-        let room_id = self.insert_room(Some(private), Phase::Between(between));
+        let room_id = self.insert_room(Some(private), Phase::Between(Between::first(now)));
+        self.note_room(Note::RoomOpened(code));
         self.tally.private_rooms += 1;
         self.sit(id, room_id);
         self.tell_room(room_id);

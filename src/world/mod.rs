@@ -54,9 +54,10 @@ mod room;
 mod rounds;
 pub mod rules;
 mod sessions;
+mod stored;
 mod tally;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use fastrand::Rng;
 
@@ -68,6 +69,7 @@ use offline::Offline;
 use player::Player;
 use room::{Room, Round};
 use sessions::SWEEP_MAX;
+pub use stored::{Kept, Note, Settlement};
 pub use tally::Tally;
 
 /// One room of the world.
@@ -118,6 +120,8 @@ pub enum Effect {
         /// What.
         timer: Timer,
     },
+    /// Tell the store.
+    Note(Note),
 }
 
 /// A timer of the world's. One that is no longer wanted does nothing when it is due.
@@ -152,7 +156,14 @@ pub struct World {
     lobby: Lobby,
     by_token: HashMap<Token, PlayerId>,
     by_code: HashMap<RoomCode, RoomId>,
+    /// Those whose sessions may end.
     offline: Offline,
+    /// Of those whose sessions are pending, whom the store was not asked about yet.
+    unasked: BTreeSet<PlayerId>,
+    /// How many have points that are not in the store as far as we know.
+    owed: usize,
+    /// The owner that is drawn next; `None`: there is no store.
+    next_owner: Option<u64>,
     sweep_armed: Option<Millis>,
     /// Players that are connected and not away.
     online: u32,
@@ -179,6 +190,9 @@ impl World {
             by_token: HashMap::new(),
             by_code: HashMap::new(),
             offline: Offline::default(),
+            unasked: BTreeSet::new(),
+            owed: 0,
+            next_owner: None,
             sweep_armed: None,
             online: 0,
             rounds_running: 0,

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::RoomId;
 use super::rules::Score;
+use super::stored::Account;
 use crate::model::{Card, ConnId, Generation, Movement, ResultRow, Token};
 use crate::time::Millis;
 
@@ -20,13 +21,13 @@ pub(super) struct Player {
     pub(super) room: Option<RoomId>,
     /// v2: its seat or its place in the lobby went while it was absent, and it is yet to be told.
     pub(super) unseated: bool,
-    /// From its first round on.
+    /// From its first round, or its first dealing with the store, on.
     pub(super) play: Option<Box<Play>>,
 }
 
 const _: () = assert!(size_of::<Player>() <= 88, "one for every player");
 
-/// What only somebody who plays, or has played, needs.
+/// What only somebody who plays, or has played, or has points, needs.
 #[derive(Debug, Default)]
 pub(super) struct Play {
     /// When the original's button is freed ([`super::original`]).
@@ -39,6 +40,8 @@ pub(super) struct Play {
     pub(super) held: [Option<Movement>; 2],
     /// The earliest timer that is armed for it.
     pub(super) armed: Option<Millis>,
+    /// Its session's dealings with the store, if it has any.
+    pub(super) account: Option<Box<Account>>,
 }
 
 /// Whether a player can be reached.

@@ -2,6 +2,7 @@
 
 use super::player::Link;
 use super::room::Phase;
+use super::stored::{Note, TOUCH_MS};
 use super::{Outcome, World};
 use crate::model::{Event, PlayerId};
 use crate::time::Millis;
@@ -12,8 +13,6 @@ impl World {
         let robot = self.plays_robot(id);
         let player = self.players.get_mut(id)?;
         let before = std::mem::replace(&mut player.link, link);
-        let v2 = player.is_v2();
-        let has_points = player.score.has_points();
         if robot && before.is_online() != link.is_online() {
             if link.is_online() {
                 self.robot_rounds_running += 1;
@@ -30,10 +29,8 @@ impl World {
         }
         match link {
             Link::Online(_) => self.online += 1,
-            Link::Offline { expires_at, .. } if v2 => {
-                self.offline.insert(expires_at, id, has_points);
-            }
-            Link::Away(..) | Link::Offline { .. } => (),
+            Link::Offline { .. } => self.list_offline(id),
+            Link::Away(..) => (),
         }
         Some(before)
     }
@@ -140,6 +137,11 @@ impl World {
             .and_then(|room| room.private.as_mut())
         {
             private.touched = now;
+            if TOUCH_MS <= now.since(private.told) {
+                private.told = now;
+                let code = private.code;
+                self.note_room(Note::RoomTouched(code));
+            }
         }
     }
 }

@@ -35,6 +35,8 @@ pub(super) struct Private {
     pub(super) code: RoomCode,
     /// When a member did something last.
     pub(super) touched: Millis,
+    /// When the store was last told that it lives.
+    pub(super) told: Millis,
 }
 
 /// A human's seat.
@@ -105,6 +107,17 @@ pub(super) struct Between {
     pub(super) first: bool,
     /// Before this, one of the pages does not hear a `start` ([`super::original`]).
     pub(super) not_before: Millis,
+}
+
+impl Between {
+    /// Nobody has met here yet.
+    pub(super) fn first(now: Millis) -> Self {
+        Self {
+            since: now,
+            first: true,
+            not_before: now,
+        }
+    }
 }
 
 impl Room {

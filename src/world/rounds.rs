@@ -481,6 +481,9 @@ impl World {
                 self.offline.has_scored(expires_at, id);
             }
             player.freeze_or_free(now, judgement, side.choice);
+            if judgement != Judgement::Draw {
+                self.note_score(id, round_score);
+            }
         }
         ResultRow {
             uid,

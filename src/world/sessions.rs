@@ -58,6 +58,7 @@ impl World {
         let renamed = profile != known;
         if renamed {
             player.card = Card::new(&profile);
+            player.renamed();
         }
         if let Some(conn) = old {
             self.effects.push_back(Effect::Supersede { conn });
@@ -107,6 +108,7 @@ impl World {
         let uid = uid.filter(|_| player.may_change_uid());
         let uid = uid.unwrap_or_else(|| player.card.uid());
         player.card = Card::new(&Profile { uid, name, avatar });
+        player.renamed();
         let room = player.room;
         self.greet(id, false);
         if let Some(room) = room {
@@ -230,6 +232,7 @@ impl World {
         let Some(player) = self.players.remove(id) else {
             return;
         };
+        self.close_account(id, &player);
         debug_assert!(
             player.room.is_none(),
             "a removed player would leave a ghost on its seat"
@@ -260,7 +263,7 @@ impl World {
     ///
     /// Others never do: a `hello` costs nothing, and ends nothing that was played for. Then the
     /// newcomer's session is one more, as long as it is online.
-    fn make_room_for_one_more(&mut self, now: Millis) {
+    pub(super) fn make_room_for_one_more(&mut self, now: Millis) {
         while self.rules.max_sessions <= self.by_token.len() {
             let Some(id) = self.offline.first_blank() else {
                 return;
@@ -271,7 +274,7 @@ impl World {
 
     /// Somebody is offline now: more than the limit are not kept. Who never won a point goes first,
     /// and then who has been offline longest.
-    fn keep_within_limit(&mut self, now: Millis) {
+    pub(super) fn keep_within_limit(&mut self, now: Millis) {
         while self.rules.max_sessions < self.offline.len() {
             let Some(id) = self.offline.first_to_go() else {
                 return;
@@ -306,6 +309,7 @@ impl World {
                 uid: player.card.uid(),
                 token: token.clone(),
                 resumed,
+                pending: player.is_pending(),
                 total_score: player.score.total,
                 win_streak: player.score.streak,
             })

@@ -11,6 +11,10 @@ pub struct Tally {
     pub robot_rounds: u64,
     /// Sessions taken up again.
     pub resumed: u64,
+    /// Sessions taken from the store.
+    pub restored: u64,
+    /// Sessions begun while the store could not be asked about their tokens.
+    pub pending: u64,
     /// Private rooms made.
     pub private_rooms: u64,
     /// Milliseconds from a `join` to the round with a human.
@@ -32,6 +36,8 @@ impl Default for Tally {
             human_rounds: 0,
             robot_rounds: 0,
             resumed: 0,
+            restored: 0,
+            pending: 0,
             private_rooms: 0,
             waits_for_human: Histogram::new(&WAIT_MS),
             waits_for_robot: Histogram::new(&WAIT_MS),

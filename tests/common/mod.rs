@@ -2,12 +2,17 @@
 //!
 //! Absent here: sockets, sleeps, the real clock, anything unseeded.
 
-use std::collections::BTreeMap;
+#[allow(dead_code, reason = "not every test looks")]
+mod shelf;
+
+use std::collections::{BTreeMap, VecDeque};
 
 use roshambo::config::Config;
 use roshambo::hub::{Dialect, Hub, Input, Output, Place, StateError, Timer};
 use roshambo::model::{ConnId, Origin};
 use roshambo::time::Millis;
+
+use self::shelf::Shelf;
 
 /// What the hub did to a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +47,12 @@ pub(crate) struct Bench {
     armed: u64,
     opened: u32,
     deeds: Vec<Deed>,
+    /// What outlives the process, if anything does.
+    shelf: Option<Shelf>,
+    /// Its answers wait until they are asked for.
+    slow: bool,
+    /// What those said meanwhile of whom nothing is read.
+    held: BTreeMap<ConnId, VecDeque<String>>,
 }
 
 impl Bench {
@@ -56,6 +67,41 @@ impl Bench {
             armed: 0,
             opened: 0,
             deeds: Vec::new(),
+            shelf: None,
+            slow: false,
+            held: BTreeMap::new(),
+        }
+    }
+
+    /// The same, with a store that is empty and answers at once.
+    #[allow(dead_code, reason = "not every test has one")]
+    pub(crate) fn with_store(config: Config) -> Self {
+        let mut bench = Self::new(config);
+        bench.hub.use_store();
+        bench.shelf = Some(Shelf::default());
+        bench
+    }
+
+    /// The store.
+    #[allow(dead_code, reason = "not every test has one")]
+    pub(crate) fn shelf(&mut self) -> &mut Shelf {
+        self.shelf.as_mut().expect("there is a store")
+    }
+
+    /// From now on its answers come at once, or only when they are asked for.
+    #[allow(dead_code, reason = "not every test has one")]
+    pub(crate) fn slow_down(&mut self, slow: bool) {
+        self.slow = slow;
+        if !slow {
+            self.hear_store();
+        }
+    }
+
+    /// Tells the hub all that the store has answered.
+    #[allow(dead_code, reason = "not every test has one")]
+    pub(crate) fn hear_store(&mut self) {
+        while let Some(reply) = self.shelf.as_mut().and_then(Shelf::answer) {
+            self.tell_now(Input::Stored { reply: &reply });
         }
     }
 
@@ -111,7 +157,22 @@ impl Bench {
     }
 
     /// Tells the hub a fact, now, and carries out its orders.
+    ///
+    /// What a connection says of which nothing is read is told when it is read again.
     pub(crate) fn tell(&mut self, input: Input<'_>) {
+        match input {
+            Input::Text { conn, text } if self.held.contains_key(&conn) => {
+                let waiting = self.held.entry(conn).or_default();
+                waiting.push_back(text.to_owned());
+            }
+            _ => self.tell_now(input),
+        }
+        if !self.slow {
+            self.hear_store();
+        }
+    }
+
+    fn tell_now(&mut self, input: Input<'_>) {
         self.hub.handle(Millis(self.now - self.born), input);
         if let Input::Closed { conn } = input {
             self.forget(conn);
@@ -123,6 +184,7 @@ impl Bench {
     fn forget(&mut self, conn: ConnId) {
         self.timers
             .retain(|_, timer| *timer != Timer::Session(conn));
+        self.held.remove(&conn);
     }
 
     /// How many timers are armed.
@@ -160,8 +222,13 @@ impl Bench {
     pub(crate) fn restart(&mut self) {
         let state = self.hub.export_sessions(Millis(self.now - self.born));
         self.timers.clear();
+        self.held.clear();
         self.hub = new_hub(&self.config, self.now);
         self.born = self.now;
+        if let Some(shelf) = &mut self.shelf {
+            shelf.restart();
+            return self.hub.use_store();
+        }
         self.hub
             .import_sessions(Millis::ZERO, &state)
             .expect("a hub reads what a hub wrote");
@@ -175,6 +242,7 @@ impl Bench {
     }
 
     fn carry_out(&mut self) {
+        let mut resumed = Vec::new();
         while let Some(output) = self.hub.pop_output() {
             let (conn, act) = match output {
                 Output::Send { conn, text } => (conn, Act::Text(text.to_owned())),
@@ -185,7 +253,20 @@ impl Bench {
                 Output::Close { conn, code, .. } => {
                     let ended = Timer::Session(conn);
                     self.timers.retain(|_, timer| *timer != ended);
+                    self.held.remove(&conn);
                     (conn, Act::Close(code))
+                }
+                Output::Store(op) => {
+                    self.shelf().order(*op);
+                    continue;
+                }
+                Output::Hold { conn } => {
+                    self.held.entry(conn).or_default();
+                    continue;
+                }
+                Output::Resume { conn } => {
+                    resumed.push(conn);
+                    continue;
                 }
                 Output::Disarm { timer } => {
                     self.timers.retain(|_, old| old.place() != timer.place());
@@ -201,6 +282,17 @@ impl Bench {
             };
             let at = self.now;
             self.deeds.push(Deed { at, conn, act });
+        }
+        for conn in resumed {
+            // The first of them may hold it again.
+            let mut waiting = self.held.remove(&conn).unwrap_or_default();
+            while let Some(text) = waiting.pop_front() {
+                self.tell_now(Input::Text { conn, text: &text });
+                if let Some(held) = self.held.get_mut(&conn) {
+                    *held = waiting;
+                    break;
+                }
+            }
         }
     }
 }

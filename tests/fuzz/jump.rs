@@ -50,6 +50,9 @@ impl Place {
                 Output::Arm { at, timer } => drop(self.wheel.arm(at, timer)),
                 // A timer that is no longer wanted does nothing.
                 Output::Ping { .. } | Output::Pong { .. } | Output::Disarm { .. } => (),
+                Output::Store(_) | Output::Hold { .. } | Output::Resume { .. } => {
+                    panic!("there is no store")
+                }
             }
         }
     }

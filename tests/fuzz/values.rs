@@ -113,10 +113,11 @@ fn draw_event(rng: &mut Rng, kind: u32, v2: bool) -> (Event, Value) {
                 uid: uid(rng),
                 token: token(rng),
                 resumed: rng.bool(),
+                pending: rng.bool(),
                 total_score: number(rng),
                 win_streak: number(rng),
             });
-            let want = match &session {
+            let mut want = match &session {
                 None => json!({"message": "welcome", "nearby": nearby}),
                 Some(it) => json!({
                     "message": "welcome", "nearby": nearby, "uid": it.uid.as_str(),
@@ -124,6 +125,9 @@ fn draw_event(rng: &mut Rng, kind: u32, v2: bool) -> (Event, Value) {
                     "totalScore": it.total_score, "winStreak": it.win_streak,
                 }),
             };
+            if session.as_ref().is_some_and(|session| session.pending) {
+                want["pending"] = json!(true);
+            }
             let session = session.map(Box::new);
             (Event::Hi { nearby, session }, json!(["hi", want]))
         }

@@ -17,3 +17,4 @@ mod rematch;
 mod rooms;
 mod rounds;
 mod sessions;
+mod store;

@@ -13,6 +13,8 @@
 //!  2000 ab close 1008           of both a and b
 //!  3000 a lost                  also: seen, binary, violation 1002, dismiss
 //!  3000 * drain                 also: restart (sessions are written and read back), quiet
+//!  3000 * store slow            also: quick, answers, away, back, erases <A.token>,
+//!                               loses <A.token> (another process takes it)
 //! ```
 //!
 //! `<name>` in an expected text binds what stands there and must match it from then on; in a sent
@@ -23,7 +25,8 @@
 //!
 //! Short forms: to the server `hello A [v2 [TOKEN]]`, `join`, `join new`, `join room CODE`,
 //! `choice N`, `face N`, `leave`, `away`, `ping`; from it
-//! `hi NEARBY [A new|resumed TOTAL/STREAK]`, `start SECONDS A[:CHOICE] TOTAL/STREAK B …`,
+//! `hi NEARBY [A new|resumed|pending|resumed+pending TOTAL/STREAK]`,
+//! `start SECONDS A[:CHOICE] TOTAL/STREAK B …`,
 //! `movement A choice`, `movement A face N`, `leave A`, `leave A absent`,
 //! `result A:CHOICE ROUND/TOTAL/STREAK B:…` (`-` is no choice),
 //! `room NUMBER A:FLAGS [B:FLAGS] [code=CODE]` with the flags `r`eady, `b`ot and `o`nline, or `.`,
@@ -57,6 +60,45 @@ pub(crate) fn play_with(config: Config, transcript: &str) {
     stage.run(&lines);
     if let Some(problem) = stage.finish() {
         panic!("{problem}\n\nWhat really happened:\n{}", stage.log);
+    }
+}
+
+/// Plays a transcript against a hub with a store that answers at once, unless told otherwise.
+/// Returns what the store has in the end.
+#[track_caller]
+pub(crate) fn play_with_store(config: Config, transcript: &str) -> Played {
+    let mut stage = Stage::new(Bench::with_store(config));
+    let lines = parse(transcript);
+    stage.rehearse(&lines);
+    stage.run(&lines);
+    if let Some(problem) = stage.finish() {
+        panic!("{problem}\n\nWhat really happened:\n{}", stage.log);
+    }
+    Played {
+        bench: stage.bench,
+        bound: stage.bound,
+    }
+}
+
+/// What there is after a transcript.
+pub(crate) struct Played {
+    pub(crate) bench: Bench,
+    bound: BTreeMap<String, String>,
+}
+
+impl Played {
+    /// What a name of the transcript stands for.
+    #[track_caller]
+    pub(crate) fn bound(&self, name: &str) -> String {
+        self.bound[name].clone()
+    }
+
+    /// Points and streak that the store has of somebody.
+    #[track_caller]
+    pub(crate) fn kept(&mut self, name: &str) -> Option<(u32, u32)> {
+        let token = self.bound(&format!("{name}.token"));
+        let (total, streak, _) = self.bench.shelf().session(&token)?;
+        Some((total, streak))
     }
 }
 
@@ -344,7 +386,30 @@ impl Stage {
             ("drain", _) => self.bench.tell(Input::Drain),
             ("restart", _) => self.bench.restart(),
             ("quiet", _) => (),
+            ("store", words) => self.act_on_store(words),
             _ => panic!("what is {line:?}?"),
+        }
+    }
+
+    fn act_on_store(&mut self, words: &[&str]) {
+        match words {
+            ["slow"] => self.bench.slow_down(true),
+            ["quick"] => self.bench.slow_down(false),
+            ["answers"] => self.bench.hear_store(),
+            ["away"] => self.bench.shelf().set_away(true),
+            ["back"] => self.bench.shelf().set_away(false),
+            ["erases", token] => {
+                let token = fill(token, &self.bound).expect("it is known");
+                self.bench.shelf().erase(&token);
+            }
+            ["loses", token] => {
+                let token = fill(token, &self.bound).expect("it is known");
+                self.bench.shelf().take_away(&token);
+            }
+            _ => panic!("what is {words:?}?"),
+        }
+        if matches!(words, ["away" | "back"]) {
+            self.bench.hear_store();
         }
     }
 
@@ -518,12 +583,16 @@ impl Stage {
             ["hi", nearby, rest @ ..] => {
                 let more = match rest {
                     [name, kind, scores] => {
-                        let (uid, resumed) = (uid(name), *kind == "resumed");
+                        let (uid, resumed) = (uid(name), kind.starts_with("resumed"));
+                        let pending = match kind.contains("pending") {
+                            true => r#","pending":true"#,
+                            false => "",
+                        };
                         let token = format!("<{}.token>", name.trim_matches(['<', '>']));
                         let [total, streak] = numbers(scores);
                         let who = format!(r#","uid":"{uid}","session":"{token}""#);
                         let scores = format!(r#""totalScore":{total},"winStreak":{streak}"#);
-                        format!(r#"{who},"resumed":{resumed},{scores}"#)
+                        format!(r#"{who},"resumed":{resumed}{pending},{scores}"#)
                     }
                     _ => String::new(),
                 };
@@ -676,9 +745,12 @@ fn shorten(event: &str) -> Option<String> {
                 None => format!("hi {nearby}"),
                 Some(_) => {
                     let name: String = name_of(body)?;
-                    let kind = match body.get("resumed")?.as_bool()? {
-                        true => "resumed",
-                        false => "new",
+                    let pending = body.get("pending").is_some();
+                    let kind = match (body.get("resumed")?.as_bool()?, pending) {
+                        (true, false) => "resumed",
+                        (false, false) => "new",
+                        (true, true) => "resumed+pending",
+                        (false, true) => "pending",
                     };
                     let (total, streak) = (field(body, "totalScore")?, field(body, "winStreak")?);
                     format!("hi {nearby} {name} {kind} {total}/{streak}")

@@ -397,5 +397,6 @@ fn order(output: Output<'_>) -> Order {
         } => Order::Close { conn, code, reason },
         Output::Arm { at, timer } => Order::Arm { at, timer },
         Output::Disarm { timer } => Order::Disarm { timer },
+        other => panic!("{other:?}, where there is no store"),
     }
 }

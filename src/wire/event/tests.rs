@@ -230,8 +230,24 @@ fn events_are_byte_exact() {
         uid: uid.clone(),
         token: token.clone(),
         resumed: false,
+        pending: true,
         total_score: 0,
         win_streak: 0,
+    };
+    written(
+        &Event::Hi {
+            nearby: 0,
+            session: Some(Box::new(session.clone())),
+        },
+        true,
+        &format!(
+            r#"["hi",{{"message":"welcome","nearby":0,"uid":"robot-1","session":"{}","resumed":false,"pending":true,"totalScore":0,"winStreak":0}}]"#,
+            token.as_str()
+        ),
+    );
+    let session = HiSession {
+        pending: false,
+        ..session
     };
     written(
         &Event::Hi {

@@ -1,0 +1,449 @@
+//! What the hub asks the store and what it makes of the answers; who waits for one, and for how
+//! long.
+//!
+//! Only two things wait, each for its own connection alone: a `hello` with a token and a `join`
+//! with a code that this process does not know. Meanwhile the loop reads nothing more from it. When
+//! no answer comes in time, the `hello` gets a pending session, and the `join` finds no room.
+//!
+//! Absent: what is settled for whom, and threads.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::endings::Ending;
+use super::requests::Asked;
+use super::{Hub, Order};
+use crate::model::{
+    Avatar, ConnId, Join, Name, Owner, ProblemCode, Profile, Request, RoomCode, Settle, StoreOp,
+    StoreReply, Stored, StoredProfile, Token, Uid,
+};
+use crate::time::Millis;
+use crate::wire::event;
+use crate::world::rules::Score;
+use crate::world::{Kept, Note, Outcome};
+
+/// How long a connection waits for the store.
+pub(crate) const WAIT_MS: u64 = 2_000;
+/// Most connections that wait; also most tokens, and most codes, that the store is being asked
+/// about.
+pub(crate) const WAITS_MAX: usize = 1_000;
+
+/// The hub's side of the store.
+#[derive(Debug, Default)]
+pub(super) struct Desk {
+    /// There is a store.
+    pub(super) open: bool,
+    /// It said that it cannot be asked just now.
+    away: bool,
+    /// Who waits, and for what.
+    waits: BTreeMap<ConnId, Wait>,
+    /// The tokens that the store is being asked about.
+    takes: HashMap<Token, Take>,
+    /// The codes that it is being asked about, and who waits for each, the first one first.
+    claims: HashMap<RoomCode, Vec<ConnId>>,
+}
+
+/// What a connection waits for.
+#[derive(Debug)]
+enum Wait {
+    /// A `hello`.
+    Session {
+        token: Token,
+        name: Name,
+        avatar: Avatar,
+    },
+    /// A `join`.
+    Room { code: RoomCode, asked: Asked },
+}
+
+/// A token that the store is being asked about.
+#[derive(Debug)]
+struct Take {
+    owner: Owner,
+    /// Who waits for it, if that one still does.
+    conn: Option<ConnId>,
+}
+
+impl Hub {
+    /// From now on there is a store: what has to outlive this process is told in
+    /// [`Output::Store`](super::Output::Store), and what it answers in
+    /// [`Input::Stored`](super::Input::Stored).
+    pub fn use_store(&mut self) {
+        self.desk.open = true;
+        let mut first = [0; 8];
+        (self.entropy)(&mut first);
+        self.world.keep_in_store(u64::from_le_bytes(first));
+    }
+
+    /// How many connections wait for the store.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.desk.waits.len()
+    }
+
+    /// Whether nothing is read from a connection just now, because it waits for the store.
+    #[must_use]
+    pub fn is_held(&self, conn: ConnId) -> bool {
+        self.desk.waits.contains_key(&conn)
+    }
+
+    /// How many sessions have points that are not in the store as far as we know.
+    #[must_use]
+    pub fn owed(&self) -> usize {
+        self.world.owed()
+    }
+
+    /// Whether more sessions wait for a store that is away than may be kept at all: then there are
+    /// no new ones.
+    pub(super) fn is_overfull(&self) -> bool {
+        self.desk.open && self.max_sessions < self.world.owed()
+    }
+
+    /// What the store says.
+    pub(super) fn stored(&mut self, now: Millis, reply: &StoreReply) {
+        match reply {
+            StoreReply::Taken {
+                token,
+                owner,
+                stored,
+            } => {
+                if let Some(token) = Token::new(token) {
+                    self.taken(now, &token, *owner, stored.as_deref());
+                }
+            }
+            StoreReply::Settled {
+                token,
+                owner,
+                seq,
+                settled,
+            } => {
+                if let Some(token) = Token::new(token) {
+                    let entropy = &mut self.entropy;
+                    let fresh = || (Token::draw(entropy), Uid::draw("p-", 12, entropy));
+                    self.world
+                        .settled(now, (&token, *owner, *seq), *settled, fresh);
+                }
+            }
+            StoreReply::Claimed { code, found } => {
+                if let Some(code) = RoomCode::new(code) {
+                    self.claimed(now, code, *found);
+                }
+            }
+            StoreReply::Away(away) => {
+                self.desk.away = *away;
+                if *away {
+                    while let Some(&conn) = self.desk.waits.keys().next() {
+                        self.wait_no_longer(now, conn);
+                    }
+                }
+                self.take_pending();
+            }
+        }
+    }
+
+    /// Asks for a session that this process does not know; its connection waits.
+    pub(super) fn take_session(
+        &mut self,
+        now: Millis,
+        conn: ConnId,
+        token: &Token,
+        (name, avatar): (Name, Avatar),
+    ) {
+        // The newest connection is the session's.
+        let asked = self.desk.takes.get_mut(token);
+        let known = asked.is_some();
+        if let Some(earlier) = asked.and_then(|take| take.conn.take()) {
+            self.counters.takeovers += 1;
+            self.end(now, earlier, Ending::TAKEN_OVER);
+        }
+        let full = WAITS_MAX <= self.desk.takes.len() && !known;
+        if self.desk.away || full || WAITS_MAX <= self.desk.waits.len() {
+            return self.enter_pending(now, conn, token.clone(), (name, avatar));
+        }
+        match self.desk.takes.get_mut(token) {
+            Some(take) => take.conn = Some(conn),
+            None => {
+                let owner = self.world.draw_owner();
+                self.ask(token.clone(), owner, Some(conn));
+            }
+        }
+        let token = token.clone();
+        let wait = Wait::Session {
+            token,
+            name,
+            avatar,
+        };
+        self.hold(now, conn, wait);
+    }
+
+    /// Orders a `take`.
+    fn ask(&mut self, token: Token, owner: Owner, conn: Option<ConnId>) {
+        let text = token.as_str().to_owned();
+        self.order_store(StoreOp::Take { token: text, owner });
+        self.desk.takes.insert(token, Take { owner, conn });
+    }
+
+    /// Asks for a room that this process does not know; whether its connection waits for it.
+    pub(super) fn claim_room(
+        &mut self,
+        now: Millis,
+        conn: ConnId,
+        join: Join,
+        asked: Asked,
+    ) -> bool {
+        let Join::EnterRoom(Some(code)) = join else {
+            return false;
+        };
+        let desk = &mut self.desk;
+        let known = desk.claims.contains_key(&code);
+        let full = WAITS_MAX <= desk.claims.len() && !known;
+        if !desk.open || desk.away || full || WAITS_MAX <= desk.waits.len() {
+            return false;
+        }
+        desk.claims.entry(code).or_default().push(conn);
+        if !known {
+            let code = code.as_str().to_owned();
+            self.order_store(StoreOp::ClaimRoom { code });
+        }
+        self.hold(now, conn, Wait::Room { code, asked });
+        true
+    }
+
+    fn hold(&mut self, now: Millis, conn: ConnId, wait: Wait) {
+        self.desk.waits.insert(conn, wait);
+        let pace = self.pace;
+        if let Some(session) = self.session_mut(conn) {
+            session.hold(now + WAIT_MS);
+            let at = session.deadline(now, &pace);
+            let timer = super::Timer::Session(conn);
+            self.orders.push_back(Order::Hold { conn });
+            self.orders.push_back(Order::Arm { at, timer });
+        }
+    }
+
+    /// Ends a connection's wait, however it ended. What follows from it comes before what the
+    /// connection says next.
+    fn release(&mut self, conn: ConnId) -> Option<Wait> {
+        let wait = self.desk.waits.remove(&conn)?;
+        if let Some(session) = self.session_mut(conn) {
+            session.release();
+        }
+        self.orders.push_back(Order::Resume { conn });
+        Some(wait)
+    }
+
+    /// A connection that may wait is gone.
+    pub(super) fn forget_wait(&mut self, conn: ConnId) {
+        let wait = self.desk.waits.remove(&conn);
+        self.forget_waiter(conn, wait.as_ref());
+    }
+
+    fn forget_waiter(&mut self, conn: ConnId, wait: Option<&Wait>) {
+        match wait {
+            Some(Wait::Session { token, .. }) => {
+                if let Some(take) = self.desk.takes.get_mut(token) {
+                    take.conn = take.conn.filter(|&waits| waits != conn);
+                }
+            }
+            Some(Wait::Room { code, .. }) => {
+                if let Some(waiters) = self.desk.claims.get_mut(code) {
+                    waiters.retain(|&waits| waits != conn);
+                }
+            }
+            None => (),
+        }
+    }
+
+    /// A connection waited long enough, or the store cannot be asked.
+    pub(super) fn wait_no_longer(&mut self, now: Millis, conn: ConnId) {
+        let Some(wait) = self.release(conn) else {
+            return;
+        };
+        self.forget_waiter(conn, Some(&wait));
+        match wait {
+            Wait::Session {
+                token,
+                name,
+                avatar,
+            } => {
+                self.enter_pending(now, conn, token, (name, avatar));
+            }
+            Wait::Room { asked, .. } => {
+                let unknown = Outcome::Refused(ProblemCode::RoomUnknown);
+                self.answer(now, conn, (asked.ack.as_deref(), &asked.name), Ok(unknown));
+            }
+        }
+    }
+
+    fn enter_pending(
+        &mut self,
+        now: Millis,
+        conn: ConnId,
+        token: Token,
+        (name, avatar): (Name, Avatar),
+    ) {
+        let asked = self.desk.takes.get(&token).map(|take| take.owner);
+        let owner = asked.unwrap_or_else(|| self.world.draw_owner());
+        let uid = Uid::draw("p-", 12, &mut self.entropy);
+        let profile = Profile { uid, name, avatar };
+        let session = (token, owner);
+        let asked = asked.is_some();
+        let player = self
+            .world
+            .enter_pending(now, conn, &profile, session, asked);
+        self.speak_for(conn, player);
+        self.take_pending();
+    }
+
+    /// The store's answer to a `take`.
+    fn taken(&mut self, now: Millis, token: &Token, owner: Owner, stored: Option<&Stored>) {
+        // Told twice, or about an owner that nobody waits for any more.
+        if self
+            .desk
+            .takes
+            .get(token)
+            .is_none_or(|take| take.owner != owner)
+        {
+            return;
+        }
+        let take = self.desk.takes.remove(token);
+        let kept = stored.map(|stored| Kept {
+            profile: self.profile_of(&stored.profile),
+            score: Score {
+                total: stored.total,
+                streak: stored.streak,
+            },
+        });
+        match take.and_then(|take| take.conn) {
+            Some(conn) => self.let_in(now, conn, owner, kept.as_ref()),
+            None => self.world.taken(now, token, owner, kept.as_ref()),
+        }
+        self.take_pending();
+    }
+
+    /// The answer came while its connection still waited.
+    fn let_in(&mut self, now: Millis, conn: ConnId, owner: Owner, kept: Option<&Kept>) {
+        let Some(Wait::Session {
+            token,
+            name,
+            avatar,
+        }) = self.release(conn)
+        else {
+            return;
+        };
+        let Some(kept) = kept else {
+            return self.enter_new(now, conn, name, avatar);
+        };
+        let uid = kept.profile.uid.clone();
+        let profile = Profile { uid, name, avatar };
+        let session = (token, owner);
+        let player = self.world.restore(now, conn, session, profile, kept);
+        self.speak_for(conn, player);
+    }
+
+    /// Asks about pending sessions, as many at a time as there may be questions.
+    fn take_pending(&mut self) {
+        while !self.desk.away && self.desk.takes.len() < WAITS_MAX {
+            let Some((token, owner)) = self.world.next_unasked() else {
+                return;
+            };
+            self.ask(token, owner, None);
+        }
+    }
+
+    /// The store's answer to a `claim`: whoever waits for the room says `join` once more.
+    fn claimed(&mut self, now: Millis, code: RoomCode, found: bool) {
+        let waiters = self.desk.claims.remove(&code).unwrap_or_default();
+        if found && !waiters.is_empty() {
+            self.world.claim(now, code);
+        }
+        for conn in waiters {
+            let Some(Wait::Room { asked, .. }) = self.release(conn) else {
+                continue;
+            };
+            let mut outcome = Outcome::Refused(ProblemCode::RoomUnknown);
+            let player = self.session(conn).and_then(|session| session.player);
+            if let Some(player) = player.filter(|_| found) {
+                self.right_code(now, conn);
+                let join = Request::Join(Join::EnterRoom(Some(code)));
+                let entropy = &mut self.entropy;
+                outcome = self.world.handle(now, player, &join, true, entropy);
+            }
+            self.answer(now, conn, (asked.ack.as_deref(), &asked.name), Ok(outcome));
+        }
+        self.world.end_claim(code);
+    }
+
+    /// Orders what the world wants the store to know.
+    pub(super) fn note(&mut self, note: Note) {
+        let text = |code: RoomCode| code.as_str().to_owned();
+        self.order_store(match note {
+            Note::Settle(settlement) => StoreOp::Settle(Box::new(Settle {
+                token: settlement.token.as_str().to_owned(),
+                owner: settlement.owner,
+                seq: settlement.seq,
+                points: settlement.points,
+                streak: settlement.streak,
+                profile: settlement.profile.as_ref().map(stored_profile),
+            })),
+            Note::RoomOpened(code) => StoreOp::OpenRoom { code: text(code) },
+            Note::RoomTouched(code) => StoreOp::TouchRoom { code: text(code) },
+            Note::RoomClosed(code) => StoreOp::CloseRoom { code: text(code) },
+        });
+    }
+
+    fn order_store(&mut self, op: StoreOp) {
+        self.orders.push_back(Order::Store(Box::new(op)));
+    }
+
+    /// A profile of the store's. A uid that can be none, which somebody wrote there by hand, is
+    /// replaced.
+    fn profile_of(&mut self, stored: &StoredProfile) -> Profile {
+        let uid = match stored.uid_is_number {
+            true => Uid::number(&stored.uid),
+            false => Uid::new(&stored.uid),
+        };
+        Profile {
+            uid: uid.unwrap_or_else(|| Uid::draw("p-", 12, &mut self.entropy)),
+            name: Name::new(&stored.name),
+            avatar: Avatar::new(&stored.avatar),
+        }
+    }
+
+    /// What must hold between any two inputs.
+    #[cfg(debug_assertions)]
+    pub(super) fn check_desk(&self) {
+        let desk = &self.desk;
+        assert!(desk.waits.len() <= WAITS_MAX, "too many wait");
+        assert!(desk.takes.len() <= WAITS_MAX && desk.claims.len() <= WAITS_MAX);
+        assert!(desk.waits.is_empty() || !desk.away, "nobody waits in vain");
+        let mut waited_for = BTreeSet::new();
+        for (&conn, wait) in &desk.waits {
+            let session = self.session(conn).expect("who waits is there");
+            assert!(session.is_held(), "who waits is timed");
+            match wait {
+                Wait::Session { token, .. } => {
+                    let take = desk.takes.get(token);
+                    let waits = take.and_then(|take| take.conn);
+                    assert_eq!(waits, Some(conn), "a token is asked for somebody else");
+                    assert!(waited_for.insert(token), "two wait for one token");
+                    assert_eq!(session.player, None, "who waits is nobody yet");
+                    assert_eq!(self.world.player_of(token), None, "it is here");
+                }
+                Wait::Room { code, .. } => {
+                    let waiters = desk.claims.get(code);
+                    assert!(waiters.is_some_and(|all| all.contains(&conn)));
+                }
+            }
+        }
+    }
+}
+
+/// A profile in plain strings.
+fn stored_profile(profile: &Profile) -> StoredProfile {
+    StoredProfile {
+        uid: profile.uid.as_str().to_owned(),
+        uid_is_number: profile.uid.is_number(),
+        name: profile.name.as_str().to_owned(),
+        avatar: event::avatar_text(&profile.avatar).into_owned(),
+    }
+}

@@ -1,0 +1,478 @@
+//! What outlives the process: each result of a session, and the codes of private rooms.
+//!
+//! A result is told at once and noted for the store, which answers some time later. One settlement
+//! of a session is under way at a time; what is won meanwhile is merged into the next one. Nothing
+//! here waits, and no round either.
+//!
+//! Who comes with a token while the store cannot be asked plays on a *pending* session: its token
+//! is its own, its points are added to what the store has as soon as that is known.
+//!
+//! Absent: the store, how it is asked, and who waits for its answer.
+
+use super::player::{Link, Player};
+use super::room::{Between, Phase, Private, Room};
+use super::rules::Score;
+use super::{Effect, World};
+use crate::model::{
+    Card, ConnId, Generation, Owner, PlayerId, Profile, RoomCode, Settled, Token, Uid,
+};
+use crate::time::Millis;
+
+/// That a room lives is told to the store at most this often.
+pub(super) const TOUCH_MS: u64 = 60_000;
+
+/// What the store is to be told.
+#[derive(Debug)]
+pub enum Note {
+    /// A session won or lost.
+    Settle(Box<Settlement>),
+    /// A private room was opened here.
+    RoomOpened(RoomCode),
+    /// Somebody in it did something, lately.
+    RoomTouched(RoomCode),
+    /// It ended.
+    RoomClosed(RoomCode),
+}
+
+/// What one round, or several, changed for one session.
+#[derive(Debug)]
+pub struct Settlement {
+    /// Which session.
+    pub token: Token,
+    /// In whose name.
+    pub owner: Owner,
+    /// 1, 2, 3, … for each owner.
+    pub seq: u64,
+    /// To be added to the total.
+    pub points: u32,
+    /// Wins in a row after the last of these rounds.
+    pub streak: u32,
+    /// If the store does not know it yet.
+    pub profile: Option<Profile>,
+}
+
+/// What a session has in the store.
+#[derive(Debug)]
+pub struct Kept {
+    /// Who it is there.
+    pub profile: Profile,
+    /// Points and wins in a row.
+    pub score: Score,
+}
+
+/// One session's dealings with the store. A session that never won has none.
+#[derive(Debug)]
+pub(super) struct Account {
+    owner: Owner,
+    /// Of the last settlement that was sent.
+    seq: u64,
+    /// That one is not answered yet.
+    under_way: bool,
+    /// The store has not said yet what this session had.
+    pending: bool,
+    /// The store knows the profile as it is.
+    profile_known: bool,
+    /// What came of the rounds since the last settlement was sent.
+    unsent: Option<Unsent>,
+}
+
+/// The results that no settlement has taken along yet. The streak is the player's own.
+#[derive(Clone, Copy, Debug, Default)]
+struct Unsent {
+    points: u32,
+}
+
+impl Account {
+    fn new(owner: Owner) -> Self {
+        Self {
+            owner,
+            seq: 0,
+            under_way: false,
+            pending: false,
+            profile_known: false,
+            unsent: None,
+        }
+    }
+}
+
+impl Player {
+    fn account(&self) -> Option<&Account> {
+        self.play.as_ref()?.account.as_deref()
+    }
+
+    fn account_mut(&mut self) -> Option<&mut Account> {
+        self.play.as_mut()?.account.as_deref_mut()
+    }
+
+    /// Whether it has points that are not in the store as far as we know: then its session neither
+    /// ends nor makes room for others.
+    pub(super) fn is_owed(&self) -> bool {
+        self.account().is_some_and(|account| {
+            let worth = |unsent: Unsent| !account.pending || 0 < unsent.points;
+            account.under_way || account.unsent.is_some_and(worth)
+        })
+    }
+
+    /// Whether the store has not said yet what its session had.
+    pub(super) fn is_pending(&self) -> bool {
+        self.account().is_some_and(|account| account.pending)
+    }
+
+    /// Its name or picture changed.
+    pub(super) fn renamed(&mut self) {
+        if let Some(account) = self.account_mut() {
+            account.profile_known = false;
+        }
+    }
+}
+
+impl World {
+    /// From now on what outlives the process is noted for a store.
+    ///
+    /// `first` is where this process begins to count its owners: no other one may begin near it.
+    pub fn keep_in_store(&mut self, first: u64) {
+        self.next_owner = Some(first);
+    }
+
+    /// An owner that nobody had before.
+    pub fn draw_owner(&mut self) -> Owner {
+        let owner = self.next_owner.unwrap_or_default();
+        if let Some(next) = &mut self.next_owner {
+            *next = next.wrapping_add(1);
+        }
+        Owner(owner)
+    }
+
+    /// How many sessions have points that are not in the store as far as we know.
+    #[must_use]
+    pub fn owed(&self) -> usize {
+        self.owed
+    }
+
+    /// Notes what a round changed for a player: points, or the end of its streak.
+    pub(super) fn note_score(&mut self, id: PlayerId, points: u32) {
+        let Some(player) = self.players.get(id) else {
+            return;
+        };
+        let worth = player.score.has_points() || player.is_pending();
+        if self.next_owner.is_none() || player.token.is_none() || !worth {
+            return;
+        }
+        let fresh = player.account().is_none().then(|| self.draw_owner());
+        self.change_account(id, |player| {
+            let account = &mut player.play_mut().account;
+            if let Some(owner) = fresh {
+                *account = Some(Box::new(Account::new(owner)));
+            }
+            if let Some(account) = account {
+                let unsent = account.unsent.get_or_insert_default();
+                unsent.points = unsent.points.saturating_add(points);
+            }
+        });
+        self.send_settlement(id);
+    }
+
+    /// Sends what is unsent, unless a settlement is under way.
+    fn send_settlement(&mut self, id: PlayerId) {
+        let Some(player) = self.players.get_mut(id) else {
+            return;
+        };
+        let (profile, streak) = (player.card.profile(), player.score.streak);
+        let Some(token) = player.token.clone() else {
+            return;
+        };
+        let Some(account) = player.account_mut() else {
+            return;
+        };
+        if account.under_way || account.pending {
+            return;
+        }
+        let Some(unsent) = account.unsent.take() else {
+            return;
+        };
+        account.seq += 1;
+        account.under_way = true;
+        let settlement = Settlement {
+            token,
+            owner: account.owner,
+            seq: account.seq,
+            points: unsent.points,
+            streak,
+            profile: (!account.profile_known).then_some(profile),
+        };
+        account.profile_known = true;
+        let note = Note::Settle(Box::new(settlement));
+        self.effects.push_back(Effect::Note(note));
+    }
+
+    /// The store's answer to a settlement. One that comes twice, or too late for anybody, does
+    /// nothing.
+    ///
+    /// `fresh` is what a session is called from now on that was erased.
+    pub fn settled(
+        &mut self,
+        now: Millis,
+        (token, owner, seq): (&Token, Owner, u64),
+        settled: Settled,
+        fresh: impl FnOnce() -> (Token, Uid),
+    ) {
+        let Some(id) = self.player_of(token) else {
+            return;
+        };
+        let account = self.players.get(id).and_then(Player::account);
+        let awaited =
+            |account: &Account| account.owner == owner && account.under_way && account.seq == seq;
+        if !account.is_some_and(awaited) {
+            return;
+        }
+        // A round whose time is over ended before.
+        self.settle(now, id);
+        match settled {
+            Settled::Kept { total } => {
+                self.change_account(id, |player| {
+                    let Some(account) = player.account_mut() else {
+                        return;
+                    };
+                    account.under_way = false;
+                    let unsent = account.unsent.unwrap_or_default();
+                    player.score.total = total.saturating_add(unsent.points);
+                });
+                self.send_settlement(id);
+            }
+            Settled::FormerOwner { .. } => self.replaced(now, id),
+            Settled::Erased => self.erased(now, id, fresh),
+        }
+        self.keep_within_limit(now);
+        self.arm_sweep(now);
+    }
+
+    /// Another process took the session: what was won here since is still added, and it ends here.
+    fn replaced(&mut self, now: Millis, id: PlayerId) {
+        let account = self.players.get_mut(id).and_then(Player::account_mut);
+        if let Some(account) = account.filter(|account| account.unsent.is_some()) {
+            account.under_way = false;
+            self.send_settlement(id);
+        }
+        self.change_account(id, |player| player.play_mut().account = None);
+        if let Some(conn) = self.conn_of(id) {
+            self.effects.push_back(Effect::Supersede { conn });
+        }
+        self.end_session(now, id);
+    }
+
+    /// Somebody erased the session: nothing is left of it, and its player goes on as a new one.
+    fn erased(&mut self, now: Millis, id: PlayerId, fresh: impl FnOnce() -> (Token, Uid)) {
+        self.change_account(id, |player| {
+            let play = player.play_mut();
+            play.account = None;
+            play.last_result = None;
+            player.score = Score::default();
+        });
+        if self.conn_of(id).is_none() {
+            return self.end_session(now, id);
+        }
+        let (token, uid) = fresh();
+        if let Some(player) = self.players.get_mut(id)
+            && let Some(former) = player.token.replace(token.clone())
+        {
+            self.by_token.remove(&former);
+            self.by_token.insert(token, id);
+        }
+        self.change_uid(id, uid);
+        self.greet(id, false);
+        self.retell_room(id);
+    }
+
+    /// A session of the store's, on a connection that brought its token; it is told `hi`.
+    ///
+    /// `profile` has the uid of the store, name and picture of the `hello`.
+    pub fn restore(
+        &mut self,
+        now: Millis,
+        conn: ConnId,
+        (token, owner): (Token, Owner),
+        profile: Profile,
+        kept: &Kept,
+    ) -> PlayerId {
+        self.make_room_for_one_more(now);
+        let known = profile == kept.profile;
+        let link = Link::Online(conn);
+        let id = self.insert_player(&profile, Generation::V2, Some(token), link);
+        self.online += 1;
+        self.tally.restored += 1;
+        if let Some(player) = self.players.get_mut(id) {
+            player.score = kept.score;
+            let mut account = Account::new(owner);
+            account.profile_known = known;
+            player.play_mut().account = Some(Box::new(account));
+        }
+        self.greet(id, true);
+        id
+    }
+
+    /// A session whose token the store does not answer about; it is told a pending `hi`.
+    ///
+    /// If the store was not asked yet, [`next_unasked`](Self::next_unasked) will tell.
+    pub fn enter_pending(
+        &mut self,
+        now: Millis,
+        conn: ConnId,
+        profile: &Profile,
+        (token, owner): (Token, Owner),
+        asked: bool,
+    ) -> PlayerId {
+        self.make_room_for_one_more(now);
+        let id = self.insert_player(profile, Generation::V2, Some(token), Link::Online(conn));
+        self.online += 1;
+        self.tally.pending += 1;
+        if let Some(player) = self.players.get_mut(id) {
+            let mut account = Account::new(owner);
+            account.pending = true;
+            player.play_mut().account = Some(Box::new(account));
+        }
+        if !asked {
+            self.unasked.insert(id);
+        }
+        self.greet(id, false);
+        id
+    }
+
+    /// A pending session that the store is to be asked about now, and for which owner.
+    pub fn next_unasked(&mut self) -> Option<(Token, Owner)> {
+        let player = self.players.get(self.unasked.pop_first()?)?;
+        Some((player.token.clone()?, player.account()?.owner))
+    }
+
+    /// The store's answer for a pending session: what it had, or that nobody has its token. It is
+    /// told another `hi`.
+    pub fn taken(&mut self, now: Millis, token: &Token, owner: Owner, kept: Option<&Kept>) {
+        let Some(id) = self.player_of(token) else {
+            return;
+        };
+        let account = self.players.get(id).and_then(Player::account);
+        if !account.is_some_and(|account| account.pending && account.owner == owner) {
+            return;
+        }
+        self.settle(now, id);
+        self.change_account(id, |player| {
+            let card = player.card.profile();
+            let Some(account) = player.account_mut() else {
+                return;
+            };
+            account.pending = false;
+            if let Some(kept) = kept {
+                let played = account.unsent;
+                let same = (&card.name, &card.avatar) == (&kept.profile.name, &kept.profile.avatar);
+                account.profile_known = same;
+                let won = played.unwrap_or_default().points;
+                player.score.total = kept.score.total.saturating_add(won);
+                if played.is_none() {
+                    player.score.streak = kept.score.streak;
+                }
+            } else if account.unsent.is_some_and(|unsent| unsent.points == 0) {
+                // Sessions without points are not written.
+                account.unsent = None;
+            }
+        });
+        if let Some(kept) = kept {
+            self.change_uid(id, kept.profile.uid.clone());
+        }
+        self.send_settlement(id);
+        self.greet(id, kept.is_some());
+        if kept.is_some() {
+            self.retell_room(id);
+        }
+        self.keep_within_limit(now);
+        self.arm_sweep(now);
+    }
+
+    /// Changes a player's account, and with it whether its session may end.
+    fn change_account(&mut self, id: PlayerId, change: impl FnOnce(&mut Player)) {
+        let Some(player) = self.players.get_mut(id) else {
+            return;
+        };
+        let before = player.is_owed();
+        if let Link::Offline { expires_at, .. } = player.link {
+            self.offline.remove(expires_at, id);
+        }
+        change(player);
+        let after = player.is_owed();
+        self.owed += usize::from(after);
+        self.owed -= usize::from(before);
+        self.list_offline(id);
+    }
+
+    /// Lists a player among those whose sessions may end, if it is one.
+    pub(super) fn list_offline(&mut self, id: PlayerId) {
+        if let Some(player) = self.players.get(id)
+            && let Link::Offline { expires_at, .. } = player.link
+            && player.is_v2()
+            && !player.is_owed()
+        {
+            let has_points = player.score.has_points();
+            self.offline.insert(expires_at, id, has_points);
+        }
+    }
+
+    /// A player that is removed owes nothing to the store any more.
+    pub(super) fn close_account(&mut self, id: PlayerId, player: &Player) {
+        self.owed -= usize::from(player.is_owed());
+        if player.is_pending() {
+            self.unasked.remove(&id);
+        }
+    }
+
+    /// Gives a player another uid, wherever it stands by it.
+    fn change_uid(&mut self, id: PlayerId, uid: Uid) {
+        let waits = self.waiting_of(id).map(|(_, waiting)| waiting);
+        let since = waits.filter(|waiting| waiting.parked.is_none());
+        let since = since.map(|waiting| waiting.since);
+        self.leave_queue(id);
+        if let Some(player) = self.players.get_mut(id) {
+            let profile = player.card.profile();
+            player.card = Card::new(&Profile { uid, ..profile });
+        }
+        if let Some(since) = since {
+            self.stand_in_line(id, since);
+        }
+    }
+
+    fn retell_room(&mut self, id: PlayerId) {
+        if let Some(room) = self.players.get(id).and_then(|player| player.room) {
+            self.tell_room(room);
+        }
+    }
+
+    /// Notes that a private room was opened, or ended.
+    pub(super) fn note_room(&mut self, note: Note) {
+        if self.next_owner.is_some() {
+            self.effects.push_back(Effect::Note(note));
+        }
+    }
+
+    /// Opens a private room of the store's under its code, empty, unless there is one.
+    ///
+    /// Those who asked for it enter now, by `join`; then [`end_claim`](Self::end_claim).
+    pub fn claim(&mut self, now: Millis, code: RoomCode) {
+        if self.by_code.contains_key(&code) {
+            return;
+        }
+        let private = Private {
+            code,
+            touched: now,
+            told: now,
+        };
+        self.insert_room(Some(private), Phase::Between(Between::first(now)));
+    }
+
+    /// If nobody could enter the room after all, it is left to the store, until somebody asks again
+    /// or its time is over.
+    pub fn end_claim(&mut self, code: RoomCode) {
+        let room = self.by_code.get(&code).copied();
+        if let Some(id) = room
+            && self.rooms.get(id).is_some_and(Room::is_empty)
+        {
+            self.forget_room(id);
+        }
+    }
+}
