@@ -400,8 +400,17 @@ impl Shadow {
                 && self.players[player].place == Place::Seat(id)
             {
                 let also = told.also_started(self, conn, start);
-                let also = also.or_else(|| self.closing_partner(player));
-                self.follow_start(now, (player, start), also)?;
+                let gone = also
+                    .is_none()
+                    .then(|| self.closing_partner(player))
+                    .flatten();
+                self.follow_start(now, (player, start), also.or(gone))?;
+                if gone.is_some()
+                    && let Some(round) =
+                        self.rooms.get_mut(&id).and_then(|room| room.round.as_mut())
+                {
+                    round.untold.clear();
+                }
                 self.early_starts.push(conn);
             }
         }

@@ -528,7 +528,7 @@ impl Shadow {
     ) -> Check {
         let robot = matches!(other, Who::Robot(_));
         let untold = match other {
-            Who::Human(other) if self.closing_partner(player) != Some(other) => vec![other],
+            Who::Human(other) => vec![other],
             _ => Vec::new(),
         };
         let who = |who| Side { who, choice: None };
