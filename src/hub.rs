@@ -24,14 +24,13 @@ use fastrand::Rng;
 
 use crate::config::Config;
 use crate::metrics::Counters;
-use crate::model::{self, ConnId, Entropy, Origin, PlayerId};
+use crate::model::{self, CloseReason, ConnId, Ended, Entropy, Origin, PlayerId};
 use crate::session::{BURST_MS, Pace, Pulse, Session};
 use crate::time::Millis;
-use crate::wire::{Fault, Inbound, engine_io, socket_io, state};
+use crate::wire::{Inbound, engine_io, socket_io, state};
 use crate::world::{Rules, Tally, World};
 
-use self::endings::Ending;
-pub use self::facts::{Input, Output, Place, Timer};
+pub use self::facts::{Input, Output, Place, Played, Timer};
 use self::orders::Order;
 use self::origins::Origins;
 use self::recent::Recent;
@@ -137,21 +136,16 @@ impl Hub {
                 from,
             } => self.open(now, conn, dialect, from),
             Input::Text { conn, text } => self.receive(now, conn, text),
-            Input::Binary { conn } => self.end(now, conn, Ending::fault(Fault::BINARY)),
+            Input::Binary { conn, .. } => self.end(now, conn, CloseReason::Binary),
             Input::Seen { conn } => {
                 if let Some(session) = self.session_mut(conn) {
                     session.seen(now);
                 }
             }
             Input::Ping { conn, payload } => self.ping_frame(now, conn, payload),
-            Input::Violation { conn, code, reason } => {
-                self.end(now, conn, Ending::fault(Fault { code, reason }));
-            }
-            Input::Closed { conn } => {
-                if let Some(session) = self.remove_session(conn) {
-                    self.part(now, &session);
-                }
-            }
+            Input::Violation { conn, reason } => self.end(now, conn, reason),
+            Input::Left { conn } => self.close(now, conn, Ended::Left),
+            Input::Closed { conn } => self.close(now, conn, Ended::Lost),
             Input::Due {
                 timer: Timer::Session(conn),
             } => self.beat(now, conn),
@@ -181,16 +175,12 @@ impl Hub {
             },
             Order::Close {
                 conn,
-                code,
-                reason,
-                rounds,
-                told_to_stay,
+                ended,
+                played,
             } => Output::Close {
                 conn,
-                code,
-                reason,
-                rounds,
-                told_to_stay,
+                ended,
+                played,
             },
             Order::Arm { at, timer } => Output::Arm { at, timer },
             Order::Disarm { timer } => Output::Disarm { timer },
@@ -204,12 +194,6 @@ impl Hub {
     #[must_use]
     pub fn running_rounds(&self) -> usize {
         self.world.running_rounds()
-    }
-
-    /// How many rounds started on a connection, for its line in the log.
-    #[must_use]
-    pub fn rounds_of(&self, conn: ConnId) -> u32 {
-        self.session(conn).map_or(0, |session| session.rounds)
     }
 
     /// Counters since the start.
@@ -316,10 +300,10 @@ impl Hub {
                 }
             }
             Ok(Inbound::Disconnect) => {
-                self.close(now, conn, (1000, "the client left"), false);
+                self.end(now, conn, CloseReason::ClientLeft);
             }
             Ok(Inbound::Nothing) => (),
-            Err(fault) => self.end(now, conn, Ending::fault(fault)),
+            Err(fault) => self.end(now, conn, fault),
         }
     }
 
@@ -382,8 +366,8 @@ impl Hub {
                 // to one a minute, by which some clients answer the packet.
                 self.orders.push_back(Order::Ping { conn });
             }
-            Pulse::Dead => return self.end(now, conn, Ending::DEAD),
-            Pulse::Mute => return self.end(now, conn, Ending::MUTE),
+            Pulse::Dead => return self.end(now, conn, CloseReason::TimedOut),
+            Pulse::Mute => return self.end(now, conn, CloseReason::NoHello),
         }
         if let Some(session) = self.session(conn) {
             let at = session.deadline(now, &pace);

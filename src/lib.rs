@@ -4,7 +4,7 @@
 //! whole way:
 //!
 //! ```text
-//! kernel ─recv─▶ the loop's read buffer ─▶ Front: request head | WebSocket frames     net/
+//! kernel ─recv─▶ the loop's read buffer ─▶ Reader: request head | WebSocket frames    net/
 //!                                            │ one complete text message
 //!                                            ▼
 //!                        Hub::handle(now, Input::Text { conn, text }) ─┐              hub.rs
@@ -49,6 +49,7 @@
 //! store ──► time, model
 //! wire ───► model
 //! model ──► slots
+//! metrics ► model
 //! wheel ──► time
 //! ```
 //!

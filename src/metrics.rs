@@ -8,6 +8,8 @@ pub mod text;
 
 use std::fmt;
 
+use crate::model::{CloseReason, Ended};
+
 /// Events that clients send, in the order of [`Counters::events_in`]; the last one stands for all
 /// names that nobody knows.
 pub const EVENTS_IN: [&str; 8] = [
@@ -117,12 +119,6 @@ impl Refusal {
     ];
 }
 
-/// How an open connection ended, in the order of [`Traffic::ended`]. Numbers are close codes that
-/// the server sent; `left`: the client closed, `lost`: it vanished.
-pub const ENDINGS: [&str; 13] = [
-    "left", "lost", "1000", "1002", "1003", "1007", "1008", "1009", "1012", "4001", "4002", "4408",
-    "other",
-];
 /// Status codes of plain answers, in the order of [`Traffic::answers`].
 pub const STATUSES: [u16; 10] = [200, 304, 400, 404, 405, 408, 426, 431, 503, 0];
 
@@ -137,8 +133,12 @@ pub struct Traffic {
     pub answers: [u64; STATUSES.len()],
     /// Those not let in, by [`Refusal`].
     pub refused: [u64; Refusal::NAMES.len()],
-    /// Open connections that ended, by [`ENDINGS`].
-    pub ended: [u64; ENDINGS.len()],
+    /// Open connections that the other end closed.
+    left: u64,
+    /// Open connections whose other end vanished.
+    lost: u64,
+    /// Open connections that we closed, by reason.
+    closed: [u64; CloseReason::COUNT],
     /// Of these, those that did not read what was sent to them.
     pub slow_readers: u64,
     /// Bytes received.
@@ -161,7 +161,9 @@ impl Default for Traffic {
             accept_pauses: 0,
             answers: [0; STATUSES.len()],
             refused: [0; Refusal::NAMES.len()],
-            ended: [0; ENDINGS.len()],
+            left: 0,
+            lost: 0,
+            closed: [0; CloseReason::COUNT],
             slow_readers: 0,
             bytes_in: 0,
             bytes_out: 0,
@@ -186,29 +188,30 @@ impl Traffic {
         }
     }
 
-    /// Counts the end of an open connection, by one of [`ENDINGS`].
-    pub fn count_ending(&mut self, ending: &str) {
-        let known = ENDINGS.iter().position(|&known| known == ending);
-        if let Some(count) = self.ended.get_mut(known.unwrap_or(ENDINGS.len() - 1)) {
-            *count += 1;
-        }
+    /// Counts the end of an open connection.
+    pub fn count_end(&mut self, ended: Ended) {
+        let count = match ended {
+            Ended::Left => &mut self.left,
+            Ended::Lost => &mut self.lost,
+            Ended::Closed(reason) => &mut self.closed[reason as usize],
+        };
+        *count += 1;
     }
 
-    /// Counts an end by a close code of ours.
-    pub fn count_close(&mut self, code: u16) {
-        self.count_ending(match code {
-            1000 => "1000",
-            1002 => "1002",
-            1003 => "1003",
-            1007 => "1007",
-            1008 => "1008",
-            1009 => "1009",
-            1012 => "1012",
-            4001 => "4001",
-            4002 => "4002",
-            4408 => "4408",
-            _ => "other",
-        });
+    /// How many open connections ended, by label: who left, who was lost, and each close code.
+    #[must_use]
+    pub fn endings(&self) -> Vec<(&'static str, u64)> {
+        let mut rows: Vec<(&'static str, u64)> = Vec::new();
+        for (reason, count) in CloseReason::all().zip(self.closed) {
+            match rows.iter_mut().find(|(label, _)| *label == reason.label()) {
+                Some((_, sum)) => *sum += count,
+                None => rows.push((reason.label(), count)),
+            }
+        }
+        rows.sort_unstable();
+        let others = [(Ended::Left, self.left), (Ended::Lost, self.lost)];
+        let others = others.map(|(ended, count)| (ended.label(), count));
+        [&others, rows.as_slice()].concat()
     }
 }
 
@@ -293,6 +296,7 @@ impl<const N: usize> Histogram<N> {
 #[cfg(test)]
 mod tests {
     use super::{Counters, EVENTS_IN, Histogram, STATUSES, Traffic};
+    use crate::model::{CloseReason, Ended};
 
     const BOUNDS: [u64; 3] = [1, 10, 100];
 
@@ -336,12 +340,21 @@ mod tests {
         for status in [200, 418] {
             traffic.count_answer(status);
         }
-        for code in [1008, 1234] {
-            traffic.count_close(code);
+        let ends = [CloseReason::Flood, CloseReason::SlowReader].map(Ended::Closed);
+        for ended in ends.into_iter().chain([Ended::Lost]) {
+            traffic.count_end(ended);
         }
         assert_eq!(traffic.answers[0], 1);
         assert_eq!(traffic.answers[STATUSES.len() - 1], 1);
-        assert_eq!(traffic.ended.iter().sum::<u64>(), 2);
-        assert_eq!(traffic.ended.last(), Some(&1));
+        let labels = [
+            "left", "lost", "1000", "1002", "1003", "1007", "1008", "1009", "1012", "4001", "4002",
+            "4408",
+        ];
+        let want = labels.map(|label| (label, [("1008", 2), ("lost", 1)]));
+        let want = want.map(|(label, counted)| {
+            let count = counted.iter().find(|(counted, _)| *counted == label);
+            (label, count.map_or(0, |&(_, count)| count))
+        });
+        assert_eq!(traffic.endings(), want);
     }
 }

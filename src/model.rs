@@ -1,8 +1,9 @@
 //! The words that the wire, the sessions and the world share: parsed once, valid ever after.
 //!
 //! No behaviour beyond conversion: no rules, no text of a dialect, no time. What goes to the store
-//! and comes back is in `stored`.
+//! and comes back is in `stored`, why a connection ends in `close`.
 
+mod close;
 mod stored;
 
 use std::cmp::Ordering;
@@ -13,6 +14,7 @@ use std::rc::Rc;
 
 use crate::slots::Handle;
 
+pub use self::close::{Blame, CloseReason, Ended};
 pub use self::stored::{
     Owner, Settle, Settled, StoreHealth, StoreOp, StoreReply, Stored, StoredProfile,
 };

@@ -3,9 +3,9 @@
 //! No rooms, no sockets, no JSON. A session is told the time; it asks for one timer, the lazy one:
 //! traffic only notes when it came, the timer looks at that when it fires.
 
-use crate::model::{Origin, PlayerId};
+use crate::model::{CloseReason, Origin, PlayerId};
 use crate::time::Millis;
-use crate::wire::{self, Dialect, Fault, Inbound};
+use crate::wire::{self, Dialect, Inbound};
 
 /// Events a client may send in one go before the rate limit counts: twice a second's share.
 const BURST_SECONDS: u64 = 2;
@@ -165,7 +165,7 @@ impl Session {
     /// # Errors
     ///
     /// The fault of the dialect to close with, also for an event before the namespace is entered.
-    pub fn receive<'a>(&mut self, now: Millis, text: &'a str) -> Result<Inbound<'a>, Fault> {
+    pub fn receive<'a>(&mut self, now: Millis, text: &'a str) -> Result<Inbound<'a>, CloseReason> {
         self.seen(now);
         let inbound = wire::decode(self.dialect, text)?;
         self.spoke = true;
@@ -175,10 +175,7 @@ impl Session {
                 self.connected = true;
                 Ok(inbound)
             }
-            Inbound::Event { .. } if !self.connected => Err(Fault {
-                code: 1008,
-                reason: "event before the connect packet",
-            }),
+            Inbound::Event { .. } if !self.connected => Err(CloseReason::EarlyEvent),
             _ => Ok(inbound),
         }
     }
@@ -571,10 +568,8 @@ mod tests {
         let mut session = Session::new(Millis(0), Eio4, None);
         assert_eq!(session.receive(Millis(0), "2"), Ok(Inbound::Ping));
         assert_eq!(
-            session
-                .receive(Millis(0), "42[\"join\"]")
-                .map_err(|fault| fault.code),
-            Err(1008)
+            session.receive(Millis(0), "42[\"join\"]"),
+            Err(CloseReason::EarlyEvent)
         );
         assert_eq!(session.receive(Millis(0), "40"), Ok(Inbound::Connect));
         assert_eq!(session.receive(Millis(0), "40"), Ok(Inbound::Nothing));

@@ -27,7 +27,7 @@ const TABLE: &[Row] = &[
     Row { module: "model",   modules: &["slots"], packages: &[] },
     Row { module: "wheel",   modules: &["time"], packages: &["slab"] },
     Row { module: "config",  modules: &[], packages: &["lexopt", "log"] },
-    Row { module: "metrics", modules: &[], packages: &[] },
+    Row { module: "metrics", modules: &["model"], packages: &[] },
     Row { module: "wire",    modules: &["model"], packages: &["serde", "serde_json"] },
     Row { module: "session", modules: &["wire", "time", "model"], packages: &[] },
     // The world counts its rounds and waits, which is all that metrics are to it: numbers.

@@ -96,11 +96,11 @@ fi
 
 # --- connections ---
 
-mutant '--max-connections' src/net/front/head.rs \
-    'full: self.config.max_connections <= self.sockets.open_count(),' 'full: false,' \
+mutant '--max-connections' src/net/reader/head.rs \
+    'full: self.max_connections <= sockets.open_count(),' 'full: false,' \
     --lib net::server
-mutant 'sockets beyond --max-connections' src/net/front.rs \
-    '!self.accept_paused && room' '!self.accept_paused && (room || true)' \
+mutant 'sockets beyond --max-connections' src/net/entrance.rs \
+    '!self.paused && room' '!self.paused && (room || true)' \
     --test hostile floods::connections_over
 mutant '--max-per-address' src/net/peers.rs \
     '.is_some_and(|place| self.each_max <= self.count(place).open)' \
@@ -157,12 +157,12 @@ mutant 'one timer for each room and player' src/net/sockets/timers.rs \
 mutant 'a timer that fired has no key' src/net/sockets/timers.rs \
     '            *slot = None;' '            let _ = slot;' \
     --lib net::server::tests::bounds::a_timer_that_fired
-mutant 'buffers in a turn' src/net/front.rs \
-    'if self.sockets.is_loaded() {' 'if false {' --lib net::server::tests::bounds::a_burst
-mutant 'the pause without descriptors' src/net/front.rs \
-    'self.accept_paused = true;' 'self.accept_paused = false;' \
+mutant 'buffers in a turn' src/net/sockets.rs \
+    'if Pool::BUFFERS_MAX <= self.dirty.len() {' 'if false {' --lib net::server::tests::bounds::a_burst
+mutant 'the pause without descriptors' src/net/entrance.rs \
+    'self.paused = true;' 'self.paused = false;' \
     --test hostile descriptors::without
-mutant 'the pause after passing errors' src/net/front.rs \
+mutant 'the pause after passing errors' src/net/entrance.rs \
     'Let::Next(error) if tried == ACCEPTS_MAX && taken == 0 => {' \
     'Let::Next(error) if tried > ACCEPTS_MAX && taken == 0 => {' \
     --lib net::server::tests::bounds::errors_of_accept
@@ -195,9 +195,9 @@ mutant 'masking' src/net/frames.rs \
     --lib net::frames
 # What tungstenite judges has no switch there: what is taken away is our answer.
 mutant 'UTF-8' src/net/frames.rs \
-    '(1007, "text is not UTF-8")' '(1002, "text is not UTF-8")' --lib net::frames
+    'Error::Utf8(_) => CloseReason::NotUtf8,' '' --lib net::frames
 mutant 'control frames, opcodes, reserved bits' src/net/frames.rs \
-    '(1002, "protocol error")' '(1000, "fine")' --lib net::frames
+    '_ => CloseReason::ProtocolError,' '_ => CloseReason::ClientLeft,' --lib net::frames
 mutant 'a frame cut wrong' src/net/frames.rs \
     'if seen != payload_bytes(frame) {' 'if seen == usize::MAX && payload_bytes(frame) == 0 {' \
     --lib net::frames
@@ -225,8 +225,8 @@ mutant 'silent connections of an address' src/net/sockets.rs \
     'if let Some(address) = self.crowd.crowded(peer) {' \
     'if let Some(address) = self.crowd.crowded(peer).filter(|_| false) {' \
     --test hostile floods::an_address
-mutant 'silent connections at capacity' src/net/front.rs \
-    '|| self.sockets.has_heads();' ';' --test hostile floods::an_address
+mutant 'silent connections at capacity' src/net/entrance.rs \
+    '|| sockets.has_heads();' ';' --test hostile floods::an_address
 
 # --- events ---
 
@@ -259,8 +259,8 @@ mutant 'new sessions a minute of an origin' src/hub/origins.rs \
     '&& self.newcomers_max <= counts.newcomers' '&& u32::MAX == counts.newcomers' --lib hub::origins
 mutant 'new sessions a minute in the hub' src/hub/requests.rs \
     'self.admit(now, conn)?;' '' --test scenarios origins::a_new_session
-mutant 'origins in the loop' src/net/front/head.rs \
-    'let from = self.sockets.crowd.origin_of(peer);' 'let from = None;' \
+mutant 'origins in the loop' src/net/reader/head.rs \
+    'let from = sockets.crowd.origin_of(peer);' 'let from = None;' \
     --test hostile game::room_codes_are_not_guessed_over
 mutant 'what is remembered at a time' src/hub/recent.rs \
     'if self.most <= self.order.len() {' 'if usize::MAX - self.most <= self.order.len() {' \
@@ -309,9 +309,9 @@ mutant '--session-ttl over a restart' src/world/sessions.rs \
 
 # --- per turn ---
 
-mutant 'accepts per turn' src/net/front.rs \
+mutant 'accepts per turn' src/net/entrance.rs \
     'const ACCEPTS_MAX: usize = 64;' 'const ACCEPTS_MAX: usize = 1 << 30;' --lib net::server
-mutant 'frames per turn' src/net/front.rs \
+mutant 'frames per turn' src/net/reader.rs \
     'for _ in 0..FRAMES_MAX {' 'for _ in 0..usize::MAX {' --lib net::server
 mutant 'bytes per turn' src/net/conn.rs \
     'let asked = back.len().min(RECV_BYTES);' 'let asked = back.len();' --lib net::conn
@@ -333,14 +333,14 @@ mutant '--drain-timeout' src/net/server.rs \
 mutant '--drain-timeout, rounds' src/net/server.rs \
     'Alarm::DrainHurry => self.hurry(),' 'Alarm::DrainHurry => (),' --lib net::server::tests::bounds::a_round
 mutant 'newcomers in a drain' src/net/server/drain.rs \
-    'if quiet || until <= self.front.now {' 'if quiet {' \
+    'if quiet || until <= self.now {' 'if quiet {' \
     --lib net::server::tests::bounds::newcomers
 mutant 'a door that is shut in the end' src/net/server/drain.rs \
     '!sockets.has_guests() && !self.is_last_call() {' \
     '!sockets.has_guests() && !sockets.has_latecomers() && !self.is_last_call() {' \
     --lib net::server::tests::bounds::newcomers
 mutant 'a second request to stop' src/net/server/drain.rs \
-    'if self.front.now.since(self.stopped_at) < SAME_WISH_MS {' 'if true {' \
+    'if self.now.since(self.stopped_at) < SAME_WISH_MS {' 'if true {' \
     --lib net::server::tests::bounds::requests_to_stop
 
 # --- memory ---

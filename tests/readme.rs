@@ -64,7 +64,7 @@ impl Consoles {
                 }
                 // A console answers pings by itself.
                 Output::Ping { .. } | Output::Pong { .. } => (),
-                Output::Close { reason, .. } => panic!("a console was closed: {reason}"),
+                Output::Close { ended, .. } => panic!("a console was closed: {ended}"),
                 Output::Store(_) | Output::Hold { .. } | Output::Resume { .. } => {
                     panic!("there is no store")
                 }

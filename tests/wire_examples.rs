@@ -28,7 +28,7 @@ use shelf::Shelf;
 
 use roshambo::config::{Command, Config};
 use roshambo::hub::{Dialect, Hub, Input, Output, Timer};
-use roshambo::model::ConnId;
+use roshambo::model::{ConnId, Ended};
 use roshambo::net::http::{Context, Decision, Page, respond};
 use roshambo::net::peers::{Crowd, Peer};
 use roshambo::time::Millis;
@@ -122,14 +122,13 @@ impl Stage {
                 Output::Pong { conn, .. } => (conn, "< (pong)".to_owned()),
                 Output::Close {
                     conn,
-                    code,
-                    reason,
-                    told_to_stay,
+                    ended: Ended::Closed(reason),
                     ..
                 } => {
-                    told = told_to_stay;
-                    (conn, format!("! {code} {reason}"))
+                    told = reason.sends_away();
+                    (conn, format!("! {} {}", reason.code(), reason.text()))
                 }
+                Output::Close { .. } => continue,
             };
             let found = self
                 .consoles
@@ -184,7 +183,10 @@ impl Stage {
                 self.tell(Input::Closed { conn: open() });
             }
             Some(("> ", "(pong)")) => self.tell(Input::Seen { conn: open() }),
-            Some(("> ", "(binary)")) => self.tell(Input::Binary { conn: open() }),
+            Some(("> ", "(binary)")) => self.tell(Input::Binary {
+                conn: open(),
+                bytes: &[],
+            }),
             Some(("> ", text)) => {
                 let text = self.filled(text);
                 self.tell(Input::Text {
@@ -357,9 +359,7 @@ fn the_reference_tells_what_is_answered() {
             base: "/applet/websocket",
             page: Page::new("/applet/websocket", false),
             full: false,
-            draining: false,
-            newcomer: false,
-            last_call: false,
+            ending: None,
             peer: Peer::Unix,
             crowd: &Crowd::EMPTY,
         };

@@ -2,7 +2,9 @@
 //!
 //! Absent: what follows from what.
 
-use crate::model::{ConnId, Origin, StoreOp, StoreReply};
+use std::fmt;
+
+use crate::model::{CloseReason, ConnId, Ended, Origin, StoreOp, StoreReply};
 use crate::time::Millis;
 use crate::wire::Dialect;
 use crate::world;
@@ -26,10 +28,12 @@ pub enum Input<'a> {
         /// Valid UTF-8, at most `--max-message` bytes.
         text: &'a str,
     },
-    /// A whole binary message; its bytes do not matter.
+    /// A whole binary message.
     Binary {
         /// Who sent it.
         conn: ConnId,
+        /// The hub does not look at them.
+        bytes: &'a [u8],
     },
     /// A pong frame, or a part of a message: a sign of life.
     Seen {
@@ -43,17 +47,19 @@ pub enum Input<'a> {
         /// At most 125 bytes.
         payload: &'a [u8],
     },
-    /// The peer broke RFC 6455; the loop will read nothing more from it.
+    /// The peer broke RFC 6455, or reads too slowly; the loop will read nothing more from it.
     Violation {
         /// Who did.
         conn: ConnId,
-        /// The close code that the RFC prescribes: 1002, 1007 or 1009; 1008 for one that reads too
-        /// slowly.
-        code: u16,
-        /// Short ASCII text.
-        reason: &'static str,
+        /// How.
+        reason: CloseReason,
     },
-    /// The socket is gone, or the peer closed: nothing can be sent any more.
+    /// The peer sent a close frame; its answer is on its way already.
+    Left {
+        /// Who did.
+        conn: ConnId,
+    },
+    /// The socket is gone: nothing can be sent any more.
     Closed {
         /// Whose.
         conn: ConnId,
@@ -134,20 +140,18 @@ pub enum Output<'a> {
         /// That of the ping it answers.
         payload: &'a [u8],
     },
-    /// Send a close frame after all that was sent before, then end the connection.
+    /// End the connection: at once if it was lost, after all that was sent before if it left, and
+    /// with a close frame behind that if it is [closed](Ended::Closed). Where Socket.IO's `41` was
+    /// the last ([`CloseReason::sends_away`]), leave the client time to act on it.
     ///
     /// The hub has forgotten the connection already: no [`Input::Closed`] is owed.
     Close {
         /// Which connection.
         conn: ConnId,
-        /// The close code.
-        code: u16,
-        /// At most 123 bytes of ASCII.
-        reason: &'static str,
-        /// How many rounds started on this connection, for the log.
-        rounds: u32,
-        /// Socket.IO's `41` was sent right before: leave the client time to act on it.
-        told_to_stay: bool,
+        /// Why.
+        ended: Ended,
+        /// What happened on it, for the log.
+        played: Played,
     },
     /// Hand `timer` back in [`Input::Due`] at `at` or later, exactly once; it takes the place of
     /// an earlier one that has the same [`Timer::place`]. A connection's goes with it.
@@ -174,4 +178,19 @@ pub enum Output<'a> {
         /// Which.
         conn: ConnId,
     },
+}
+
+/// What happened on a connection, in the hub's own words for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Played(pub(super) u32);
+
+impl fmt::Display for Played {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rounds = self.0;
+        write!(
+            f,
+            "{rounds} {}",
+            if rounds == 1 { "round" } else { "rounds" }
+        )
+    }
 }

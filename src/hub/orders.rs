@@ -3,9 +3,8 @@
 //!
 //! Absent: why something is told.
 
-use super::endings::Ending;
-use super::{Hub, Timer};
-use crate::model::{ConnId, Event, StoreOp};
+use super::{Hub, Played, Timer};
+use crate::model::{CloseReason, ConnId, Ended, Event, StoreOp};
 use crate::time::Millis;
 use crate::wire::event;
 use crate::world::Effect;
@@ -29,10 +28,8 @@ pub(super) enum Order {
     },
     Close {
         conn: ConnId,
-        code: u16,
-        reason: &'static str,
-        rounds: u32,
-        told_to_stay: bool,
+        ended: Ended,
+        played: Played,
     },
     Arm {
         at: Millis,
@@ -61,7 +58,7 @@ impl Hub {
                     if let Some(session) = self.session_mut(conn) {
                         session.player = None;
                     }
-                    self.end(now, conn, Ending::TAKEN_OVER);
+                    self.end(now, conn, CloseReason::TakenOver);
                 }
                 Effect::Arm { at, timer } => {
                     self.orders.push_back(Order::Arm {

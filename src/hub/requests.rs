@@ -5,8 +5,8 @@
 use super::Hub;
 use super::endings::Ending;
 use crate::model::{
-    self, Avatar, ConnId, Event, Generation, Hello, Name, PlayerId, ProblemCode, Profile, Request,
-    Token, Uid,
+    self, Avatar, CloseReason, ConnId, Event, Generation, Hello, Name, PlayerId, ProblemCode,
+    Profile, Request, Token, Uid,
 };
 use crate::session::Session;
 use crate::time::Millis;
@@ -30,7 +30,7 @@ impl Hub {
         let v2 = self.session(conn).is_some_and(|session| session.v2);
         let named = match event::decode(body, v2) {
             Ok(named) => named,
-            Err(fault) => return self.end(now, conn, Ending::fault(fault)),
+            Err(fault) => return self.end(now, conn, fault),
         };
         self.counters.count_event_in(&named.name);
         let pace = self.pace;
@@ -112,7 +112,7 @@ impl Hub {
         self.counters.dropped_events += 1;
         let session = self.session_mut(conn);
         if session.is_some_and(|session| session.over_limit(now)) {
-            self.end(now, conn, Ending::FLOOD);
+            self.end(now, conn, CloseReason::Flood);
         }
     }
 
@@ -284,7 +284,10 @@ impl Hub {
         };
         session.inherit(now, &pace, owed).map_err(|after_ms| {
             self.counters.dropped_events += 1;
-            Ending::hasty(after_ms)
+            Ending {
+                reason: CloseReason::Hasty,
+                wait_ms: after_ms,
+            }
         })
     }
 
@@ -294,13 +297,19 @@ impl Hub {
         let from = self.session(conn).and_then(|session| session.from);
         if self.is_overfull() {
             self.counters.refused_newcomers += 1;
-            return Err(Ending::crowded(OVERFULL_MS + self.rng.u64(..OVERFULL_MS)));
+            return Err(Ending {
+                reason: CloseReason::Crowded,
+                wait_ms: OVERFULL_MS + self.rng.u64(..OVERFULL_MS),
+            });
         }
         let admitted = from.map_or(Ok(()), |origin| self.origins.admit(now, origin));
         admitted.map_err(|after_ms| {
             self.counters.refused_newcomers += 1;
             let spread_ms = self.rng.u64(..=self.drain_spread_ms);
-            Ending::crowded(after_ms + spread_ms)
+            Ending {
+                reason: CloseReason::Crowded,
+                wait_ms: after_ms + spread_ms,
+            }
         })
     }
 

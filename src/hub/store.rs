@@ -9,12 +9,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::endings::Ending;
 use super::requests::Asked;
 use super::{Hub, Order};
 use crate::model::{
-    Avatar, ConnId, Join, Name, Owner, ProblemCode, Profile, Request, RoomCode, Settle, StoreOp,
-    StoreReply, Stored, StoredProfile, Token, Uid,
+    Avatar, CloseReason, ConnId, Join, Name, Owner, ProblemCode, Profile, Request, RoomCode,
+    Settle, StoreOp, StoreReply, Stored, StoredProfile, Token, Uid,
 };
 use crate::time::Millis;
 use crate::wire::event;
@@ -153,7 +152,7 @@ impl Hub {
         let known = asked.is_some();
         if let Some(earlier) = asked.and_then(|take| take.conn.take()) {
             self.counters.takeovers += 1;
-            self.end(now, earlier, Ending::TAKEN_OVER);
+            self.end(now, earlier, CloseReason::TakenOver);
         }
         let full = WAITS_MAX <= self.desk.takes.len() && !known;
         if self.desk.away || full || WAITS_MAX <= self.desk.waits.len() {

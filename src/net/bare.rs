@@ -6,17 +6,19 @@
 //! suite: it has no heartbeat and no drain, and it ends with its process.
 
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token};
 
+use super::entrance::Entrance;
 use super::frames::{put_binary, put_pong, put_text};
-use super::front::{Behind, Front, Word};
 use super::gate::Gate;
+use super::life::Life;
 use super::listen::{Buffers, Listener};
+use super::reader::{Reader, Turn};
 use super::sockets::{Alarm, Sockets};
 use crate::config::Config;
-use crate::model::ConnId;
+use crate::hub::Input;
 use crate::time::Millis;
 
 const LISTENER: Token = Token(usize::MAX - 1);
@@ -45,52 +47,60 @@ pub fn serve(listener: Listener, config: &Config, answer: Answer) -> io::Result<
     let mut gate = Gate::new(vec![listener], false, Buffers::of(config))?;
     gate.register(poll.registry(), LISTENER)?;
     let registry = poll.registry().try_clone()?;
-    let mut front = Front::new(config.clone(), registry, gate, answer);
+    let mut entrance = Entrance::new(config, gate);
+    let mut reader = Reader::new(config);
+    let mut sockets = Sockets::new(registry, config);
     let started = Instant::now();
     let mut events = Events::with_capacity(1024);
+    let mut now = Millis::ZERO;
     loop {
-        match poll.poll(&mut events, front.patience()) {
+        let waits = !sockets.ready.is_empty() || entrance.may_accept(&sockets);
+        let wakeup = sockets.wheel.next_wakeup().map(|at| at.since(now));
+        let patience = if waits { Some(0) } else { wakeup };
+        match poll.poll(&mut events, patience.map(Duration::from_millis)) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             _ => (),
         }
-        front.now = Millis(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
+        now = Millis(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
         for event in &events {
             match event.token() {
-                LISTENER => front.gate.note(),
-                _ => front.sockets.note(event),
+                LISTENER => entrance.gate.note(),
+                _ => sockets.note(event),
             }
         }
-        front.accept();
-        front.read_all();
-        while let Some((_, alarm)) = front.sockets.wheel.pop_due(front.now) {
+        let turn = Turn {
+            now,
+            life: Life::Serving,
+            handed: false,
+        };
+        let mut hear = |sockets: &mut Sockets, input: Input<'_>| hear(now, input, sockets, answer);
+        entrance.accept(now, turn.life, &mut sockets);
+        reader.read_all(turn, &mut sockets, &mut hear);
+        while let Some((_, alarm)) = sockets.wheel.pop_due(now) {
             match alarm {
-                Alarm::Socket(id) => front.on_timer(id),
-                _ => front.accept_again(),
+                Alarm::Socket(id) => reader.on_timer(now, id, &mut sockets),
+                _ => entrance.accept_again(),
             }
         }
-        front.write();
-        front.sockets.sweep();
+        sockets.write(now, &mut hear);
+        sockets.sweep();
     }
 }
 
-impl Behind for Answer {
-    fn hear(&mut self, now: Millis, conn: ConnId, word: Word<'_>, sockets: &mut Sockets) {
-        let message = match word {
-            Word::Text(text) => Message::Text(text),
-            Word::Binary(bytes) => Message::Binary(bytes),
-            Word::Violation(code, reason) => return sockets.close(now, conn, code, reason),
-            Word::TooLate => return sockets.close(now, conn, 1012, "it ends"),
-            Word::Ping(payload) => return sockets.put(conn, |tail| put_pong(tail, payload)),
-            Word::Opened(..) | Word::Seen | Word::Closed => return,
-        };
-        match self(message) {
-            Some(Message::Text(text)) => sockets.put(conn, |tail| put_text(tail, text)),
-            Some(Message::Binary(bytes)) => sockets.put(conn, |tail| put_binary(tail, bytes)),
-            None => (),
-        }
-    }
-
-    fn rounds_of(&self, _conn: ConnId) -> u32 {
-        0
+/// Sends what is answered to a message, and ends who is to be ended.
+fn hear(now: Millis, input: Input<'_>, sockets: &mut Sockets, answer: Answer) {
+    let (conn, answered) = match input {
+        Input::Text { conn, text } => (conn, answer(Message::Text(text))),
+        Input::Binary { conn, bytes } => (conn, answer(Message::Binary(bytes))),
+        Input::Violation { conn, reason } => return sockets.close(now, conn, reason),
+        Input::Ping { conn, payload } => return sockets.put(conn, |tail| put_pong(tail, payload)),
+        Input::Left { conn } => return sockets.end(now, conn),
+        // The sockets drop it; and there are no timers, no drain and no heartbeat here.
+        _ => return,
+    };
+    match answered {
+        Some(Message::Text(text)) => sockets.put(conn, |tail| put_text(tail, text)),
+        Some(Message::Binary(bytes)) => sockets.put(conn, |tail| put_binary(tail, bytes)),
+        None => (),
     }
 }

@@ -11,6 +11,7 @@ use super::peers::Peer;
 use super::queue::{Pool, Queue};
 use super::rest::Rest;
 use crate::hub::Dialect;
+use crate::model::CloseReason;
 use crate::time::Millis;
 use crate::wheel::TimerKey;
 
@@ -63,8 +64,8 @@ pub(crate) struct Lingering {
     pub(crate) heard_out: bool,
     /// How many bytes were thrown away.
     pub(crate) discarded: usize,
-    /// A close frame, its code and reason, that is sent when the timer fires.
-    pub(crate) held: Option<(u16, &'static str)>,
+    /// A close frame that is sent when the timer fires.
+    pub(crate) held: Option<CloseReason>,
     /// Ends the wait before `held`, for the kernel to take it all, then `--linger`.
     pub(crate) timer: TimerKey,
 }

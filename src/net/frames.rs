@@ -21,6 +21,8 @@ use tungstenite::error::Error;
 use tungstenite::protocol::{Message, Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Bytes, Utf8Bytes};
 
+use crate::model::CloseReason;
+
 pub use self::fragments::{Fragments, Frame, Unfinished};
 
 /// Longest frame header that a client sends: two bytes, eight of length, four of mask.
@@ -31,10 +33,6 @@ pub const WAITING_BYTES_MAX: usize = HEADER_BYTES_MAX + SHORT_BYTES_MAX;
 const READ_BUFFER_BYTES: usize = 512;
 /// Most bytes whose number fits in the second byte of a frame; all that a control frame may have.
 const SHORT_BYTES_MAX: usize = 125;
-
-const PROTOCOL_ERROR: (u16, &str) = (1002, "protocol error");
-const NOT_UTF8: (u16, &str) = (1007, "text is not UTF-8");
-const TOO_BIG: (u16, &str) = (1009, "message too big");
 
 /// What the next frame of a connection amounts to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,8 +49,8 @@ pub enum Step<'a> {
     Control,
     /// A close frame; the answer is in [`Decoder::replies`].
     Close,
-    /// The frame breaks the protocol: the code to close with, and why.
-    Violation(u16, &'static str),
+    /// The frame breaks the protocol: what to close with.
+    Violation(CloseReason),
 }
 
 impl Step<'_> {
@@ -66,7 +64,7 @@ impl Step<'_> {
             Self::Fragment => Step::Fragment,
             Self::Control => Step::Control,
             Self::Close => Step::Close,
-            Self::Violation(code, reason) => Step::Violation(code, reason),
+            Self::Violation(reason) => Step::Violation(reason),
         }
     }
 }
@@ -160,7 +158,7 @@ impl Decoder {
             Cut::Starved => return Step::Starved,
             Cut::Refused(why) => {
                 *input = &mut [];
-                return violation(why);
+                return Step::Violation(why);
             }
             Cut::Whole(bytes) => bytes,
             Cut::Begun {
@@ -183,7 +181,7 @@ impl Decoder {
         let taken = fragments.take(input, self.message_bytes_max);
         taken.unwrap_or_else(|_| {
             *input = &mut [];
-            violation(NOT_UTF8)
+            Step::Violation(CloseReason::NotUtf8)
         })
     }
 
@@ -220,17 +218,17 @@ impl Decoder {
             }
             Ok(message @ (Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {
                 if reader.flush(&mut stream).is_err() {
-                    return violation(PROTOCOL_ERROR);
+                    return Step::Violation(CloseReason::ProtocolError);
                 }
                 (Step::Control, message.len())
             }
-            Err(error) => return violation(verdict(&error)),
+            Err(error) => return Step::Violation(verdict(&error)),
         };
         // A context that serves others next must hold nothing of this connection's. That the cut
         // and tungstenite disagree about a frame's end would be a bug; it must not leak bytes.
         // tungstenite may hold what it did not use, where it cannot be seen: the lengths tell.
         if seen != payload_bytes(frame) {
-            return violation(PROTOCOL_ERROR);
+            return Step::Violation(CloseReason::ProtocolError);
         }
         self.reader = Some(reader);
         step
@@ -269,13 +267,13 @@ impl Decoder {
         } = header;
         let (opcode, is_final) = (first & 0x0f, first & 0x80 != 0);
         if matches!(opcode, 3..=7 | 11..=15) {
-            return Cut::Refused(PROTOCOL_ERROR);
+            return Cut::Refused(CloseReason::ProtocolError);
         }
         let Some(length) = usize::try_from(length)
             .ok()
             .filter(|&length| length <= self.message_bytes_max)
         else {
-            return Cut::Refused(TOO_BIG);
+            return Cut::Refused(CloseReason::TooBig);
         };
         let is_control = 8 <= opcode;
         let before = fragments.len();
@@ -286,10 +284,10 @@ impl Decoder {
                 (false, None) => opcode != 0,
             };
         let (Some(mask), true) = (mask, is_legal) else {
-            return Cut::Refused(PROTOCOL_ERROR);
+            return Cut::Refused(CloseReason::ProtocolError);
         };
         if !is_control && self.message_bytes_max - length < before.unwrap_or_default() {
-            return Cut::Refused(TOO_BIG);
+            return Cut::Refused(CloseReason::TooBig);
         }
         let bytes = header_bytes + length;
         let is_whole = bytes <= input.len();
@@ -316,7 +314,7 @@ enum Cut {
     /// Too little to do something with it.
     Starved,
     /// A header that is not allowed here.
-    Refused((u16, &'static str)),
+    Refused(CloseReason),
     /// A control frame, or a message in one frame, of so many bytes.
     Whole(usize),
     /// A fragment, or a long frame of which some is still to come.
@@ -379,12 +377,12 @@ fn payload_bytes(frame: &[u8]) -> usize {
 /// Reads what [`Decoder::short_text`] found.
 fn take_text(frame: &mut [u8]) -> Step<'_> {
     let [_, _, a, b, c, d, payload @ ..] = frame else {
-        return violation(PROTOCOL_ERROR);
+        return Step::Violation(CloseReason::ProtocolError);
     };
     unmask(payload, [*a, *b, *c, *d]);
     match std::str::from_utf8(payload) {
         Ok(text) => Step::Text(Text::Here(text)),
-        Err(_) => violation(NOT_UTF8),
+        Err(_) => Step::Violation(CloseReason::NotUtf8),
     }
 }
 
@@ -400,16 +398,12 @@ fn unmask(payload: &mut [u8], [a, b, c, d]: [u8; 4]) {
     }
 }
 
-fn violation<'a>((code, reason): (u16, &'static str)) -> Step<'a> {
-    Step::Violation(code, reason)
-}
-
-/// The close code that RFC 6455, section 7.4.1, prescribes for what tungstenite found.
-fn verdict(error: &Error) -> (u16, &'static str) {
+/// The reason that RFC 6455, section 7.4.1, prescribes for what tungstenite found.
+fn verdict(error: &Error) -> CloseReason {
     match error {
-        Error::Capacity(_) => TOO_BIG,
-        Error::Utf8(_) => NOT_UTF8,
-        _ => PROTOCOL_ERROR,
+        Error::Capacity(_) => CloseReason::TooBig,
+        Error::Utf8(_) => CloseReason::NotUtf8,
+        _ => CloseReason::ProtocolError,
     }
 }
 

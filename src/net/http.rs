@@ -35,16 +35,23 @@ pub struct Context<'a> {
     pub page: Page,
     /// As many WebSocket connections are open as `--max-connections` allows.
     pub full: bool,
-    /// The server is asked to stop.
-    pub draining: bool,
-    /// This connection came after that.
-    pub newcomer: bool,
-    /// Nobody can come after that: whoever asks to be let in came before, and is.
-    pub last_call: bool,
+    /// The server is asked to stop: who asks.
+    pub ending: Option<Ending>,
     /// The other end of the connection.
     pub peer: Peer,
     /// Whom to believe about addresses, and who has too many connections.
     pub crowd: &'a Crowd,
+}
+
+/// Who asks a server that is asked to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Somebody who came before: everything is answered, but nobody is let in any more.
+    Guest,
+    /// The same, where nobody can come after: whoever asks to be let in is.
+    LastCall,
+    /// Somebody who came after.
+    Newcomer,
 }
 
 /// What becomes of a connection's first bytes.
@@ -81,12 +88,13 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Whether this refuses somebody who wanted in, and why; `draining` as in [`Context`].
+    /// Whether this refuses somebody who wanted in, and why; `ending`: the server is asked to
+    /// stop.
     #[must_use]
-    pub fn refusal(&self, draining: bool) -> Option<Refusal> {
+    pub fn refusal(&self, ending: bool) -> Option<Refusal> {
         match self.status {
             503 if self.crowded => Some(Refusal::Address),
-            503 if draining => Some(Refusal::Draining),
+            503 if ending => Some(Refusal::Draining),
             503 => Some(Refusal::Full),
             400 if self.polling => Some(Refusal::Polling),
             400 | 405 | 426 | 431 => Some(Refusal::Malformed),
@@ -309,14 +317,14 @@ fn route(request: &Request<'_>, context: Context<'_>) -> Decision {
         "readyz" => Reply::of(200).readable(),
         _ => match asset(request, folder, file, context.page) {
             Some(reply) => reply,
-            None if context.newcomer => unavailable(context),
+            None if context.ending == Some(Ending::Newcomer) => unavailable(context),
             None => return plain(404, head),
         },
     };
     if !matches!(request.method, "GET" | "HEAD") {
         return plain(405, head);
     }
-    if context.newcomer && !matches!(file, "healthz" | "readyz") {
+    if context.ending == Some(Ending::Newcomer) && !matches!(file, "healthz" | "readyz") {
         return Decision::Answer(unavailable(context).answer(head));
     }
     Decision::Answer(found.answer(head))
@@ -386,12 +394,12 @@ fn upgrade(request: &Request<'_>, context: Context<'_>, dialect: Dialect) -> Opt
     }
     let subprotocol = request.subprotocol()?;
     let context = Context {
-        draining: context.draining && !context.last_call,
+        ending: context.ending.filter(|&who| who != Ending::LastCall),
         ..context
     };
     if refuses(context) {
         let mut answer = unavailable(context).answer(false);
-        answer.crowded = !context.draining && !context.full;
+        answer.crowded = context.ending.is_none() && !context.full;
         return Some(Decision::Answer(answer));
     }
     let accept = derive_accept_key(key.as_bytes());
@@ -454,13 +462,13 @@ fn asset(request: &Request<'_>, folder: Folder, file: &str, page: Page) -> Optio
 
 /// Whether another WebSocket connection of this peer's would be refused.
 fn refuses(context: Context<'_>) -> bool {
-    context.draining || context.full || context.crowd.is_full_for(context.peer)
+    context.ending.is_some() || context.full || context.crowd.is_full_for(context.peer)
 }
 
 /// 503, with the reason and when to come back.
 fn unavailable(context: Context<'_>) -> Reply {
     let mut reply = Reply::of(503).field("Retry-After", RETRY_AFTER);
-    reply.body = if context.draining {
+    reply.body = if context.ending.is_some() {
         b"restarting, come back in a moment\n"
     } else if context.full {
         b"full, come back in a moment\n"

@@ -4,7 +4,9 @@
 //! Absent: JSON, rules, rooms and the text of any dialect; threads and locks.
 //!
 //! - [`server`]: the loop, one turn after the other, from the start to the end of a drain;
-//! - `front`: connections from accept to close, whoever stands behind them;
+//! - `entrance`: who is let in;
+//! - `reader`: what connections say, a bounded amount in a turn;
+//! - `life`: how far the end is away;
 //! - `sockets`: all connections with their queues and timers;
 //! - `conn`: one connection's phases;
 //! - [`frames`]: bytes to WebSocket messages and back;
@@ -26,16 +28,18 @@ mod admin;
 mod assets;
 pub mod bare;
 mod conn;
+mod entrance;
 pub mod frames;
-mod front;
 mod gate;
 pub mod handed;
 mod heads;
 pub mod http;
+mod life;
 pub mod listen;
 mod manager;
 pub mod peers;
 mod queue;
+mod reader;
 mod rest;
 pub mod server;
 mod sockets;

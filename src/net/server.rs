@@ -24,23 +24,24 @@ use std::time::{Duration, Instant};
 use mio::{Events, Interest, Poll, Token, Waker};
 
 use super::admin::{ADMIN_TOKENS, Admin, History};
-use super::front::{self, Behind, Front, Word};
+use super::entrance::{self, Entrance};
+use super::life::Life;
 use super::listen::Listener;
 use super::manager::Manager;
+use super::reader::{Reader, Turn};
 use super::sockets::{Alarm, Sockets};
 use super::stall::Watch;
 use super::state;
+use crate::config::Config;
 use crate::hub::{Hub, Input};
-use crate::model::ConnId;
 use crate::time::Millis;
 
-use self::drain::Life;
 pub use self::signals::StopSignals;
 pub use self::start::StartError;
 
 /// Connections beyond `--max-connections`, so that somebody is there to answer 503 and `/readyz`,
 /// and those that make room for others and are closed at their turn's end.
-pub const RESERVE: usize = front::RESERVE + front::ACCEPTS_MAX;
+pub const RESERVE: usize = entrance::RESERVE + entrance::ACCEPTS_MAX;
 /// Most timers that fire in a turn; a hub that always arms the next one for now must not stop us.
 const TIMERS_MAX: usize = 10_000;
 /// Most events taken from the kernel in a turn.
@@ -58,8 +59,13 @@ const _: () = assert!(
 /// The whole server.
 pub struct Server {
     poll: Poll,
-    /// The connections, with the hub behind them.
-    front: Front<Hub>,
+    config: Config,
+    /// The time of this turn.
+    now: Millis,
+    entrance: Entrance,
+    reader: Reader,
+    sockets: Sockets,
+    hub: Hub,
     admin: Option<Admin>,
     history: History,
     manager: Manager,
@@ -102,7 +108,7 @@ impl Server {
     /// Where it listens first.
     #[must_use]
     pub fn listener(&self) -> &Listener {
-        let first = self.front.gate.first();
+        let first = self.entrance.gate.first();
         first.expect("the gate is shut only while the server runs")
     }
 
@@ -124,7 +130,7 @@ impl Server {
     ///
     /// Only when the kernel refuses to poll: nothing can go on then.
     pub fn run(mut self) -> io::Result<()> {
-        log::info!("{}", self.front.gate);
+        log::info!("{}", self.entrance.gate);
         if let Some(admin) = &self.admin {
             log::info!("metrics and status: {}", admin.listener());
         }
@@ -135,24 +141,24 @@ impl Server {
         while self.life != Life::Over {
             self.turn(&mut events)?;
         }
-        if let Some(path) = &self.front.config.state {
-            state::write(path, &self.front.behind.export_sessions(self.front.now));
+        if let Some(path) = &self.config.state {
+            state::write(path, &self.hub.export_sessions(self.now));
         }
-        let tally = self.front.behind.tally();
+        let tally = self.hub.tally();
         log::info!(
             "stopped after {} s: {}, {} rounds between humans, {} against robots, {} slow turns",
-            self.front.now.0 / 1000,
-            self.front.behind.counters(),
+            self.now.0 / 1000,
+            self.hub.counters(),
             tally.human_rounds,
             tally.robot_rounds,
             self.watch.slow(),
         );
-        let (players, rooms, sessions) = self.front.behind.population();
-        let timers = self.front.sockets.hub_timers();
+        let (players, rooms, sessions) = self.hub.population();
+        let timers = self.sockets.hub_timers();
         log::info!(
             "left behind: {players} players, {rooms} rooms, {sessions} sessions, {timers} timers"
         );
-        match self.front.sockets.open_count() {
+        match self.sockets.open_count() {
             0 => (),
             count => log::warn!("{count} connections were cut"),
         }
@@ -167,14 +173,14 @@ impl Server {
         }
         let woken = Instant::now();
         let since_start = woken.saturating_duration_since(self.started);
-        self.front.now = Millis(u64::try_from(since_start.as_millis()).unwrap_or(u64::MAX));
+        self.now = Millis(u64::try_from(since_start.as_millis()).unwrap_or(u64::MAX));
         if let Some(line) = self.watch.wake(woken, patience) {
             log::warn!("{line}");
         }
         let (mut signalled, mut asked) = (false, false);
         for event in events.iter() {
             match event.token() {
-                LISTENER => self.front.gate.note(),
+                LISTENER => self.entrance.gate.note(),
                 SIGNALS => signalled = true,
                 STOP => asked = true,
                 Token(token) if ADMIN_TOKENS.contains(&token) => {
@@ -182,12 +188,12 @@ impl Server {
                         admin.note(token);
                     }
                 }
-                _ => self.front.sockets.note(event),
+                _ => self.sockets.note(event),
             }
         }
-        self.front.accept();
+        self.entrance.accept(self.now, self.life, &mut self.sockets);
         self.watch.lap(Instant::now());
-        let to_read = self.front.read_all();
+        let to_read = self.read_all();
         // Those who came in the same turn were here before: they are answered as ever.
         if signalled {
             self.on_signals();
@@ -199,11 +205,11 @@ impl Server {
         let timers = self.fire_timers();
         self.drain();
         self.watch.lap(Instant::now());
-        self.front.write();
+        self.write();
         self.watch.lap(Instant::now());
-        self.front.sockets.sweep();
+        self.sockets.sweep();
         self.serve_admin();
-        let connections = self.front.sockets.len();
+        let connections = self.sockets.len();
         let done = || format!("{to_read} to read, {timers} timers, {connections} connections");
         if let Some(line) = self.watch.end(Instant::now(), done) {
             log::warn!("{line}");
@@ -211,7 +217,7 @@ impl Server {
         self.end_if_over();
         let spent = woken.elapsed();
         let spent_us = u64::try_from(spent.as_micros()).unwrap_or(u64::MAX);
-        self.front.sockets.traffic.turns.observe(spent_us);
+        self.sockets.traffic.turns.observe(spent_us);
         Ok(())
     }
 
@@ -221,32 +227,64 @@ impl Server {
         let admin_waits = self.admin.as_ref().is_some_and(Admin::waits);
         match dismissing || admin_waits {
             true => Some(Duration::ZERO),
-            false => self.front.patience(),
+            false => self.sockets_patience(),
         }
     }
 
+    /// How long the connections can wait: until the next timer, and not at all while work waits.
+    fn sockets_patience(&self) -> Option<Duration> {
+        if !self.sockets.ready.is_empty() || self.entrance.may_accept(&self.sockets) {
+            return Some(Duration::ZERO);
+        }
+        let wakeup = self.sockets.wheel.next_wakeup()?;
+        Some(Duration::from_millis(wakeup.since(self.now)))
+    }
+
+    /// Reads everybody who has something to be read, and returns how many those were.
+    fn read_all(&mut self) -> usize {
+        let turn = Turn {
+            now: self.now,
+            life: self.life,
+            handed: self.entrance.gate.is_handed(),
+        };
+        let hub = &mut self.hub;
+        self.reader
+            .read_all(turn, &mut self.sockets, &mut |sockets, input| {
+                tell(hub, turn.now, input, sockets);
+            })
+    }
+
+    /// Writes to everybody who is owed something.
+    fn write(&mut self) {
+        let (hub, now) = (&mut self.hub, self.now);
+        self.sockets
+            .write(now, &mut |sockets, input| tell(hub, now, input, sockets));
+    }
+
+    /// Writes before the turn's end if very many wait for that.
+    fn relieve(&mut self) {
+        let (hub, now) = (&mut self.hub, self.now);
+        self.sockets
+            .relieve(now, &mut |sockets, input| tell(hub, now, input, sockets));
+    }
+
     fn tell(&mut self, input: Input<'_>) {
-        tell(
-            &mut self.front.behind,
-            self.front.now,
-            input,
-            &mut self.front.sockets,
-        );
+        tell(&mut self.hub, self.now, input, &mut self.sockets);
     }
 
     /// Lets due timers fire; returns how many did.
     fn fire_timers(&mut self) -> usize {
         for fired in 0..TIMERS_MAX {
-            let Some((_, alarm)) = self.front.sockets.wheel.pop_due(self.front.now) else {
+            let Some((_, alarm)) = self.sockets.wheel.pop_due(self.now) else {
                 return fired;
             };
             match alarm {
                 Alarm::Hub(timer) => {
-                    self.front.sockets.fired(timer);
+                    self.sockets.fired(timer);
                     self.tell(Input::Due { timer });
                 }
-                Alarm::Socket(id) => self.front.on_timer(id),
-                Alarm::Accept => self.front.accept_again(),
+                Alarm::Socket(id) => self.reader.on_timer(self.now, id, &mut self.sockets),
+                Alarm::Accept => self.entrance.accept_again(),
                 Alarm::DrainHurry => self.hurry(),
                 Alarm::DrainEnd => self.life = Life::Over,
                 Alarm::Watchdog => self.watch(),
@@ -254,7 +292,7 @@ impl Server {
                 // The end of the turn looks whether it is over.
                 Alarm::LastCall => (),
             }
-            self.front.relieve();
+            self.relieve();
         }
         TIMERS_MAX
     }
@@ -269,29 +307,5 @@ fn tell(hub: &mut Hub, now: Millis, input: Input<'_>, sockets: &mut Sockets) {
 fn carry_out_orders(hub: &mut Hub, now: Millis, sockets: &mut Sockets) {
     while let Some(output) = hub.pop_output() {
         sockets.carry_out(now, output);
-    }
-}
-
-impl Behind for Hub {
-    fn hear(&mut self, now: Millis, conn: ConnId, word: Word<'_>, sockets: &mut Sockets) {
-        let input = match word {
-            Word::Opened(dialect, from) => Input::Opened {
-                conn,
-                dialect,
-                from,
-            },
-            Word::Text(text) => Input::Text { conn, text },
-            Word::Binary(_) => Input::Binary { conn },
-            Word::Seen => Input::Seen { conn },
-            Word::Ping(payload) => Input::Ping { conn, payload },
-            Word::Violation(code, reason) => Input::Violation { conn, code, reason },
-            Word::Closed => Input::Closed { conn },
-            Word::TooLate => Input::Dismiss { conn },
-        };
-        tell(self, now, input, sockets);
-    }
-
-    fn rounds_of(&self, conn: ConnId) -> u32 {
-        Hub::rounds_of(self, conn)
     }
 }

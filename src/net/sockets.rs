@@ -22,9 +22,9 @@ use super::peers::{Crowd, Peer};
 use super::queue::Pool;
 use super::rest::Rest;
 use crate::config::Config;
-use crate::hub::{Dialect, Output};
+use crate::hub::{Dialect, Input, Output, Played};
 use crate::metrics::{Refusal, Traffic};
-use crate::model::{ConnId, StoreOp};
+use crate::model::{CloseReason, ConnId, Ended, StoreOp};
 use crate::time::Millis;
 use crate::wheel::Wheel;
 
@@ -41,9 +41,9 @@ pub(crate) const HELD_MS: u64 = 250;
 /// there. The latter costs nothing as long as nobody sends any.
 const LISTENING: Interest = Interest::READABLE.add(Interest::PRIORITY);
 
-/// Why the loop gave a connection up.
+/// Why a connection was given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Failure {
+enum Failure {
     /// The kernel says that the other end is gone.
     Lost,
     /// More than `--max-queue` waits for it.
@@ -74,7 +74,7 @@ pub(crate) struct Sockets {
     /// What the store is to be told at the end of the turn, if there is one.
     pub(crate) store_ops: Vec<StoreOp>,
     /// Those that failed while they were written to; the hub does not know yet.
-    pub(crate) failed: Vec<(ConnId, Failure)>,
+    failed: Vec<(ConnId, Failure)>,
     /// What happened so far.
     pub(crate) traffic: Traffic,
     queue_bytes_max: usize,
@@ -341,18 +341,18 @@ impl Sockets {
     }
 
     /// Sends a close frame after what is queued and ends the connection.
-    pub(crate) fn close(&mut self, now: Millis, id: ConnId, code: u16, reason: &str) {
-        self.put(id, |tail| put_close(tail, code, reason));
+    pub(crate) fn close(&mut self, now: Millis, id: ConnId, reason: CloseReason) {
+        self.put(id, |tail| put_close(tail, reason.code(), reason.text()));
         self.end(now, id);
     }
 
     /// Ends the connection like [`close`](Self::close), with a pause before the close frame.
-    fn close_later(&mut self, now: Millis, id: ConnId, code: u16, reason: &'static str) {
+    fn close_later(&mut self, now: Millis, id: ConnId, reason: CloseReason) {
         self.linger(now, id, &[], HELD_MS);
         if let Some(conn) = self.get(id)
             && let Phase::Lingering(end) = &mut conn.phase
         {
-            end.held = Some((code, reason));
+            end.held = Some(reason);
         }
     }
 
@@ -362,7 +362,7 @@ impl Sockets {
     }
 
     /// Ends the connection at once.
-    pub(crate) fn drop_conn(&mut self, id: ConnId) {
+    fn drop_conn(&mut self, id: ConnId) {
         if self.get(id).is_some() {
             self.drop_at(id.index as usize);
         }
@@ -376,20 +376,9 @@ impl Sockets {
             Output::Pong { conn, payload } => self.put(conn, |tail| put_pong(tail, payload)),
             Output::Close {
                 conn,
-                code,
-                reason,
-                rounds,
-                told_to_stay,
-            } => {
-                if self.is_open(conn) {
-                    self.log_end(now, conn, rounds, format_args!("closed {code} {reason}"));
-                    self.traffic.count_close(code);
-                    match told_to_stay {
-                        true => self.close_later(now, conn, code, reason),
-                        false => self.close(now, conn, code, reason),
-                    }
-                }
-            }
+                ended,
+                played,
+            } => self.end_open(now, conn, ended, played),
             Output::Arm { at, timer } => self.arm(at, timer),
             Output::Disarm { timer } => self.disarm(timer),
             Output::Store(op) => self.store_ops.push(*op),
@@ -407,14 +396,8 @@ impl Sockets {
         }
     }
 
-    /// One line for one connection that ended.
-    pub(crate) fn log_end(
-        &mut self,
-        now: Millis,
-        id: ConnId,
-        rounds: u32,
-        reason: std::fmt::Arguments<'_>,
-    ) {
+    /// Ends a connection that speaks WebSocket, with one line in the log.
+    fn end_open(&mut self, now: Millis, id: ConnId, ended: Ended, played: Played) {
         let Some(conn) = self.get(id) else { return };
         let Phase::Open {
             dialect, number, ..
@@ -424,18 +407,55 @@ impl Sockets {
         };
         let lasted_ms = now.since(conn.since);
         log::info!(
-            "#{number} {} {dialect} {}.{}s {rounds} {}: {reason}",
+            "#{number} {} {dialect} {}.{}s {played}: {ended}",
             conn.peer,
             lasted_ms / 1000,
             lasted_ms % 1000 / 100,
-            if rounds == 1 { "round" } else { "rounds" },
         );
+        self.traffic.count_end(ended);
+        match ended {
+            Ended::Left => self.end(now, id),
+            Ended::Lost => self.drop_conn(id),
+            Ended::Closed(reason) if dialect.is_socket_io() && reason.sends_away() => {
+                self.close_later(now, id, reason);
+            }
+            Ended::Closed(reason) => self.close(now, id, reason),
+        }
     }
 
-    /// Whether so many wait to be written to that it is to be done before anything else: each of
-    /// them holds a buffer, and no more than those are kept.
-    pub(crate) fn is_loaded(&self) -> bool {
-        Pool::BUFFERS_MAX <= self.dirty.len()
+    /// Writes before the turn's end if very many wait for that: after a pause of the process all
+    /// heartbeats are due at once, and each holds a buffer, of which only so many are kept.
+    pub(crate) fn relieve(&mut self, now: Millis, hear: &mut impl FnMut(&mut Self, Input<'_>)) {
+        if Pool::BUFFERS_MAX <= self.dirty.len() {
+            self.write(now, hear);
+        }
+    }
+
+    /// Writes to everybody who is owed something. `hear` is told of those that fail, which may owe
+    /// others something because of that; each connection fails once at most.
+    pub(crate) fn write(&mut self, now: Millis, hear: &mut impl FnMut(&mut Self, Input<'_>)) {
+        self.flush(now);
+        while let Some((id, failure)) = self.failed.pop() {
+            match failure {
+                Failure::Slow if self.is_open(id) => {
+                    self.traffic.slow_readers += 1;
+                    // `bye`, `41` and the close frame are queued behind what it has not read yet,
+                    // for the case that it begins to.
+                    let reason = CloseReason::SlowReader;
+                    hear(self, Input::Violation { conn: id, reason });
+                }
+                Failure::Slow | Failure::Lost => self.lose(id, hear),
+            }
+            self.flush(now);
+        }
+    }
+
+    /// The other end is gone: nothing can be sent to it any more.
+    pub(crate) fn lose(&mut self, id: ConnId, hear: &mut impl FnMut(&mut Self, Input<'_>)) {
+        if self.is_open(id) {
+            hear(self, Input::Closed { conn: id });
+        }
+        self.drop_conn(id);
     }
 
     /// Appends to the queue of a connection that speaks WebSocket.
@@ -453,11 +473,12 @@ impl Sockets {
         }
     }
 
-    fn send_held(&mut self, now: Millis, index: usize, code: u16, reason: &str) {
+    fn send_held(&mut self, now: Millis, index: usize, reason: CloseReason) {
         let Some(conn) = self.conns.get_mut(index) else {
             return;
         };
-        put_close(conn.queue.tail(&mut self.pool), code, reason);
+        let tail = conn.queue.tail(&mut self.pool);
+        put_close(tail, reason.code(), reason.text());
         let alarm = Alarm::Socket(id_of(index, conn));
         if let Phase::Lingering(end) = &mut conn.phase {
             end.timer = self.wheel.arm(now + self.head_timeout_ms, alarm);
@@ -466,7 +487,7 @@ impl Sockets {
     }
 
     /// Sends to everybody on the list, once each.
-    pub(crate) fn flush(&mut self, now: Millis) {
+    fn flush(&mut self, now: Millis) {
         while let Some(index) = self.dirty.pop() {
             self.flush_at(now, index);
         }

@@ -6,7 +6,8 @@
 
 use serde::Serialize;
 
-use super::{Dialect, Fault, event};
+use super::{Dialect, event};
+use crate::model::CloseReason;
 
 /// What one Engine.IO packet of a client is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,16 +35,16 @@ pub const PONG: &str = "3";
 ///
 /// 1008 for no type, for one that only a server sends (`0`) or that belongs to other transports
 /// (`5`), and for unknown ones; 1003 for `b`, revision 3's binary data in base64.
-pub fn decode(text: &str) -> Result<Packet<'_>, Fault> {
+pub fn decode(text: &str) -> Result<Packet<'_>, CloseReason> {
     match text.bytes().next() {
         Some(b'1') => Ok(Packet::Close),
         Some(b'2') => Ok(Packet::Ping),
         Some(b'3') => Ok(Packet::Pong),
         Some(b'4') => Ok(Packet::Message(text.get(1..).unwrap_or_default())),
         Some(b'6') => Ok(Packet::Noop),
-        Some(b'b') => Err(Fault::BINARY),
-        Some(_) => Err(Fault::policy("unknown packet type")),
-        None => Err(Fault::policy("empty packet")),
+        Some(b'b') => Err(CloseReason::Binary),
+        Some(_) => Err(CloseReason::UnknownPacket),
+        None => Err(CloseReason::EmptyPacket),
     }
 }
 

@@ -10,10 +10,10 @@ use serde::de::{Error as _, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::{Fault, json};
+use super::json;
 use crate::model::{
-    Avatar, Choice, Event, Face, Hello, Join, Movement, Name, ProblemCode, Request, ResultRow,
-    RoomCode, Token, Uid,
+    Avatar, Choice, CloseReason, Event, Face, Hello, Join, Movement, Name, ProblemCode, Request,
+    ResultRow, RoomCode, Token, Uid,
 };
 
 /// Longest name of an event that a `problem` repeats, in bytes.
@@ -34,7 +34,7 @@ pub struct Named<'a> {
 ///
 /// 1008 when the text is not JSON, not an array, or its first item is not a string. A known event
 /// with a wrong payload and an unknown event are no faults: see [`Named::request`].
-pub fn decode(text: &str, v2: bool) -> Result<Named<'_>, Fault> {
+pub fn decode(text: &str, v2: bool) -> Result<Named<'_>, CloseReason> {
     match decode_usual(text) {
         Some((name, request)) => Ok(Named {
             name: Cow::Borrowed(name),
@@ -69,12 +69,12 @@ fn plain_number(digits: &str) -> Option<u32> {
     u32::try_from(number).ok()
 }
 
-fn decode_any(text: &str, v2: bool) -> Result<Named<'_>, Fault> {
+fn decode_any(text: &str, v2: bool) -> Result<Named<'_>, CloseReason> {
     let Ok(Envelope { name, payload }) = serde_json::from_str(text) else {
-        return Err(Fault::policy("not an event"));
+        return Err(CloseReason::NotAnEvent);
     };
     let Some(name) = json::text(name) else {
-        return Err(Fault::policy("not an event"));
+        return Err(CloseReason::NotAnEvent);
     };
     let request = match &*name {
         "hello" => decode_hello(payload).ok_or(ProblemCode::BadPayload),

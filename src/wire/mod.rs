@@ -21,6 +21,8 @@ pub mod state;
 
 use std::fmt;
 
+use crate::model::CloseReason;
+
 /// What a connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
@@ -81,34 +83,13 @@ pub enum Inbound<'a> {
     Nothing,
 }
 
-/// A fault of the dialect; the connection is closed with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// 1008, or 1003 for binary data.
-    pub code: u16,
-    /// A few words of ASCII for the close frame.
-    pub reason: &'static str,
-}
-
-impl Fault {
-    /// A text that is no packet or no event.
-    const fn policy(reason: &'static str) -> Self {
-        Self { code: 1008, reason }
-    }
-
-    /// Binary data, which no dialect carries here.
-    pub const BINARY: Self = Self {
-        code: 1003,
-        reason: "binary data is not accepted",
-    };
-}
-
 /// Reads one text message of a client.
 ///
 /// # Errors
 ///
-/// [`Fault`] for what is no packet of the dialect. An event's body is read by [`event::decode`].
-pub fn decode(dialect: Dialect, text: &str) -> Result<Inbound<'_>, Fault> {
+/// The fault to close with, for what is no packet of the dialect. An event's body is read by
+/// [`event::decode`].
+pub fn decode(dialect: Dialect, text: &str) -> Result<Inbound<'_>, CloseReason> {
     if dialect == Dialect::Plain {
         return Ok(Inbound::Event {
             ack: None,
@@ -132,7 +113,7 @@ mod tests {
     fn check(dialects: &[Dialect], text: &str, want: Result<Inbound<'_>, u16>) {
         for &dialect in dialects {
             assert_eq!(
-                decode(dialect, text).map_err(|fault| fault.code),
+                decode(dialect, text).map_err(CloseReason::code),
                 want,
                 "{dialect}: {text:?}"
             );

@@ -9,7 +9,8 @@ use std::fmt::Write;
 use serde::Serialize;
 use serde::de::IgnoredAny;
 
-use super::{Dialect, Fault, Inbound, event};
+use super::{Dialect, Inbound, event};
+use crate::model::CloseReason;
 use crate::model::ProblemCode;
 
 /// Most digits of an acknowledgement id: what a JavaScript number holds exactly.
@@ -26,9 +27,9 @@ pub const CONNECTED: &str = "40";
 ///
 /// 1008 for an unknown type, an acknowledgement id that is too long, or credentials that are not
 /// JSON; 1003 for binary events and binary acknowledgements.
-pub fn decode(dialect: Dialect, text: &str) -> Result<Inbound<'_>, Fault> {
+pub fn decode(dialect: Dialect, text: &str) -> Result<Inbound<'_>, CloseReason> {
     let Some(kind) = text.bytes().next() else {
-        return Err(Fault::policy("empty packet"));
+        return Err(CloseReason::EmptyPacket);
     };
     // `kind` may be the first byte of a longer character; then there is no packet type either way.
     let rest = text.get(1..).unwrap_or_default();
@@ -40,13 +41,13 @@ pub fn decode(dialect: Dialect, text: &str) -> Result<Inbound<'_>, Fault> {
         (b'0', None) if rest.is_empty() => Ok(Inbound::Connect),
         (b'0', None) => match serde_json::from_str::<IgnoredAny>(rest) {
             Ok(_) => Ok(Inbound::Connect),
-            Err(_) => Err(Fault::policy("credentials are not JSON")),
+            Err(_) => Err(CloseReason::BadCredentials),
         },
         (b'1', None) => Ok(Inbound::Disconnect),
         (b'2', None) => {
             let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
             if ACK_DIGITS_MAX < digits {
-                return Err(Fault::policy("acknowledgement id too long"));
+                return Err(CloseReason::LongAck);
             }
             let (ack, body) = rest.split_at_checked(digits).unwrap_or_default();
             Ok(Inbound::Event {
@@ -55,8 +56,8 @@ pub fn decode(dialect: Dialect, text: &str) -> Result<Inbound<'_>, Fault> {
             })
         }
         (b'3', None) => Ok(Inbound::Nothing),
-        (b'5' | b'6', _) => Err(Fault::BINARY),
-        _ => Err(Fault::policy("unknown packet type")),
+        (b'5' | b'6', _) => Err(CloseReason::Binary),
+        _ => Err(CloseReason::UnknownPacket),
     }
 }
 

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use roshambo::config::Config;
 use roshambo::hub::{Dialect, Hub, Input, Output, Place, StateError, Timer};
-use roshambo::model::{ConnId, Origin};
+use roshambo::model::{ConnId, Ended, Origin};
 use roshambo::time::Millis;
 
 use self::shelf::Shelf;
@@ -174,9 +174,6 @@ impl Bench {
 
     fn tell_now(&mut self, input: Input<'_>) {
         self.hub.handle(Millis(self.now - self.born), input);
-        if let Input::Closed { conn } = input {
-            self.forget(conn);
-        }
         self.carry_out();
     }
 
@@ -250,11 +247,13 @@ impl Bench {
                 Output::Pong { conn, payload } => {
                     (conn, Act::Pong(String::from_utf8_lossy(payload).into()))
                 }
-                Output::Close { conn, code, .. } => {
-                    let ended = Timer::Session(conn);
-                    self.timers.retain(|_, timer| *timer != ended);
+                Output::Close { conn, ended, .. } => {
+                    self.forget(conn);
                     self.held.remove(&conn);
-                    (conn, Act::Close(code))
+                    match ended {
+                        Ended::Closed(reason) => (conn, Act::Close(reason.code())),
+                        Ended::Left | Ended::Lost => continue,
+                    }
                 }
                 Output::Store(op) => {
                     self.shelf().order(*op);

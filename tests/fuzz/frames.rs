@@ -36,7 +36,7 @@ fn tell<'a>(decoder: &mut Decoder, pieces: impl Iterator<Item = &'a [u8]>) -> St
             if let Step::Text(text) = &step {
                 assert!(text.as_str().len() <= MESSAGE_BYTES_MAX);
             }
-            let over = matches!(step, Step::Close | Step::Violation(..));
+            let over = matches!(step, Step::Close | Step::Violation(_));
             // A long frame is cut where a piece ends.
             if step != Step::Fragment {
                 story.steps.push(step);
@@ -99,7 +99,7 @@ fn run(bytes: &[u8], rng: &mut Rng) -> u64 {
                 Step::Binary(_) => 3,
                 Step::Control => 4,
                 Step::Close => 5,
-                Step::Violation(code, _) => u64::from(*code),
+                Step::Violation(reason) => u64::from(reason.code()),
             };
             signature = signature * 1_021 % 1_000_003 + kind;
         }

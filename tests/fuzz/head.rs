@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use fastrand::Rng;
-use roshambo::net::http::{Context, Decision, Page, respond};
+use roshambo::net::http::{Context, Decision, Ending, Page, respond};
 use roshambo::net::peers::{Crowd, Peer};
 
 use crate::{Target, fuzz};
@@ -17,9 +17,12 @@ fn run(bytes: &[u8], rng: &mut Rng) -> u64 {
         base: BASE,
         page: *PAGE,
         full: rng.u8(..) < 32,
-        draining: rng.u8(..) < 32,
-        newcomer: rng.u8(..) < 32,
-        last_call: rng.u8(..) < 32,
+        ending: match rng.u8(..16) {
+            0 => Some(Ending::Guest),
+            1 => Some(Ending::LastCall),
+            2 => Some(Ending::Newcomer),
+            _ => None,
+        },
         peer: Peer::Unix,
         crowd: &Crowd::EMPTY,
     };

@@ -5,7 +5,7 @@
 use fastrand::Rng;
 use roshambo::config::Config;
 use roshambo::hub::{Dialect, Input};
-use roshambo::model::ConnId;
+use roshambo::model::{CloseReason, ConnId};
 
 use crate::common::{Act, Bench};
 use crate::{Target, fuzz};
@@ -156,11 +156,10 @@ impl Play {
                 }),
             },
             (18, Some((conn, _))) => match which % 4 {
-                0 => self.bench.tell(Input::Binary { conn }),
+                0 => self.bench.tell(Input::Binary { conn, bytes: &[] }),
                 1 => self.bench.tell(Input::Violation {
                     conn,
-                    code: 1002,
-                    reason: "protocol error",
+                    reason: CloseReason::ProtocolError,
                 }),
                 2 => self.bench.tell(Input::Dismiss { conn }),
                 _ => self.bench.tell(Input::Drain),

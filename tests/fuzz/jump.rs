@@ -5,7 +5,7 @@
 
 use roshambo::config::Config;
 use roshambo::hub::{Dialect, Hub, Input, Output, Timer};
-use roshambo::model::ConnId;
+use roshambo::model::{ConnId, Ended};
 use roshambo::time::Millis;
 use roshambo::wheel::Wheel;
 
@@ -46,7 +46,12 @@ impl Place {
         while let Some(output) = self.hub.pop_output() {
             match output {
                 Output::Send { conn, text } => self.texts.push((conn, text.to_owned())),
-                Output::Close { conn, code, .. } => self.closed.push((conn, code)),
+                Output::Close {
+                    conn,
+                    ended: Ended::Closed(reason),
+                    ..
+                } => self.closed.push((conn, reason.code())),
+                Output::Close { .. } => (),
                 Output::Arm { at, timer } => drop(self.wheel.arm(at, timer)),
                 // A timer that is no longer wanted does nothing.
                 Output::Ping { .. } | Output::Pong { .. } | Output::Disarm { .. } => (),

@@ -3,7 +3,8 @@
 use crate::common::{Act, Bench};
 use crate::play::{config, play, play_in_all_dialects};
 use roshambo::config::Config;
-use roshambo::hub::{Dialect, Input};
+use roshambo::hub::{Dialect, Input, Output};
+use roshambo::time::Millis;
 
 #[test]
 fn a_join_while_draining_is_refused() {
@@ -192,7 +193,6 @@ fn a_drain_waits_for_running_rounds_only() {
     assert_eq!(bench.hub().running_rounds(), 0);
     bench.advance(1_000, true);
     assert_eq!(bench.hub().running_rounds(), 1);
-    assert_eq!(bench.hub().rounds_of(conn), 1);
     bench.tell(Input::Drain);
     bench.advance(3_999, true);
     assert_eq!(bench.hub().running_rounds(), 1);
@@ -202,7 +202,13 @@ fn a_drain_waits_for_running_rounds_only() {
     bench.tell(Input::Text { conn, text });
     bench.advance(9_000, true);
     assert_eq!(bench.hub().running_rounds(), 0);
-    assert_eq!(bench.hub().rounds_of(conn), 1);
+    let hub = bench.hub();
+    hub.handle(Millis(9_000), Input::Left { conn });
+    let Some(Output::Close { ended, played, .. }) = hub.pop_output() else {
+        panic!("who left is ended");
+    };
+    assert_eq!(format!("{played}: {ended}"), "1 round: left");
+    while hub.pop_output().is_some() {}
 }
 
 #[test]

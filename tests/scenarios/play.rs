@@ -37,7 +37,7 @@ use std::fmt::Write as _;
 
 use roshambo::config::Config;
 use roshambo::hub::{Dialect, Input};
-use roshambo::model::ConnId;
+use roshambo::model::{CloseReason, ConnId};
 use serde_json::Value;
 
 use crate::common::{Act, Bench, Deed};
@@ -373,15 +373,13 @@ impl Stage {
                 payload: line.rest.as_bytes(),
             }),
             ("seen", _) => self.tell(line.who, |conn| Input::Seen { conn }),
-            ("binary", _) => self.tell(line.who, |conn| Input::Binary { conn }),
+            ("binary", _) => self.tell(line.who, |conn| Input::Binary { conn, bytes: &[] }),
             ("dismiss", _) => self.tell(line.who, |conn| Input::Dismiss { conn }),
             ("violation", [code]) => {
-                let code = code.parse().expect("a close code");
-                self.tell(line.who, |conn| Input::Violation {
-                    conn,
-                    code,
-                    reason: "a violation",
-                });
+                let code: u16 = code.parse().expect("a close code");
+                let reason = CloseReason::all().find(|reason| reason.code() == code);
+                let reason = reason.expect("a known close code");
+                self.tell(line.who, |conn| Input::Violation { conn, reason });
             }
             ("drain", _) => self.bench.tell(Input::Drain),
             ("restart", _) => self.bench.restart(),

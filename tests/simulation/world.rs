@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use roshambo::config::Config;
 use roshambo::hub::{Dialect, Hub, Input, Output, Timer};
-use roshambo::model::{ConnId, Origin};
+use roshambo::model::{CloseReason, ConnId, Ended, Origin};
 use roshambo::time::Millis;
 
 use crate::shadow::{Check, Shadow, ensure, rules};
@@ -193,7 +193,7 @@ impl World {
         }
         let mut orders = Vec::new();
         while let Some(output) = self.hub.pop_output() {
-            orders.push(order(output));
+            orders.extend(order(output));
         }
         if let Some(tamper) = &mut self.tamper {
             tamper.alter(self.now, &mut orders);
@@ -370,12 +370,15 @@ fn input(fact: &Fact) -> Input<'_> {
             from,
         },
         Fact::Text { conn, text } => Input::Text { conn: *conn, text },
-        &Fact::Binary { conn } => Input::Binary { conn },
+        &Fact::Binary { conn } => Input::Binary { conn, bytes: &[] },
         &Fact::Seen { conn } => Input::Seen { conn },
         &Fact::Violation { conn, code } => Input::Violation {
             conn,
-            code,
-            reason: "a violation",
+            reason: match code {
+                1002 => CloseReason::ProtocolError,
+                1007 => CloseReason::NotUtf8,
+                _ => CloseReason::TooBig,
+            },
         },
         &Fact::Closed { conn } => Input::Closed { conn },
         &Fact::Due { timer } => Input::Due { timer },
@@ -384,8 +387,8 @@ fn input(fact: &Fact) -> Input<'_> {
     }
 }
 
-fn order(output: Output<'_>) -> Order {
-    match output {
+fn order(output: Output<'_>) -> Option<Order> {
+    Some(match output {
         Output::Send { conn, text } => Order::Send {
             conn,
             text: text.to_owned(),
@@ -393,10 +396,17 @@ fn order(output: Output<'_>) -> Order {
         Output::Ping { conn } => Order::Ping { conn },
         Output::Pong { conn, .. } => panic!("a pong for {conn:?}, which sends no ping frames"),
         Output::Close {
-            conn, code, reason, ..
-        } => Order::Close { conn, code, reason },
+            conn,
+            ended: Ended::Closed(reason),
+            ..
+        } => Order::Close {
+            conn,
+            code: reason.code(),
+            reason: reason.text(),
+        },
+        Output::Close { .. } => return None,
         Output::Arm { at, timer } => Order::Arm { at, timer },
         Output::Disarm { timer } => Order::Disarm { timer },
         other => panic!("{other:?}, where there is no store"),
-    }
+    })
 }

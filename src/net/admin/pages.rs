@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use super::process::{Process, Usage};
 use super::{CONNS_MAX, Figures};
 use crate::metrics::text::{self, Kind, Page};
-use crate::metrics::{DIALECTS, ENDINGS, EVENTS_IN, EVENTS_OUT, GENERATIONS, Refusal, STATUSES};
+use crate::metrics::{DIALECTS, EVENTS_IN, EVENTS_OUT, GENERATIONS, Refusal, STATUSES};
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
@@ -175,7 +175,7 @@ fn sockets(page: &mut Page, figures: &Figures<'_>) {
         "roshambo_connections_ended_total",
         "Open connections that ended; numbers are close codes of the server's.",
         "reason",
-        ENDINGS.into_iter().zip(traffic.ended),
+        traffic.endings(),
     );
     let name = "roshambo_slow_readers_total";
     let help = "Connections closed because more than --max-queue waited for them.";
@@ -310,7 +310,7 @@ fn json(figures: &Figures<'_>, process: &Process) -> String {
         "refusals",
         Refusal::NAMES.into_iter().zip(traffic.refused),
     );
-    put_map(&mut out, "endings", ENDINGS.into_iter().zip(traffic.ended));
+    put_map(&mut out, "endings", traffic.endings());
     put_map(
         &mut out,
         "events_in",

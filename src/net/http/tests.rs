@@ -1,6 +1,6 @@
 //! Every answer of the address table, as data.
 
-use super::{Answer, Context, Decision, HEAD_BYTES_MAX, Page, respond};
+use super::{Answer, Context, Decision, Ending, HEAD_BYTES_MAX, Page, respond};
 use crate::config::{Command, Config};
 use crate::hub::Dialect::{self, Eio3, Eio4, Plain};
 use crate::metrics::Refusal;
@@ -12,9 +12,7 @@ const SERVING: Context<'_> = Context {
     base: BASE,
     page: Page::BLANK,
     full: false,
-    draining: false,
-    newcomer: false,
-    last_call: false,
+    ending: None,
     peer: Peer::Unix,
     crowd: &NOBODY,
 };
@@ -23,17 +21,16 @@ const FULL: Context<'_> = Context {
     ..SERVING
 };
 const DRAINING: Context<'_> = Context {
-    draining: true,
+    ending: Some(Ending::Guest),
     ..SERVING
 };
 const LATE: Context<'_> = Context {
-    newcomer: true,
-    last_call: false,
-    ..DRAINING
+    ending: Some(Ending::Newcomer),
+    ..SERVING
 };
 const LAST_CALL: Context<'_> = Context {
-    last_call: true,
-    ..DRAINING
+    ending: Some(Ending::LastCall),
+    ..SERVING
 };
 
 const UPGRADE: &str = "Host: e\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\

@@ -5,8 +5,8 @@
 
 use super::Server;
 use crate::hub::Input;
+use crate::net::life::Life;
 use crate::net::sockets::Alarm;
-use crate::time::Millis;
 
 /// Most indexes looked at in a turn when everybody is sent away.
 const DISMISSALS_MAX: usize = 512;
@@ -20,36 +20,18 @@ const LATECOMERS_MS: u64 = 2_000;
 /// SIGTERM together, and a terminal that closes sends SIGHUP beside either.
 const SAME_WISH_MS: u64 = 1_000;
 
-/// How far the end is away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Life {
-    /// Not in sight.
-    Serving,
-    /// No new rounds; the running ones are waited for.
-    Draining,
-    /// Everybody is sent away, slice by slice, from this index on.
-    Dismissing { next: usize },
-    /// Everybody was; the last bytes are on their way.
-    Leaving,
-    /// Who was here before the stop is gone, and nobody is let in any more. Whoever is being
-    /// answered still has until then.
-    Closing { until: Millis },
-    /// The loop ends after this turn.
-    Over,
-}
-
 impl Server {
     /// Whether those who came before the stop may still say what they want.
     pub(super) fn is_last_call(&self) -> bool {
-        self.front.gate.is_handed()
-            && self.front.now.since(self.stopped_at) < LAST_CALL_MS
-            && self.front.sockets.has_heads()
+        self.entrance.gate.is_handed()
+            && self.now.since(self.stopped_at) < LAST_CALL_MS
+            && self.sockets.has_heads()
     }
 
     /// The first request to stop drains, another one a second later does not wait for anything.
     pub(super) fn on_stop(&mut self, why: &str) {
         if self.life != Life::Serving {
-            if self.front.now.since(self.stopped_at) < SAME_WISH_MS {
+            if self.now.since(self.stopped_at) < SAME_WISH_MS {
                 log::info!("{why} too: ending already; once more, later, does not wait for rounds");
                 return;
             }
@@ -59,43 +41,39 @@ impl Server {
         }
         log::info!(
             "{why}: draining {} connections and {} rounds",
-            self.front.sockets.open_count(),
-            self.front.behind.running_rounds()
+            self.sockets.open_count(),
+            self.hub.running_rounds()
         );
         self.life = Life::Draining;
-        self.front.draining = true;
-        self.stopped_at = self.front.now;
+        self.stopped_at = self.now;
         self.manager.stopping(&self.status());
-        if self.front.gate.is_handed() {
-            self.front.gate.shut(self.poll.registry());
-            let over = self.front.now + LAST_CALL_MS;
-            self.front.sockets.wheel.arm(over, Alarm::LastCall);
+        if self.entrance.gate.is_handed() {
+            self.entrance.gate.shut(self.poll.registry());
+            let over = self.now + LAST_CALL_MS;
+            self.sockets.wheel.arm(over, Alarm::LastCall);
         }
-        let end = self.front.now + self.front.config.drain_timeout_ms;
+        let end = self.now + self.config.drain_timeout_ms;
         // The last part of the time is for saying goodbye; rounds that began before have theirs.
-        let config = &self.front.config;
+        let config = &self.config;
         let spare_ms = config.drain_timeout_ms.saturating_sub(config.game_time_ms);
         let farewell_ms = (config.linger_ms + 500).min(spare_ms.max(config.drain_timeout_ms / 4));
-        self.front
-            .sockets
-            .wheel
-            .arm(end - farewell_ms, Alarm::DrainHurry);
-        self.front.sockets.wheel.arm(end, Alarm::DrainEnd);
+        self.sockets.wheel.arm(end - farewell_ms, Alarm::DrainHurry);
+        self.sockets.wheel.arm(end, Alarm::DrainEnd);
         self.tell(Input::Drain);
     }
 
     /// Takes a drain one step further.
     pub(super) fn drain(&mut self) {
         match self.life {
-            Life::Draining if self.front.behind.running_rounds() == 0 => {
-                self.dismiss_all();
+            Life::Draining if self.hub.running_rounds() == 0 => {
+                self.life = Life::Dismissing { next: 0 };
                 self.drain();
             }
             Life::Dismissing { next } => {
-                let last = self.front.sockets.index_end();
+                let last = self.sockets.index_end();
                 let until = next.saturating_add(DISMISSALS_MAX).min(last);
                 for index in next..until {
-                    if let Some(conn) = self.front.sockets.open_at(index) {
+                    if let Some(conn) = self.sockets.open_at(index) {
                         self.tell(Input::Dismiss { conn });
                     }
                 }
@@ -116,17 +94,17 @@ impl Server {
     /// came since was refused, and may be slow to take that, or not go at all, and others come all
     /// the time: those have one limit together, and then nobody can hold the end up by coming.
     pub(super) fn end_if_over(&mut self) {
-        let sockets = &self.front.sockets;
+        let sockets = &self.sockets;
         if self.life == Life::Leaving && !sockets.has_guests() && !self.is_last_call() {
-            self.front.gate.shut(self.poll.registry());
-            let until = self.front.now + LATECOMERS_MS;
-            self.front.sockets.wheel.arm(until, Alarm::LastCall);
+            self.entrance.gate.shut(self.poll.registry());
+            let until = self.now + LATECOMERS_MS;
+            self.sockets.wheel.arm(until, Alarm::LastCall);
             self.life = Life::Closing { until };
         }
         if let Life::Closing { until } = self.life {
-            let sockets = &self.front.sockets;
+            let sockets = &self.sockets;
             let quiet = !sockets.has_guests() && !sockets.has_latecomers();
-            if quiet || until <= self.front.now {
+            if quiet || until <= self.now {
                 self.life = Life::Over;
             }
         }
@@ -134,15 +112,10 @@ impl Server {
 
     /// The time for rounds is over.
     pub(super) fn hurry(&mut self) {
-        let rounds = self.front.behind.running_rounds();
+        let rounds = self.hub.running_rounds();
         if self.life == Life::Draining && 0 < rounds {
             log::warn!("{rounds} rounds are cut short");
-            self.dismiss_all();
+            self.life = Life::Dismissing { next: 0 };
         }
-    }
-
-    fn dismiss_all(&mut self) {
-        self.life = Life::Dismissing { next: 0 };
-        self.front.dismissing = true;
     }
 }

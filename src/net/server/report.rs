@@ -2,8 +2,9 @@
 //!
 //! Absent: how it is told, and what is counted.
 
-use super::{Life, Server};
+use super::Server;
 use crate::net::admin::{ADMIN_TOKENS, Figures};
+use crate::net::life::Life;
 use crate::net::manager::EXTENSION_US;
 use crate::net::sockets::Alarm;
 
@@ -19,8 +20,8 @@ impl Server {
     /// Tells the service manager that the loop turns, and looks to it that it is told again.
     pub(super) fn watch(&mut self) {
         if let Some(interval_ms) = self.manager.ping() {
-            let at = self.front.now + interval_ms;
-            self.front.sockets.wheel.arm(at, Alarm::Watchdog);
+            let at = self.now + interval_ms;
+            self.sockets.wheel.arm(at, Alarm::Watchdog);
         }
     }
 
@@ -29,23 +30,19 @@ impl Server {
         if self.admin.is_none() && !self.manager.is_there() {
             return;
         }
-        self.front
-            .sockets
-            .wheel
-            .arm(self.front.now + TICK_MS, Alarm::Tick);
+        self.sockets.wheel.arm(self.now + TICK_MS, Alarm::Tick);
         self.manager.status(&self.status());
-        if self.life != Life::Serving {
+        if self.life.is_ending() {
             self.manager.still_stopping();
         }
         // Whoever waits there since descriptors ran out is not told of again.
         if let Some(admin) = &mut self.admin {
             admin.note(ADMIN_TOKENS.start);
         }
-        let tally = self.front.behind.tally();
+        let tally = self.hub.tally();
         let rounds = tally.human_rounds + tally.robot_rounds;
-        let turns = &self.front.sockets.traffic.turns;
-        self.history
-            .add(self.front.sockets.open_count(), rounds, turns);
+        let turns = &self.sockets.traffic.turns;
+        self.history.add(self.sockets.open_count(), rounds, turns);
     }
 
     /// One line for the person who asks the service manager.
@@ -54,13 +51,13 @@ impl Server {
             Life::Serving => "serving",
             _ => "draining",
         };
-        let tally = self.front.behind.tally();
+        let tally = self.hub.tally();
         format!(
             "{verb} {} of at most {} connections; {} rounds run, {} were played, {} of them \
              between humans",
-            self.front.sockets.open_count(),
-            self.front.config.max_connections,
-            self.front.behind.running_rounds(),
+            self.sockets.open_count(),
+            self.config.max_connections,
+            self.hub.running_rounds(),
             tally.human_rounds + tally.robot_rounds,
             tally.human_rounds,
         )
@@ -72,15 +69,15 @@ impl Server {
             return;
         };
         admin.serve(&Figures {
-            config: &self.front.config,
-            hub: &self.front.behind,
-            traffic: &self.front.sockets.traffic,
+            config: &self.config,
+            hub: &self.hub,
+            traffic: &self.sockets.traffic,
             history: &self.history,
-            now: self.front.now,
-            draining: self.life != Life::Serving,
-            open: self.front.sockets.open_count(),
-            sockets: self.front.sockets.len(),
-            timers: self.front.sockets.wheel.len(),
+            now: self.now,
+            draining: self.life.is_ending(),
+            open: self.sockets.open_count(),
+            sockets: self.sockets.len(),
+            timers: self.sockets.wheel.len(),
         });
     }
 }

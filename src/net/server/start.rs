@@ -9,16 +9,19 @@ use std::time::Instant;
 
 use mio::{Poll, Waker};
 
-use super::{LISTENER, Life, STOP, Server, carry_out_orders};
+use super::{LISTENER, STOP, Server, carry_out_orders};
 use crate::config::Config;
 use crate::hub::Hub;
 use crate::model::Entropy;
 use crate::net::admin::{Admin, History};
-use crate::net::front::Front;
+use crate::net::entrance::Entrance;
 use crate::net::gate::Gate;
 use crate::net::handed::Handed;
+use crate::net::life::Life;
 use crate::net::listen::{BindError, Buffers, Listener};
 use crate::net::manager::Manager;
+use crate::net::reader::Reader;
+use crate::net::sockets::Sockets;
 use crate::net::stall::Watch;
 use crate::net::state;
 use crate::time::Millis;
@@ -128,7 +131,12 @@ impl Server {
         let hub = Hub::new(&config, seed, entropy);
         let registry = poll.registry().try_clone()?;
         let mut server = Self {
-            front: Front::new(config, registry, gate, hub),
+            now: Millis::ZERO,
+            entrance: Entrance::new(&config, gate),
+            reader: Reader::new(&config),
+            sockets: Sockets::new(registry, &config),
+            hub,
+            config,
             poll,
             admin,
             history: History::default(),
@@ -140,10 +148,9 @@ impl Server {
             life: Life::Serving,
             stopped_at: Millis::ZERO,
         };
-        let front = &mut server.front;
-        if let Some(path) = &front.config.state {
-            state::read(path, &mut front.behind, front.now);
-            carry_out_orders(&mut front.behind, front.now, &mut front.sockets);
+        if let Some(path) = &server.config.state {
+            state::read(path, &mut server.hub, server.now);
+            carry_out_orders(&mut server.hub, server.now, &mut server.sockets);
         }
         Ok(server)
     }

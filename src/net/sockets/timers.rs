@@ -116,7 +116,7 @@ impl Sockets {
         match &mut self.get(id)?.phase {
             Phase::Head { .. } => return Some(index),
             Phase::Lingering(end) => match end.held.take() {
-                Some((code, reason)) => self.send_held(now, index, code, reason),
+                Some(reason) => self.send_held(now, index, reason),
                 None => self.drop_at(index),
             },
             Phase::Open { .. } | Phase::Gone => (),

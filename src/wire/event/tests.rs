@@ -115,7 +115,7 @@ fn what_is_no_event_is_a_fault() {
         &deep,
     ] {
         assert_eq!(
-            decode(text, true).map_err(|fault| fault.code),
+            decode(text, true).map_err(CloseReason::code),
             Err(1008),
             "{text}"
         );

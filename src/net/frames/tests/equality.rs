@@ -103,7 +103,7 @@ fn ours(
                 Step::Binary(bytes) => Word::Binary(bytes.to_vec()),
                 Step::Control => Word::Control,
                 Step::Close => Word::Close,
-                Step::Violation(code, _) => Word::Fault(code),
+                Step::Violation(reason) => Word::Fault(reason.code()),
             });
             replies.extend_from_slice(&decoder.replies);
             if words.last().is_some_and(Word::is_last) {

@@ -10,8 +10,8 @@ use mio::Events;
 use super::{PING, UPGRADE};
 use crate::config::{Config, Listen};
 use crate::hub::{GameTimer, Output, Timer};
-use crate::net::front::FRAMES_MAX;
-use crate::net::gate::Let;
+use crate::net::gate::{Gate, Let};
+use crate::net::reader::FRAMES_MAX;
 use crate::net::server::{EVENTS_MAX, Life, Server, TIMERS_MAX};
 use crate::net::sockets::Alarm;
 use crate::slots::Handle;
@@ -55,14 +55,21 @@ impl ByHand {
         stream
             .write_all(&[UPGRADE.as_bytes(), join].concat())
             .expect("taken");
-        self.turn_until("a round", |hand| {
-            hand.server.front.behind.running_rounds() == 1
-        });
+        self.turn_until("a round", |hand| hand.server.hub.running_rounds() == 1);
         stream
     }
 
+    /// Lets the server accept from another source of those who wait.
+    fn accept_by(&mut self, accept: impl FnMut(&mut Gate) -> Let) {
+        let server = &mut self.server;
+        let (now, life) = (server.now, server.life);
+        server
+            .entrance
+            .accept_by(now, life, &mut server.sockets, accept);
+    }
+
     fn sockets(&self) -> usize {
-        self.server.front.sockets.len()
+        self.server.sockets.len()
     }
 
     pub(super) fn turn(&mut self) {
@@ -74,14 +81,14 @@ impl ByHand {
     #[track_caller]
     pub(super) fn turn_until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
         // Without work it would sleep until somebody comes; this wakes it in time to fail.
-        let latest = self.server.front.now + 10_000;
-        let wheel = &mut self.server.front.sockets.wheel;
+        let latest = self.server.now + 10_000;
+        let wheel = &mut self.server.sockets.wheel;
         let key = wheel.arm(latest, Alarm::LastCall);
         while !is_so(self) {
-            assert!(self.server.front.now < latest, "{what} does not happen");
+            assert!(self.server.now < latest, "{what} does not happen");
             self.turn();
         }
-        self.server.front.sockets.wheel.cancel(key);
+        self.server.sockets.wheel.cancel(key);
     }
 }
 
@@ -107,13 +114,11 @@ fn a_turn_takes_a_bounded_number_of_frames_and_bytes_from_one() {
     let mut hand = ByHand::start(|config| config.rate_limit = 0);
     let mut stream = hand.connect(1).remove(0);
     stream.write_all(UPGRADE.as_bytes()).expect("taken");
-    hand.turn_until("the upgrade", |hand| {
-        hand.server.front.sockets.open_count() == 1
-    });
+    hand.turn_until("the upgrade", |hand| hand.server.sockets.open_count() == 1);
     let frames = 3 * FRAMES_MAX;
     stream.write_all(&PING.repeat(frames)).expect("taken");
     let rest = |hand: &mut ByHand| {
-        let conn = hand.server.front.sockets.at(0).expect("it is open");
+        let conn = hand.server.sockets.at(0).expect("it is open");
         (conn.rest.len() / PING.len(), conn.backlog)
     };
     for left in [2, 1, 0] {
@@ -123,9 +128,9 @@ fn a_turn_takes_a_bounded_number_of_frames_and_bytes_from_one() {
     // Long frames: bytes end the turn before frames do.
     let long = [b"\x89\xfd\0\0\0\0".as_slice(), &[b'x'; 125]].concat();
     stream.write_all(&long.repeat(400)).expect("taken");
-    let before = hand.server.front.sockets.traffic.bytes_in;
+    let before = hand.server.sockets.traffic.bytes_in;
     hand.turn();
-    let taken = hand.server.front.sockets.traffic.bytes_in - before;
+    let taken = hand.server.sockets.traffic.bytes_in - before;
     assert!((1..=16 * 1024).contains(&taken), "{taken} bytes in a turn");
 }
 
@@ -157,16 +162,14 @@ fn what_comes_in_many_reads_and_turns_is_copied_a_few_times() {
         let mut hand = ByHand::start(|config| config.max_message = LONG);
         let mut stream = hand.connect(1).remove(0);
         stream.write_all(UPGRADE.as_bytes()).expect("taken");
-        hand.turn_until("the upgrade", |hand| {
-            hand.server.front.sockets.open_count() == 1
-        });
-        let mut want = hand.server.front.sockets.traffic.bytes_in;
+        hand.turn_until("the upgrade", |hand| hand.server.sockets.open_count() == 1);
+        let mut want = hand.server.sockets.traffic.bytes_in;
         let counted = allocation_counter::measure(|| {
             for piece in bytes.chunks(32 * 1024) {
                 stream.write_all(piece).expect("taken");
                 want += piece.len() as u64;
                 hand.turn_until("the end of a piece", |hand| {
-                    let sockets = &hand.server.front.sockets;
+                    let sockets = &hand.server.sockets;
                     sockets.traffic.bytes_in == want && sockets.ready.is_empty()
                 });
             }
@@ -189,17 +192,17 @@ fn a_turn_takes_a_bounded_number_of_events() {
         stream.write_all(b"G").expect("taken");
     }
     hand.turn();
-    let heard = hand.server.front.sockets.traffic.bytes_in;
+    let heard = hand.server.sockets.traffic.bytes_in;
     assert!((1..=1_024).contains(&heard), "{heard} at once");
     hand.turn_until("the last one's turn", |hand| {
-        hand.server.front.sockets.traffic.bytes_in == count as u64
+        hand.server.sockets.traffic.bytes_in == count as u64
     });
 }
 
 #[test]
 fn a_turn_fires_a_bounded_number_of_timers() {
     let mut hand = ByHand::start(|_| ());
-    let wheel = &mut hand.server.front.sockets.wheel;
+    let wheel = &mut hand.server.sockets.wheel;
     for _ in 0..25_000 {
         wheel.arm(Millis::ZERO, Alarm::LastCall);
     }
@@ -231,7 +234,7 @@ fn whoever_does_not_close_is_closed() {
         .write_all(b"GET /healthz HTTP/1.1\r\nHost: e\r\n\r\n")
         .expect("taken");
     hand.turn_until("the answer", |hand| {
-        hand.server.front.sockets.traffic.bytes_out != 0
+        hand.server.sockets.traffic.bytes_out != 0
     });
     // It has its answer and its end, and does not go.
     let mut answer = Vec::new();
@@ -246,7 +249,7 @@ fn errors_of_accept_never_spin_and_never_end_it() {
     let error = |number: i32| io::Error::from_raw_os_error(number);
     let (permission, aborted, files) = (1, 103, 24);
     let mut hand = ByHand::start(|_| ());
-    let pauses = |hand: &ByHand| hand.server.front.sockets.traffic.accept_pauses;
+    let pauses = |hand: &ByHand| hand.server.sockets.traffic.accept_pauses;
     // A few who are gone, then somebody who is not: nobody waits for that.
     let streams = hand.connect(2);
     let mut faults = 5;
@@ -255,8 +258,8 @@ fn errors_of_accept_never_spin_and_never_end_it() {
     drop(streams);
     hand.turn_until("their end", |hand| hand.sockets() == 0);
     let mut streams = hand.connect(1);
-    hand.server.front.gate.note();
-    hand.server.front.accept_by(|gate| match faults {
+    hand.server.entrance.gate.note();
+    hand.accept_by(|gate| match faults {
         0 => gate.accept(),
         _ => {
             faults -= 1;
@@ -268,8 +271,8 @@ fn errors_of_accept_never_spin_and_never_end_it() {
     for (number, tries_max) in [(permission, 64), (aborted, 64), (files, 1)] {
         let before = pauses(&hand);
         let mut tries = 0;
-        hand.server.front.gate.note();
-        hand.server.front.accept_by(|_| {
+        hand.server.entrance.gate.note();
+        hand.accept_by(|_| {
             tries += 1;
             match number {
                 24 => Let::Pause(error(number)),
@@ -287,7 +290,7 @@ fn errors_of_accept_never_spin_and_never_end_it() {
 #[test]
 fn a_timer_takes_the_place_of_the_one_before_and_goes_with_its_room() {
     let mut hand = ByHand::start(|_| ());
-    let sockets = &mut hand.server.front.sockets;
+    let sockets = &mut hand.server.sockets;
     let handle = |generation| Handle {
         index: 3,
         generation: NonZeroU32::new(generation).expect("from 1"),
@@ -315,13 +318,13 @@ fn a_timer_that_fired_is_nobody_s_any_more() {
         index: 3,
         generation: NonZeroU32::MIN,
     }));
-    let sockets = &mut hand.server.front.sockets;
+    let sockets = &mut hand.server.sockets;
     let at = Millis(1);
     sockets.carry_out(Millis::ZERO, Output::Arm { at, timer: room });
     assert!(sockets.is_armed(room));
-    hand.server.front.now = at;
+    hand.server.now = at;
     assert_eq!(hand.server.fire_timers(), 1);
-    assert!(!hand.server.front.sockets.is_armed(room));
+    assert!(!hand.server.sockets.is_armed(room));
 }
 
 /// After a restart all that nobody came back for end together.
@@ -337,15 +340,15 @@ fn a_turn_ends_a_bounded_number_of_sessions() {
     let entries: Vec<String> = (0..count).map(entry).collect();
     let text = format!(r#"{{"roshambo":1,"sessions":[{}]}}"#, entries.join(","));
     let mut hand = ByHand::start(|_| ());
-    let front = &mut hand.server.front;
-    assert_eq!(front.behind.import_sessions(Millis::ZERO, &text), Ok(count));
-    super::super::carry_out_orders(&mut front.behind, Millis::ZERO, &mut front.sockets);
-    front.now = Millis(front.config.session_ttl_ms);
+    let server = &mut hand.server;
+    assert_eq!(server.hub.import_sessions(Millis::ZERO, &text), Ok(count));
+    super::super::carry_out_orders(&mut server.hub, Millis::ZERO, &mut server.sockets);
+    server.now = Millis(server.config.session_ttl_ms);
     for left in [count - MOST, 1, 0, 0] {
         hand.server.fire_timers();
-        assert_eq!(hand.server.front.behind.population().2, left);
-        let front = &mut hand.server.front;
-        front.now = front.now + 1;
+        assert_eq!(hand.server.hub.population().2, left);
+        let server = &mut hand.server;
+        server.now = server.now + 1;
     }
 }
 
@@ -359,17 +362,17 @@ fn a_burst_of_heartbeats_is_written_in_parts() {
         stream.write_all(UPGRADE.as_bytes()).expect("taken");
     }
     hand.turn_until("the last one's upgrade", |hand| {
-        hand.server.front.sockets.open_count() == count
+        hand.server.sockets.open_count() == count
     });
-    let sent = |hand: &ByHand| hand.server.front.sockets.traffic.bytes_out;
+    let sent = |hand: &ByHand| hand.server.sockets.traffic.bytes_out;
     let before = sent(&hand);
     // The process stood still for a heartbeat's interval: everybody is to be pinged.
-    hand.server.front.now = hand.server.front.now + 26_000;
+    hand.server.now = hand.server.now + 26_000;
     hand.server.fire_timers();
     // Two bytes each; the rest of them wait for the end of the turn.
     let pings = (sent(&hand) - before) / 2;
     assert!((1_024..count as u64).contains(&pings), "{pings} pings");
-    hand.server.front.write();
+    hand.server.write();
     assert_eq!((sent(&hand) - before) / 2, count as u64);
 }
 
@@ -385,9 +388,9 @@ fn a_round_that_outlasts_a_drain_is_cut_short_in_time_for_goodbyes() {
     let mut stream = hand.play();
     hand.server.on_stop("asked");
     hand.turn_until("the last goodbye", |hand| hand.server.life == Life::Leaving);
-    assert_eq!(hand.server.front.behind.running_rounds(), 1);
+    assert_eq!(hand.server.hub.running_rounds(), 1);
     // It is told so while there is still time to say it.
-    hand.server.front.write();
+    hand.server.write();
     let mut heard = vec![0; 4_096];
     let count = stream
         .read(&mut heard)
@@ -411,7 +414,7 @@ fn a_round_of_the_whole_time_ends_with_its_result_before_a_drain_is_over() {
     let mut stream = hand.play();
     hand.server.on_stop("asked");
     hand.turn_until("the last goodbye", |hand| hand.server.life == Life::Leaving);
-    hand.server.front.write();
+    hand.server.write();
     let mut heard = vec![0; 4_096];
     let count = stream.read(&mut heard).expect("all that was said");
     let heard = String::from_utf8_lossy(&heard[..count]);
@@ -424,14 +427,14 @@ fn requests_to_stop_within_a_second_are_one_and_a_later_one_ends_it() {
     let mut hand = ByHand::start(|_| ());
     let _player = hand.play();
     hand.server.on_stop("SIGTERM");
-    let first = hand.server.front.now;
+    let first = hand.server.now;
     for (after_ms, want) in [
         (0, Life::Draining),
         (1, Life::Draining),
         (999, Life::Draining),
         (1_000, Life::Over),
     ] {
-        hand.server.front.now = first + after_ms;
+        hand.server.now = first + after_ms;
         hand.server.on_stop("SIGINT");
         assert_eq!(hand.server.life, want, "after {after_ms} ms");
     }
@@ -452,7 +455,7 @@ fn newcomers_do_not_hold_a_drain_up() {
     let mut slow = hand.connect(1).remove(0);
     slow.write_all(b"GET / HT").expect("taken");
     hand.turn_until("both", |hand| {
-        hand.server.front.sockets.open_count() == 1 && hand.sockets() == 2
+        hand.server.sockets.open_count() == 1 && hand.sockets() == 2
     });
     hand.server.on_stop("asked");
     hand.turn_until("the last goodbye", |hand| hand.server.life == Life::Leaving);
@@ -475,11 +478,11 @@ fn newcomers_do_not_hold_a_drain_up() {
     }
     drop(guest);
     // Behind a door that is shut nobody would wake it any more; this does, in time to fail.
-    let latest = hand.server.front.now + 30_000;
-    let wheel = &mut hand.server.front.sockets.wheel;
+    let latest = hand.server.now + 30_000;
+    let wheel = &mut hand.server.sockets.wheel;
     wheel.arm(latest, Alarm::LastCall);
     while hand.server.life != Life::Over {
-        assert!(hand.server.front.now < latest, "they hold it up");
+        assert!(hand.server.now < latest, "they hold it up");
         come();
         hand.turn();
     }

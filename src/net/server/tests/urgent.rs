@@ -36,7 +36,7 @@ fn send(stream: &SockRef<'_>, pieces: &[Piece<'_>]) {
 }
 
 fn first(hand: &mut ByHand) -> Option<&mut Conn> {
-    hand.server.front.sockets.at(0)
+    hand.server.sockets.at(0)
 }
 
 /// Sends the pieces, in which are so many pings, and wants as many pongs.
@@ -44,13 +44,11 @@ fn first(hand: &mut ByHand) -> Option<&mut Conn> {
 fn check(hand: &mut ByHand, stream: SockRef<'_>, pieces: &[Piece<'_>], pings: usize) {
     let want = PONG.repeat(pings);
     send(&stream, &[Bytes(UPGRADE.as_bytes())]);
-    hand.turn_until("the upgrade", |hand| {
-        hand.server.front.sockets.open_count() == 1
-    });
-    let before = hand.server.front.sockets.traffic.bytes_out;
+    hand.turn_until("the upgrade", |hand| hand.server.sockets.open_count() == 1);
+    let before = hand.server.sockets.traffic.bytes_out;
     send(&stream, pieces);
     hand.turn_until("the last pong", |hand| {
-        let sent = hand.server.front.sockets.traffic.bytes_out - before;
+        let sent = hand.server.sockets.traffic.bytes_out - before;
         want.len() as u64 <= sent
     });
     let mut heard = vec![0; 4_096];
@@ -126,8 +124,6 @@ fn an_urgent_byte_within_a_request_head_does_not_hold_it_up() {
     let (begin, end) = UPGRADE.split_at(40);
     let pieces = [Bytes(begin.as_bytes()), Urgent(b'!'), Bytes(end.as_bytes())];
     send(&SockRef::from(&stream), &pieces);
-    hand.turn_until("the upgrade", |hand| {
-        hand.server.front.sockets.open_count() == 1
-    });
+    hand.turn_until("the upgrade", |hand| hand.server.sockets.open_count() == 1);
     stream.write_all(PING).expect("taken");
 }
