@@ -24,13 +24,13 @@ use fastrand::Rng;
 
 use crate::config::Config;
 use crate::metrics::Counters;
-use crate::model::{self, CloseReason, ConnId, Ended, Entropy, Origin, PlayerId};
+use crate::model::{self, ClientKind, CloseReason, ConnId, Ended, Entropy, Origin, PlayerId};
 use crate::session::{BURST_MS, Pace, Pulse, Session};
 use crate::time::Millis;
 use crate::wire::{Inbound, engine_io, socket_io, state};
 use crate::world::{Rules, Tally, World};
 
-pub use self::facts::{Input, Output, Place, Played, Timer};
+pub use self::facts::{Input, Output, Place, Played, Slot, Timer};
 use self::orders::Order;
 use self::origins::Origins;
 use self::recent::Recent;
@@ -245,8 +245,8 @@ impl Hub {
             "a connection's index was used twice"
         );
         self.sessions[index] = Some(session);
-        self.counters.opened[dialect as usize] += 1;
-        self.counters.open[dialect as usize][0] += 1;
+        self.counters.opened[dialect.index()] += 1;
+        self.counters.came(dialect, ClientKind::New);
         if dialect.is_socket_io() {
             let sid = model::draw_sid(&mut self.entropy);
             let opening = engine_io::Opening {
@@ -319,13 +319,16 @@ impl Hub {
             session.take_ping();
             return self.pong(conn, payload);
         }
+        let armed = session.owes_pong();
         session.keep_ping(payload);
         let at = session.deadline(now, &pace);
         self.over_limit(now, conn);
-        self.orders.push_back(Order::Arm {
-            at,
-            timer: Timer::Session(conn),
-        });
+        if !armed {
+            self.orders.push_back(Order::Arm {
+                at,
+                timer: Timer::Session(conn),
+            });
+        }
     }
 
     /// Takes a packet that wants an answer off the rate limit; whether it gets one.
@@ -396,12 +399,12 @@ impl Hub {
         self.session(conn)?;
         let place = self.sessions.get_mut(conn.index as usize)?;
         let session = place.take()?;
-        let generation = match (session.v2, session.player) {
-            (true, _) => 2,
-            (false, Some(_)) => 1,
-            (false, None) => 0,
+        let client = match (session.v2, session.player) {
+            (true, _) => ClientKind::V2,
+            (false, Some(_)) => ClientKind::Old,
+            (false, None) => ClientKind::New,
         };
-        self.counters.open[session.dialect as usize][generation] -= 1;
+        self.counters.went(session.dialect, client);
         self.forget_wait(conn);
         Some(session)
     }

@@ -8,37 +8,23 @@ pub mod text;
 
 use std::fmt;
 
-use crate::model::{CloseReason, Ended};
-
-/// Events that clients send, in the order of [`Counters::events_in`]; the last one stands for all
-/// names that nobody knows.
-pub const EVENTS_IN: [&str; 8] = [
-    "hello", "join", "choice", "face", "leave", "away", "ping", "unknown",
-];
-/// Events that the server sends, in the order of [`Counters::events_out`].
-pub const EVENTS_OUT: [&str; 9] = [
-    "hi", "start", "movement", "leave", "result", "room", "problem", "pong", "bye",
-];
-/// Dialects, in the order of [`Counters::opened`].
-pub const DIALECTS: [&str; 3] = ["plain", "eio3", "eio4"];
-/// Generations of clients, in the order of [`Counters::open`]; `new` is who has not said yet.
-pub const GENERATIONS: [&str; 3] = ["new", "old", "v2"];
+use crate::model::{ClientKind, CloseReason, Dialect, Ended, EventKind, RequestKind, kinds};
 
 /// What happened in the hub since the start.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counters {
-    /// Connections whose WebSocket handshake was done, by dialect: plain, EIO3, EIO4.
-    pub opened: [u64; 3],
-    /// Connections that are open now, by dialect and generation.
-    pub open: [[u32; 3]; 3],
+    /// Connections whose WebSocket handshake was done.
+    pub opened: [u64; Dialect::COUNT],
+    /// Connections that are open now.
+    pub open: [[u32; ClientKind::COUNT]; Dialect::COUNT],
     /// Text messages received.
     pub texts_in: u64,
     /// Text messages sent.
     pub texts_out: u64,
     /// Events received, by name, refused and dropped ones included.
-    pub events_in: [u64; EVENTS_IN.len()],
+    pub events_in: [u64; RequestKind::COUNT],
     /// Events sent, by name.
-    pub events_out: [u64; EVENTS_OUT.len()],
+    pub events_out: [u64; EventKind::COUNT],
     /// Events with a name that nobody knows.
     pub unknown_events: u64,
     /// Events with a payload that is not theirs.
@@ -60,10 +46,17 @@ pub struct Counters {
 impl Counters {
     /// Counts an event received by its name.
     pub fn count_event_in(&mut self, name: &str) {
-        let known = EVENTS_IN.iter().position(|&known| known == name);
-        if let Some(count) = self.events_in.get_mut(known.unwrap_or(EVENTS_IN.len() - 1)) {
-            *count += 1;
-        }
+        self.events_in[RequestKind::of(name).index()] += 1;
+    }
+
+    /// A connection of this kind is open now.
+    pub fn came(&mut self, dialect: Dialect, client: ClientKind) {
+        self.open[dialect.index()][client.index()] += 1;
+    }
+
+    /// A connection of this kind is not open any more, or not of this kind.
+    pub fn went(&mut self, dialect: Dialect, client: ClientKind) {
+        self.open[dialect.index()][client.index()] -= 1;
     }
 }
 
@@ -87,36 +80,24 @@ impl fmt::Display for Counters {
     }
 }
 
-/// Why somebody who came was not let in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// `--max-connections` are open.
-    Full,
-    /// The server is asked to stop.
-    Draining,
-    /// Long-polling was asked for.
-    Polling,
-    /// No request, or none for this address.
-    Malformed,
-    /// The request head was not complete in time.
-    HeadTimeout,
-    /// Its address has as many connections as `--max-per-address` allows.
-    Address,
-    /// It had asked for nothing when somebody else needed its place.
-    Silent,
-}
-
-impl Refusal {
-    /// As they are called on the metrics page, in their order.
-    pub const NAMES: [&str; 7] = [
-        "full",
-        "draining",
-        "polling",
-        "malformed",
-        "head-timeout",
-        "address",
-        "silent",
-    ];
+kinds! {
+    /// Why somebody who came was not let in.
+    pub enum Refusal {
+        /// `--max-connections` are open.
+        Full = "full",
+        /// The server is asked to stop.
+        Draining = "draining",
+        /// Long-polling was asked for.
+        Polling = "polling",
+        /// No request, or none for this address.
+        Malformed = "malformed",
+        /// The request head was not complete in time.
+        HeadTimeout = "head-timeout",
+        /// Its address has as many connections as `--max-per-address` allows.
+        Address = "address",
+        /// It had asked for nothing when somebody else needed its place.
+        Silent = "silent",
+    }
 }
 
 /// Status codes of plain answers, in the order of [`Traffic::answers`].
@@ -132,7 +113,7 @@ pub struct Traffic {
     /// Plain answers by status.
     pub answers: [u64; STATUSES.len()],
     /// Those not let in, by [`Refusal`].
-    pub refused: [u64; Refusal::NAMES.len()],
+    pub refused: [u64; Refusal::COUNT],
     /// Open connections that the other end closed.
     left: u64,
     /// Open connections whose other end vanished.
@@ -160,7 +141,7 @@ impl Default for Traffic {
             accepted: 0,
             accept_pauses: 0,
             answers: [0; STATUSES.len()],
-            refused: [0; Refusal::NAMES.len()],
+            refused: [0; Refusal::COUNT],
             left: 0,
             lost: 0,
             closed: [0; CloseReason::COUNT],
@@ -183,9 +164,7 @@ impl Traffic {
 
     /// Counts somebody who was not let in.
     pub fn count_refusal(&mut self, refusal: Refusal) {
-        if let Some(count) = self.refused.get_mut(refusal as usize) {
-            *count += 1;
-        }
+        self.refused[refusal.index()] += 1;
     }
 
     /// Counts the end of an open connection.
@@ -295,7 +274,7 @@ impl<const N: usize> Histogram<N> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Counters, EVENTS_IN, Histogram, STATUSES, Traffic};
+    use super::{Counters, Histogram, STATUSES, Traffic};
     use crate::model::{CloseReason, Ended};
 
     const BOUNDS: [u64; 3] = [1, 10, 100];
@@ -335,7 +314,6 @@ mod tests {
             counters.count_event_in(name);
         }
         assert_eq!(counters.events_in, [1, 0, 0, 0, 0, 0, 1, 2]);
-        assert_eq!(EVENTS_IN.last(), Some(&"unknown"));
         let mut traffic = Traffic::default();
         for status in [200, 418] {
             traffic.count_answer(status);

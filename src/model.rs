@@ -1,9 +1,11 @@
 //! The words that the wire, the sessions and the world share: parsed once, valid ever after.
 //!
 //! No behaviour beyond conversion: no rules, no text of a dialect, no time. What goes to the store
-//! and comes back is in `stored`, why a connection ends in `close`.
+//! and comes back is in `stored`, why a connection ends in `close`, what is
+//! counted by kind in `kinds`.
 
 mod close;
+mod kinds;
 mod stored;
 
 use std::cmp::Ordering;
@@ -15,6 +17,8 @@ use std::rc::Rc;
 use crate::slots::Handle;
 
 pub use self::close::{Blame, CloseReason, Ended};
+pub(crate) use self::kinds::kinds;
+pub use self::kinds::{ClientKind, Dialect, EventKind, RequestKind};
 pub use self::stored::{
     Owner, Settle, Settled, StoreHealth, StoreOp, StoreReply, Stored, StoredProfile,
 };
@@ -646,6 +650,24 @@ pub enum Event {
         /// When to come back; `None`: do not.
         retry_ms: Option<u64>,
     },
+}
+
+impl Event {
+    /// Under which name it travels.
+    #[must_use]
+    pub fn kind(&self) -> EventKind {
+        match self {
+            Self::Hi { .. } => EventKind::Hi,
+            Self::Start { .. } => EventKind::Start,
+            Self::Movement { .. } => EventKind::Movement,
+            Self::Leave { .. } | Self::SeatLost { .. } => EventKind::Leave,
+            Self::Result(_) => EventKind::Result,
+            Self::Room(_) => EventKind::Room,
+            Self::Problem { .. } => EventKind::Problem,
+            Self::Pong => EventKind::Pong,
+            Self::Bye { .. } => EventKind::Bye,
+        }
+    }
 }
 
 /// What `hi` tells v2 clients.

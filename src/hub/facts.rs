@@ -97,24 +97,47 @@ pub enum Timer {
 pub enum Place {
     /// A connection's.
     Session(ConnId),
-    /// That of the player with this index, whoever had it before.
-    Player(u32),
-    /// That of the room with this index, whichever had it before.
-    Room(u32),
-    /// The one for all sessions whose players are offline.
-    Sessions,
+    /// One of the game's.
+    Game(Slot),
+}
+
+/// A place for a timer of the game's: one of the [`SHELVES`](Self::SHELVES), and which one there.
+/// Indexes are small and used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    shelf: usize,
+    index: u32,
+}
+
+impl Slot {
+    /// How many shelves there are.
+    pub const SHELVES: usize = 3;
+
+    /// Below [`SHELVES`](Self::SHELVES).
+    #[must_use]
+    pub fn shelf(self) -> usize {
+        self.shelf
+    }
+
+    /// Its index there.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.index as usize
+    }
 }
 
 impl Timer {
     /// Where it belongs.
     #[must_use]
     pub fn place(self) -> Place {
-        match self {
-            Self::Session(conn) => Place::Session(conn),
-            Self::World(world::Timer::Player(player)) => Place::Player(player.index),
-            Self::World(world::Timer::Room(room)) => Place::Room(room.index),
-            Self::World(world::Timer::Sessions) => Place::Sessions,
-        }
+        let (shelf, index) = match self {
+            Self::Session(conn) => return Place::Session(conn),
+            // That of the player or room with this index: the one before it is gone.
+            Self::World(world::Timer::Player(player)) => (0, player.index),
+            Self::World(world::Timer::Room(room)) => (1, room.index),
+            Self::World(world::Timer::Sessions) => (2, 0),
+        };
+        Place::Game(Slot { shelf, index })
     }
 }
 

@@ -85,7 +85,7 @@ impl Hub {
         let (prefix, v2) = (session.dialect.event_prefix(), session.v2);
         let start = self.texts.len();
         self.texts.push_str(prefix);
-        self.counters.events_out[place_of(event)] += 1;
+        self.counters.events_out[event.kind().index()] += 1;
         let audience = event::Audience {
             v2,
             public_url: self.public_url.as_deref(),
@@ -114,20 +114,5 @@ impl Hub {
             start,
             end: self.texts.len(),
         });
-    }
-}
-
-/// The place of an event's name in [`metrics::EVENTS_OUT`](crate::metrics::EVENTS_OUT).
-fn place_of(event: &Event) -> usize {
-    match event {
-        Event::Hi { .. } => 0,
-        Event::Start { .. } => 1,
-        Event::Movement { .. } => 2,
-        Event::Leave { .. } | Event::SeatLost { .. } => 3,
-        Event::Result(_) => 4,
-        Event::Room(_) => 5,
-        Event::Problem { .. } => 6,
-        Event::Pong => 7,
-        Event::Bye { .. } => 8,
     }
 }

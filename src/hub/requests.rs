@@ -5,8 +5,8 @@
 use super::Hub;
 use super::endings::Ending;
 use crate::model::{
-    self, Avatar, CloseReason, ConnId, Event, Generation, Hello, Name, PlayerId, ProblemCode,
-    Profile, Request, Token, Uid,
+    self, Avatar, ClientKind, CloseReason, ConnId, Event, Generation, Hello, Name, PlayerId,
+    ProblemCode, Profile, Request, Token, Uid,
 };
 use crate::session::Session;
 use crate::time::Millis;
@@ -229,7 +229,7 @@ impl Hub {
         if let Some(session) = self.session_mut(conn) {
             session.v2 = true;
             let dialect = session.dialect;
-            self.reclassify(dialect, 2);
+            self.reclassify(dialect, ClientKind::V2);
         }
         let known = token.and_then(|token| self.world.player_of(token));
         if let Some(player) = known {
@@ -338,15 +338,14 @@ impl Hub {
         if let Some(session) = self.session_mut(conn) {
             session.player = Some(player);
             let dialect = session.dialect;
-            self.reclassify(dialect, 1);
+            self.reclassify(dialect, ClientKind::Old);
         }
         player
     }
 
-    /// One that had not said what it is now has: it counts among that generation.
-    fn reclassify(&mut self, dialect: Dialect, generation: usize) {
-        let open = &mut self.counters.open[dialect as usize];
-        open[0] -= 1;
-        open[generation] += 1;
+    /// One that had not said what it is now has.
+    fn reclassify(&mut self, dialect: Dialect, client: ClientKind) {
+        self.counters.went(dialect, ClientKind::New);
+        self.counters.came(dialect, client);
     }
 }

@@ -22,17 +22,7 @@ pub mod state;
 use std::fmt;
 
 use crate::model::CloseReason;
-
-/// What a connection speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
-    /// JSON events as they are.
-    Plain,
-    /// Socket.IO over Engine.IO protocol 3.
-    Eio3,
-    /// Socket.IO over Engine.IO protocol 4.
-    Eio4,
-}
+pub use crate::model::Dialect;
 
 impl Dialect {
     /// What stands before an event's JSON text.
@@ -53,11 +43,7 @@ impl Dialect {
 
 impl fmt::Display for Dialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Plain => "plain",
-            Self::Eio3 => "eio3",
-            Self::Eio4 => "eio4",
-        })
+        f.write_str(self.name())
     }
 }
 

@@ -8,7 +8,7 @@ mod shelf;
 use std::collections::{BTreeMap, VecDeque};
 
 use roshambo::config::Config;
-use roshambo::hub::{Dialect, Hub, Input, Output, Place, StateError, Timer};
+use roshambo::hub::{Dialect, GameTimer, Hub, Input, Output, StateError, Timer};
 use roshambo::model::{ConnId, Ended, Origin};
 use roshambo::time::Millis;
 
@@ -193,10 +193,13 @@ impl Bench {
     /// How many of them are for players, and for rooms.
     #[allow(dead_code, reason = "not every test asks")]
     pub(crate) fn game_timers(&self) -> (usize, usize) {
-        let places = || self.timers.values().map(|timer| timer.place());
-        let players = places().filter(|place| matches!(place, Place::Player(_)));
-        let rooms = places().filter(|place| matches!(place, Place::Room(_)));
-        (players.count(), rooms.count())
+        let is_player = |timer: &&Timer| matches!(timer, Timer::World(GameTimer::Player(_)));
+        let is_room = |timer: &&Timer| matches!(timer, Timer::World(GameTimer::Room(_)));
+        let timers = || self.timers.values();
+        (
+            timers().filter(is_player).count(),
+            timers().filter(is_room).count(),
+        )
     }
 
     /// What the hub did since this was last asked.

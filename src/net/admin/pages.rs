@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 use super::process::{Process, Usage};
 use super::{CONNS_MAX, Figures};
 use crate::metrics::text::{self, Kind, Page};
-use crate::metrics::{DIALECTS, EVENTS_IN, EVENTS_OUT, GENERATIONS, Refusal, STATUSES};
+use crate::metrics::{Refusal, STATUSES};
+use crate::model::{ClientKind, Dialect, EventKind, RequestKind};
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
@@ -47,8 +48,8 @@ fn game(page: &mut Page, figures: &Figures<'_>) {
         "Open connections by dialect and generation of client.",
         "gauge",
     );
-    for (dialect, row) in DIALECTS.iter().zip(counters.open) {
-        for (generation, count) in GENERATIONS.iter().zip(row) {
+    for (dialect, row) in Dialect::named(counters.open) {
+        for (generation, count) in ClientKind::named(row) {
             let labels = format!("dialect=\"{dialect}\",generation=\"{generation}\"");
             page.sample(name, &labels, count);
         }
@@ -58,7 +59,7 @@ fn game(page: &mut Page, figures: &Figures<'_>) {
         "roshambo_connections_opened_total",
         "WebSocket connections opened.",
         "dialect",
-        DIALECTS.into_iter().zip(counters.opened),
+        Dialect::named(counters.opened),
     );
     let name = "roshambo_events_total";
     page.head(
@@ -66,10 +67,10 @@ fn game(page: &mut Page, figures: &Figures<'_>) {
         "Events by name and direction, refused and dropped ones too.",
         "counter",
     );
-    for (event, count) in EVENTS_IN.iter().zip(counters.events_in) {
+    for (event, count) in RequestKind::named(counters.events_in) {
         page.sample(name, &format!("direction=\"in\",event=\"{event}\""), count);
     }
-    for (event, count) in EVENTS_OUT.iter().zip(counters.events_out) {
+    for (event, count) in EventKind::named(counters.events_out) {
         page.sample(name, &format!("direction=\"out\",event=\"{event}\""), count);
     }
     page.family(
@@ -159,7 +160,7 @@ fn sockets(page: &mut Page, figures: &Figures<'_>) {
         "roshambo_refusals_total",
         "Those who were not let in.",
         "reason",
-        Refusal::NAMES.into_iter().zip(traffic.refused),
+        Refusal::named(traffic.refused),
     );
     let name = "roshambo_http_answers_total";
     page.head(name, "Plain HTTP answers by status.", "counter");
@@ -296,30 +297,29 @@ fn json(figures: &Figures<'_>, process: &Process) -> String {
         process.descriptors(figures.sockets),
         process.descriptors_max,
     );
-    let by_dialect = DIALECTS.into_iter().zip(counters.open);
-    let by_dialect = by_dialect.map(|(name, row)| (name, row.iter().map(|&n| u64::from(n)).sum()));
+    let by_dialect = Dialect::named(counters.open)
+        .map(|(name, row)| (name, row.iter().map(|&n| u64::from(n)).sum()));
     put_map(&mut out, "dialects", by_dialect);
-    let by_generation = GENERATIONS.into_iter().enumerate().map(|(index, name)| {
-        let column = counters.open.iter().filter_map(|row| row.get(index));
-        (name, column.map(|&n| u64::from(n)).sum())
+    let by_generation = ClientKind::ALL.into_iter().map(|client| {
+        let column = counters
+            .open
+            .iter()
+            .map(|row| u64::from(row[client.index()]));
+        (client.name(), column.sum())
     });
     put_map(&mut out, "generations", by_generation);
     let traffic = figures.traffic;
-    put_map(
-        &mut out,
-        "refusals",
-        Refusal::NAMES.into_iter().zip(traffic.refused),
-    );
+    put_map(&mut out, "refusals", Refusal::named(traffic.refused));
     put_map(&mut out, "endings", traffic.endings());
     put_map(
         &mut out,
         "events_in",
-        EVENTS_IN.into_iter().zip(counters.events_in),
+        RequestKind::named(counters.events_in),
     );
     put_map(
         &mut out,
         "events_out",
-        EVENTS_OUT.into_iter().zip(counters.events_out),
+        EventKind::named(counters.events_out),
     );
     put_map(
         &mut out,

@@ -3,7 +3,7 @@
 //! Absent: the wheel itself, the clock, and what the hub's timers mean.
 
 use super::Sockets;
-use crate::hub::{Place, Timer};
+use crate::hub::{Place, Slot, Timer};
 use crate::model::ConnId;
 use crate::net::conn::{Conn, Phase};
 use crate::time::Millis;
@@ -30,24 +30,21 @@ pub(crate) enum Alarm {
     LastCall,
 }
 
-/// The game's timers, by what they are for.
+/// The game's timers, by their slots.
 ///
-/// Each room and player has one at most, and none when it is gone, so there are never more timers
-/// than there are of those.
+/// A slot has one at most, so there are never more timers than the game has slots in use.
 #[derive(Debug, Default)]
-pub(super) struct Named {
-    sessions: Option<TimerKey>,
-    players: Vec<Option<TimerKey>>,
-    rooms: Vec<Option<TimerKey>>,
-}
+pub(super) struct Named([Vec<Option<TimerKey>>; Slot::SHELVES]);
 
-/// The timer at an index, whoever has it.
-fn slot(timers: &mut Vec<Option<TimerKey>>, index: u32) -> Option<&mut Option<TimerKey>> {
-    let index = index as usize;
-    if timers.len() <= index {
-        timers.resize(index + 1, None);
+impl Named {
+    /// The timer in a slot.
+    fn at(&mut self, slot: Slot) -> Option<&mut Option<TimerKey>> {
+        let shelf = self.0.get_mut(slot.shelf())?;
+        if shelf.len() <= slot.index() {
+            shelf.resize(slot.index() + 1, None);
+        }
+        shelf.get_mut(slot.index())
     }
-    timers.get_mut(index)
 }
 
 impl Sockets {
@@ -89,9 +86,7 @@ impl Sockets {
                 }) if *generation == id.generation => Some(timer),
                 _ => None,
             },
-            Place::Player(index) => slot(&mut self.named.players, index),
-            Place::Room(index) => slot(&mut self.named.rooms, index),
-            Place::Sessions => Some(&mut self.named.sessions),
+            Place::Game(slot) => self.named.at(slot),
         }
     }
 

@@ -1,0 +1,145 @@
+//! Kinds of things that are counted: an enum, its names and its counts in one place each, so that
+//! no list of names has to be kept in the order of another.
+
+/// Makes an enum of kinds with their names, in the order in which they are shown.
+macro_rules! kinds {
+    (
+        $(#[$about:meta])*
+        pub enum $kind:ident { $($(#[$doc:meta])* $variant:ident = $name:literal,)+ }
+    ) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $kind { $($(#[$doc])* $variant,)+ }
+
+        impl $kind {
+            /// How many there are: the length of an array that has a number for each.
+            pub const COUNT: usize = [$($name),+].len();
+            /// All of them, each at its [`index`](Self::index).
+            pub const ALL: [Self; Self::COUNT] = [$(Self::$variant),+];
+
+            /// Its place in an array that has a number for each.
+            #[must_use]
+            pub const fn index(self) -> usize {
+                self as usize
+            }
+
+            /// What it is called on pages and in the log.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+
+            /// The names, each with its number of such an array.
+            pub fn named<T>(numbers: [T; Self::COUNT]) -> impl Iterator<Item = (&'static str, T)> {
+                Self::ALL.into_iter().map(Self::name).zip(numbers)
+            }
+        }
+    };
+}
+
+pub(crate) use kinds;
+
+kinds! {
+    /// What a connection speaks.
+    pub enum Dialect {
+        /// JSON events as they are.
+        Plain = "plain",
+        /// Socket.IO over Engine.IO protocol 3.
+        Eio3 = "eio3",
+        /// Socket.IO over Engine.IO protocol 4.
+        Eio4 = "eio4",
+    }
+}
+
+kinds! {
+    /// What is at the other end of a connection, as far as it has said.
+    pub enum ClientKind {
+        /// It has not said `hello` or `join` yet.
+        New = "new",
+        /// The original's client, or one that speaks like it.
+        Old = "old",
+        /// A client of the second generation.
+        V2 = "v2",
+    }
+}
+
+kinds! {
+    /// Events that clients send, by their names.
+    pub enum RequestKind {
+        /// Who it is.
+        Hello = "hello",
+        /// It wants to play.
+        Join = "join",
+        /// What its hand shows.
+        Choice = "choice",
+        /// An emotion.
+        Face = "face",
+        /// It gives its seat up.
+        Leave = "leave",
+        /// It does not look, but stays.
+        Away = "away",
+        /// It asks for a `pong`.
+        Ping = "ping",
+        /// All names that nobody knows.
+        Unknown = "unknown",
+    }
+}
+
+impl RequestKind {
+    /// The kind of an event with this name.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        let known = Self::ALL.into_iter().find(|kind| kind.name() == name);
+        known.unwrap_or(Self::Unknown)
+    }
+}
+
+kinds! {
+    /// Events that the server sends, by their names.
+    pub enum EventKind {
+        /// The greeting.
+        Hi = "hi",
+        /// A round begins.
+        Start = "start",
+        /// The other one did something.
+        Movement = "movement",
+        /// Somebody left, or a seat is lost.
+        Leave = "leave",
+        /// A round is over.
+        Result = "result",
+        /// How the room is.
+        Room = "room",
+        /// A request was refused.
+        Problem = "problem",
+        /// The answer to `ping`.
+        Pong = "pong",
+        /// The connection is about to be closed.
+        Bye = "bye",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Dialect, EventKind, RequestKind};
+
+    #[test]
+    fn a_kind_stands_at_its_index_under_its_name() {
+        for (index, kind) in EventKind::ALL.into_iter().enumerate() {
+            assert_eq!(kind.index(), index);
+        }
+        let named: Vec<_> = Dialect::named([1, 2, 3]).collect();
+        assert_eq!(named, [("plain", 1), ("eio3", 2), ("eio4", 3)]);
+    }
+
+    #[test]
+    fn a_name_that_nobody_knows_is_unknown() {
+        for kind in RequestKind::ALL {
+            assert_eq!(RequestKind::of(kind.name()), kind);
+        }
+        for name in ["", "dance", "Hello", "hello "] {
+            assert_eq!(RequestKind::of(name), RequestKind::Unknown, "{name:?}");
+        }
+    }
+}
