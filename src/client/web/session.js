@@ -67,6 +67,7 @@ export function createSession(env) {
   let socket = null;
   let current = null; // the handlers whose events count
   let attempts = 0;
+  let patience = 0; // how long the newest answer is waited for
   let openedAt = 0; // when the newest connection was asked for
   let onlineSince = null;
   let nameless = false; // the server refused what we call ourselves
@@ -139,7 +140,7 @@ export function createSession(env) {
       },
     };
     current = handlers;
-    arm('patience', PATIENCE_MS, () => lost('lost'));
+    wait(PATIENCE_MS);
     socket = env.connect(handlers);
     changed('link');
   }
@@ -214,8 +215,21 @@ export function createSession(env) {
   function ping(patienceMs) {
     post('ping');
     owed += 1;
-    arm('patience', patienceMs || PATIENCE_MS, () => lost('lost'));
+    wait(patienceMs || PATIENCE_MS);
     arm('ping', PING_MS, ping);
+  }
+
+  function wait(ms) {
+    patience = ms;
+    arm('patience', ms, () => lost('lost'));
+  }
+
+  /** Any message is a sign of life, but it may have been on its way already when the line died:
+   * a pong that I asked for is waited for as long again. */
+  function stillThere(name) {
+    if (!('patience' in timers)) return;
+    if (owed && name !== 'pong') wait(patience);
+    else disarm('patience');
   }
 
   /** What was on its way to me when I left comes before the pong to this, and does not count. */
@@ -243,8 +257,8 @@ export function createSession(env) {
       return;
     }
     if (!Array.isArray(event)) return;
-    disarm('patience');
     const name = event[0];
+    stillThere(name);
     if (!Object.prototype.hasOwnProperty.call(on, name)) return;
     if (deaf && !['hi', 'pong', 'bye', 'problem'].includes(name)) return;
     const payload = event[1];
