@@ -43,6 +43,7 @@ export async function device(browser, server, { name, avatar = 2, size = PHONE, 
     page.on('websocket', (socket) => away(socket.url()) && faults.push(`left: ${socket.url()}`));
   });
   context.on('request', (request) => away(request.url()) && faults.push(`left: ${request.url()}`));
+  await context.addInitScript(remember);
   await context.addInitScript(([key, uname, uavatar]) => {
     document.addEventListener('securitypolicyviolation', (violation) => {
       console.error(`forbidden: ${violation.violatedDirective} ${violation.blockedURI}`);
@@ -66,6 +67,23 @@ export async function device(browser, server, { name, avatar = 2, size = PHONE, 
     },
   };
 }
+
+/** In a page: keeps every state that it goes through, for some last no longer than a look takes. */
+function remember() {
+  window.passed = [];
+  new MutationObserver(() => {
+    const main = document.querySelector('main');
+    if (!main) return;
+    const { phase, link, moment } = main.dataset;
+    const state = JSON.stringify({ phase, link, moment });
+    if (window.passed[window.passed.length - 1] !== state) window.passed.push(state);
+  }).observe(document, { subtree: true, childList: true, attributes: true });
+}
+
+/** Waits until the page has been in a state at some time since it was loaded. */
+export const passes = (page, name, value) => page.waitForFunction(
+  (part) => window.passed.some((state) => state.includes(part)), `"${name}":"${value}"`,
+);
 
 export const phase = (page, name) => page.waitForSelector(`main[data-phase=${name}]`);
 export const link = (page, name) => page.waitForSelector(`main[data-link=${name}]`);
