@@ -1,9 +1,10 @@
 // Starts and stops the real server for the end-to-end tests.
 //
-// Absent: any port of our own choosing, and any waiting by time: the server says when it listens.
+// Absent: any waiting by time: the server says when it listens.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -25,6 +26,18 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () =>
 if (process.env.NODE_TEST_CONTEXT) {
   const runner = process.ppid;
   setInterval(() => process.ppid === runner || process.exit(1), 500).unref();
+}
+
+/** A free port below those that a system gives out by itself: nobody takes it while its server is gone. */
+export async function quietPort() {
+  for (;;) {
+    const port = 10000 + Math.floor(Math.random() * 20000);
+    const server = createServer();
+    const free = await new Promise((resolve) => {
+      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (free) return new Promise((resolve) => server.close(() => resolve(port)));
+  }
 }
 
 /** Runs the server with these flags and returns it once it listens. */

@@ -1,13 +1,18 @@
-// Walks through every state of the page at two sizes and in two languages, takes a picture of each,
-// and lets axe look at each. The pictures lie in tests/e2e/screenshots, for people to look at.
+// Walks through every state of the page in two languages, and draws each at many sizes, in light and
+// in dark: nothing sticks out, axe finds no fault, and a picture of each lies in
+// tests/e2e/screenshots, for people to look at. `LONG=1` takes the pictures of all of them.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { serve, stopAll } from '../server.mjs';
+import { readFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { quietPort, serve, stopAll } from '../server.mjs';
 import {
   DESKTOP, LOST, PHONE, ask, device, enter, invite, judged, launch, leave, link, meet, online, phase,
-  pick, says, shot, text, twin, unusable,
+  pick, shot, together, twin, undoWithin, unusable,
 } from './lib.mjs';
+import { mirror, take } from './stills.mjs';
+
+const LONG = process.env.LONG === '1';
 
 let browser;
 before(async () => {
@@ -18,214 +23,255 @@ after(async () => {
   await browser.close();
 });
 
-/** Short windows, which show the whole game all the same: nobody scrolls in three seconds. */
-const SHORT = [[320, 568], [360, 640], [375, 553], [1366, 600], [844, 390], [640, 360], [2560, 1440]]
+const SMALL = { width: 320, height: 568 };
+const SIDEWAYS = { width: 844, height: 390 };
+/** A picture's name, its window, its colours, and the language that has it in the short form. */
+const PICTURES = [
+  ['phone', PHONE, 'light', 'en'], ['phone-dark', PHONE, 'dark', 'zh'],
+  ['desktop', DESKTOP, 'light', 'zh'], ['desktop-dark', DESKTOP, 'dark', 'en'],
+  ['small', SMALL, 'light', 'zh'], ['small-dark', SMALL, 'dark', 'en'],
+  ['sideways', SIDEWAYS, 'light', 'en'], ['sideways-dark', SIDEWAYS, 'dark', 'zh'],
+];
+/** Other windows, which show the whole game all the same: nobody scrolls in three seconds. */
+const OTHERS = [[360, 640], [375, 553], [1366, 600], [640, 360], [2560, 1440]]
   .map(([width, height]) => ({ width, height }));
+/** What a phone with a notch keeps for itself, upright and sideways. */
+const NOTCHES = [
+  [PHONE, { top: 47, bottom: 34 }], [SIDEWAYS, { left: 47, right: 47, bottom: 21 }],
+];
 
-/** What sticks out of the window, and what of the dock is cut off or stands over something else. */
-const sticking = (page) => page.evaluate(async () => {
-  // What moves has come to where it stays, but for what moves all the time.
-  const ending = document.getAnimations().filter((one) => one.effect.getComputedTiming().endTime < 1e9);
-  await Promise.all(ending.map((one) => one.finished.catch(() => {})));
+const web = (name) => new URL(`../../../src/client/web/${name}`, import.meta.url);
+const module = (name) => import(`data:text/javascript,${encodeURIComponent(readFileSync(web(name), 'utf8'))}`);
+const [{ speaker }, { texts }] = [await module('words.js'), await module('texts.js')];
+
+/** What sticks out of the window, or of what the system leaves of it, and what of the dock is cut off
+ * or stands over something else. */
+const sticking = (page, insets = {}) => page.evaluate(({ top = 0, right = 0, bottom = 0, left = 0 }) => {
   const { scrollWidth, scrollHeight } = document.documentElement;
   const out = [];
-  const boxes = [...document.querySelectorAll('#dock button, #status, #other .name, #me .name, #outcome strong')]
-    .filter((each) => each.offsetWidth && each.textContent.trim() + each.innerHTML.includes('svg'))
+  if (scrollWidth > innerWidth) out.push(`${scrollWidth - innerWidth} px too wide`);
+  if (scrollHeight > innerHeight) out.push(`${scrollHeight - innerHeight} px too high`);
+  const boxes = [...document.querySelectorAll('button, #status, #other .name, #me .name, #outcome strong, #link, .panel h2')]
+    .filter((each) => each.offsetWidth && each.textContent.trim() + each.innerHTML.includes('svg')
+      && getComputedStyle(each).visibility === 'visible')
     .map((each) => [each, each.getBoundingClientRect()]);
   for (const [each, box] of boxes) {
-    // The word comes in with a blow, larger than it stays.
+    // The word comes in with a blow, larger than it stays; a sheet can be scrolled.
     if (each.matches('#outcome *') && !['points', 'rest'].includes(document.querySelector('main').dataset.moment)) continue;
-    if (box.left < -1 || innerWidth + 1 < box.right) out.push(`${each.id || each.textContent} leaves the window`);
+    const name = each.id || each.textContent;
+    if (box.left < left - 1 || innerWidth - right + 1 < box.right) out.push(`${name} leaves the window`);
+    if (each.closest('.panel')) continue;
+    if (box.top < top - 1 || innerHeight - bottom + 1 < box.bottom) out.push(`${name} is cut off`);
   }
-  const buttons = boxes.filter(([each]) => each.matches('button'));
+  const buttons = boxes.filter(([each]) => each.matches('#dock button'));
   buttons.forEach(([one, a], i) => buttons.slice(i + 1).forEach(([other, b]) => {
     if (a.left + 2 < b.right && b.left + 2 < a.right && a.top + 6 < b.bottom && b.top + 6 < a.bottom) {
       out.push(`${one.textContent || one.id} covers ${other.textContent || other.id}`);
     }
   }));
-  return { right: scrollWidth - innerWidth, down: scrollHeight - innerHeight, out };
-});
+  return out;
+}, insets);
 
-/** A picture, no fault of accessibility, and nothing that sticks out, whatever the window. */
-async function look(page, name, sizes) {
-  await shot(page, name);
-  assert.deepEqual(await unusable(page), [], name);
-  for (const size of sizes) {
-    await page.setViewportSize(size);
-    const { right, down, out } = await sticking(page);
-    assert.ok(right <= 0 && down <= 0, `${name} at ${size.width} is over by ${right}, ${down}`);
-    assert.deepEqual(out, [], `${name} at ${size.width}`);
+/** Plays through every state; returns stills of them by their names. */
+async function walk(locale) {
+  const t = speaker(locale, texts);
+  /** What the status says, whoever is named in it. */
+  const words = (key) => t(key).replace(/[.?()]/g, '\\$&').replace(/\{\w+\}/g, '.*');
+  const flags = ['--robot-after', '12s', '--game-time', '8s', '--rematch-wait', '1m', '--drain-spread', '0'];
+  const port = await quietPort();
+  let server = await serve(flags, port);
+  const stills = [];
+  const keep = async (page, name, state) => stills.push([name, await take(page, state)]);
+  const [ada, min] = [
+    await device(browser, server, { name: 'Ada', locale }),
+    await device(browser, server, { name: '敏敏', avatar: 6, locale }),
+  ];
+  for (const { context } of [ada, min]) {
+    // They try again soon.
+    await context.addInitScript(() => { Math.random = () => 0.1; });
   }
-  await page.setViewportSize(sizes[0]);
-}
-
-async function walk(size, kind, scheme) {
-  // Slow enough for a look at every state in between, on a busy machine, too.
-  const flags = ['--robot-after', '15s', '--game-time', '20s', '--drain-timeout', '30s', '--rematch-wait', '1m',
-    '--drain-spread', '0'];
-  let server = await serve(flags);
-  const { port } = server;
-  const look2 = (page, name) => look(page, `${kind}-${name}`, [size, ...SHORT]);
-  const ada = await device(browser, server, { name: 'Ada', size, colorScheme: scheme });
-  const min = await device(browser, server, {
-    name: '敏敏', avatar: 6, size, locale: 'zh-CN', colorScheme: scheme,
-  });
   const early = await ada.context.newPage();
   // A socket that never opens.
   await early.routeWebSocket(/websocket/, () => new Promise(() => {}));
   await early.goto(server.url);
-  await says(early, '#status', /Connecting/);
-  await look2(early, '00-connecting');
+  await keep(early, '00-connecting', { says: words('link:') });
   await early.close();
   const [a, b] = [await ada.open(), await min.open()];
   await Promise.all([online(a), online(b)]);
-  await look2(a, '01-free');
-  await look2(b, '01-free-zh');
+  await keep(a, '01-free', { phase: ['free'], link: ['online'] });
   await pick(b, 'profile');
-  await b.waitForFunction(() => [...document.images].every((image) => image.complete));
-  await look2(b, '02-card-zh');
+  await keep(b, '02-card', { selector: '#card:not([hidden])' });
   await b.keyboard.press('Escape');
   await a.click('#friend');
-  await look2(a, '02-friend');
+  await keep(a, '02-friend', { selector: '#friend-sheet:not([hidden])' });
   await a.keyboard.press('Escape');
   await ask(a);
-  await phase(a, 'waiting');
-  await look2(a, '03-waiting');
+  await keep(a, '03-waiting', { phase: ['waiting'] });
   await phase(a, 'playing');
   await a.keyboard.press('2');
-  await says(a, '#status', /Both have picked/);
-  await look2(a, '04-robot');
-  await judged(a);
-  await look2(a, '05-robot-result');
+  await keep(a, '04-robot', { phase: ['playing'], selector: '#hands [aria-pressed=true]' });
+  await keep(a, '05-robot-result', { phase: ['between'], moment: ['points', 'rest'] });
   await pick(a, 'leave');
+  await phase(a, 'free');
 
   await meet(a, b);
-  await look2(a, '06-human');
+  await keep(a, '06-human', { phase: ['playing'], says: words('pick') });
   await a.keyboard.press('2');
   await b.keyboard.press('1');
   await b.click('#faces button[value="1"]');
-  await a.waitForSelector('#other .pop:not([hidden])');
-  await a.waitForFunction(() => document.getAnimations().every(
-    (one) => one.animationName !== 'pop' || one.playState === 'finished',
-  ));
-  await look2(a, '07-face');
-  await look2(b, '07-face-zh');
-  await Promise.all([judged(a), judged(b)]);
-  await look2(a, '08-win');
-  await look2(b, '08-lose-zh');
+  await keep(a, '07-face', { selector: '#other .pop:not([hidden])' });
+  await keep(a, '08-clash', { moment: ['clash'] });
+  await keep(a, '08-win', { moment: ['points'], selector: '#points:not(:empty)' });
+  await keep(b, '08-lose', { moment: ['points'], selector: '#points:not(:empty)' });
   await a.click('#menu');
-  await look2(a, '09-menu');
+  await keep(a, '09-menu', { selector: '#menu-sheet:not([hidden])' });
   await a.keyboard.press('Escape');
-  // Who asks is not kept waiting for all sizes of both.
   await ask(b);
-  await says(a, '#status', /wants to play/);
-  await shot(b, `${kind}-09-again-zh`);
-  await look(a, `${kind}-09-wanted`, [size]);
+  await keep(b, '09-again', { says: words('againWaiting') });
+  await keep(a, '09-wanted', { says: words('ready') });
   await ask(a);
   await phase(a, 'playing');
   await b.close();
-  await says(a, '#status', /lost the connection/);
-  await look2(a, '10-offline');
+  await keep(a, '10-offline', { says: words('offline') });
   await judged(a);
   await leave(a);
 
   const code = await invite(a);
-  await look2(a, '11-invite');
-  // It can be undone for five seconds: a picture, and no more.
+  await keep(a, '11-invite', { selector: '#room:not([hidden]) #qr path[d]' });
+  await undoWithin(a, 60000);
   await pick(a, 'leave');
-  await says(a, '#status', /You closed the room/);
-  await shot(a, `${kind}-11-undo`);
+  await keep(a, '12-undo', { says: words('leavingRoom') });
   await a.click('#undo');
   await a.waitForSelector('#room:not([hidden])');
   const c = await min.open(`?room=${code.toLowerCase()}`);
-  await Promise.all([phase(a, 'playing'), phase(c, 'playing')]);
+  await together(a, c);
   await judged(a);
   await leave(c);
-  await a.waitForSelector('#room:not([hidden])');
-  await look2(a, '13-friend-left');
+  await keep(a, '13-friend-left', { selector: '#room:not([hidden])', says: words('left') });
   await enter(c, 'zzzzzz');
-  await says(c, '#status', /不在/);
-  await look2(c, '14-unknown-zh');
+  await keep(c, '14-unknown', { says: words('note:room-unknown') });
 
   const copy = await twin(a, server);
   await link(a, 'stopped');
-  await look2(a, '15-taken-over');
+  await keep(a, '15-taken-over', { link: ['stopped'] });
   await copy.close();
   await a.click('#back');
   await online(a);
 
   await server.stop();
-  await says(a, '#status', /restarting/);
-  await look2(a, '16-restarting');
-  server = await serve([...flags, '--max-connections', '1'], port);
-  await Promise.race([online(a), online(c)]);
-  const rest = (await a.getAttribute('main', 'data-link')) === 'online' ? c : a;
-  await says(rest, '#status', /full|已满/);
-  await look2(rest, '17-full');
+  await keep(a, '16-restarting', { says: words('link:restart') });
+  /** Which of the two is not let in, by a server with this limit. */
+  const refused = async (...limit) => {
+    server = await serve([...flags, ...limit], port);
+    await Promise.race([online(a), online(c)]);
+    return (await a.getAttribute('main', 'data-link')) === 'online' ? c : a;
+  };
+  await keep(await refused('--max-connections', '1'), '17-full', { says: words('link:full') });
   await server.stop('SIGKILL');
-  await Promise.all([says(a, '#status', /lost/), says(c, '#status', /断开/)]);
-  await look2(a, '18-lost');
-  server = await serve([...flags, '--max-per-address', '1', '--trusted-proxy', 'none'], port);
-  await Promise.race([online(a), online(c)]);
-  const late = (await a.getAttribute('main', 'data-link')) === 'online' ? c : a;
-  await says(late, '#status', /Too many connections from your address|连接太多/);
-  await look2(late, '21-crowded');
+  await keep(a, '18-lost', { says: words('link:lost') });
+  await keep(await refused('--max-per-address', '1', '--trusted-proxy', 'none'), '19-crowded', {
+    says: words('link:too many'),
+  });
   await ada.close(LOST);
   await min.close(LOST);
+  await server.stop('SIGKILL');
+  return stills;
 }
 
-test('every state on a phone', () => walk(PHONE, 'phone'));
-test('every state on a desktop', () => walk(DESKTOP, 'desktop'));
-test('every state on a small phone in the dark', () => walk({ width: 320, height: 568 }, 'dark', 'dark'));
-test('every state on a phone held sideways, in the dark', () => walk({ width: 844, height: 390 }, 'sideways', 'dark'));
-
-test('with larger letters nothing runs off the side, and names stay whole', async () => {
-  const server = await serve(['--robot-after', '1m', '--game-time', '8s']);
-  for (const percent of [150, 200]) {
-    for (const size of [PHONE, { width: 320, height: 568 }, DESKTOP]) {
-      const [ada, bob] = [
-        await device(browser, server, { name: 'Ada', size }),
-        await device(browser, server, { name: 'Maximiliane von Hohenstein', size }),
-      ];
-      const [a, b] = [await ada.open(), await bob.open()];
-      const enlarged = async (name) => {
-        const { right, out } = await sticking(a);
-        await shot(a, `text-${percent}-${size.width}-${name}`);
-        assert.deepEqual([right <= 0, out], [true, []], `${name} at ${percent} %, ${size.width}`);
-      };
-      for (const page of [a, b]) {
-        await page.evaluate((scale) => { document.documentElement.style.fontSize = `${scale}%`; }, percent);
-      }
-      await online(a);
-      await enlarged('free');
-      await meet(a, b);
-      await enlarged('playing');
-      const lines = await a.evaluate(() => {
-        const name = document.querySelector('#other bdi');
-        return Math.round(name.offsetHeight / parseFloat(getComputedStyle(name).lineHeight));
-      });
-      assert.equal(lines, 1, 'a name is cut, not split');
-      await a.keyboard.press('2');
-      await judged(a);
-      await enlarged('result');
-      await ada.close();
-      await bob.close();
+/** Draws all stills, in every window, and finds nothing wrong with any. */
+async function draw(stills, language) {
+  const server = await serve();
+  const glass = await mirror(browser, server);
+  const { page } = glass;
+  for (const [name, still] of stills) {
+    await glass.show(still);
+    for (const [kind, size, scheme, own] of PICTURES) {
+      await glass.at(size, scheme);
+      const where = `${kind}-${name}-${language}`;
+      assert.deepEqual(await sticking(page), [], where);
+      if (!LONG && own !== language) continue;
+      await shot(page, where);
+      assert.deepEqual(await unusable(page), [], where);
+    }
+    for (const size of OTHERS) {
+      await glass.at(size);
+      assert.deepEqual(await sticking(page), [], `${name} at ${size.width}, ${language}`);
     }
   }
-});
+  await glass.close();
+  for (const [size, insets] of NOTCHES) {
+    const notched = await mirror(browser, server, insets);
+    for (const [name, still] of stills) {
+      await notched.show(still);
+      await notched.at(size);
+      const where = `notch-${size.width}-${name}-${language}`;
+      assert.deepEqual(await sticking(notched.page, insets), [], where);
+      if (LONG) await shot(notched.page, where);
+    }
+    await notched.close();
+  }
+  await server.stop('SIGKILL');
+}
 
-test('where the system forces its colours, the chosen hand is seen', async () => {
-  const server = await serve(['--robot-after', '0', '--game-time', '8s']);
-  const ada = await device(browser, server, { name: 'Ada', forcedColors: 'active' });
-  const a = await ada.open();
-  await online(a);
-  await a.keyboard.press('2');
-  await phase(a, 'playing');
-  await a.waitForSelector('#hands button[value="2"][aria-pressed=true]');
-  const colours = await a.evaluate(() => [2, 3].map((value) => getComputedStyle(
-    document.querySelector(`#hands button[value="${value}"]`),
-  ).backgroundColor));
-  assert.notEqual(colours[0], colours[1]);
-  await shot(a, 'forced-colours');
-  await ada.close();
+describe('the gallery', { concurrency: 3 }, () => {
+  for (const [language, locale] of [['en', 'en-US'], ['zh', 'zh-CN']]) {
+    test(`every state, in ${language}`, async () => draw(await walk(locale), language));
+  }
+
+  test('with larger letters nothing runs off the side, and names stay whole', async () => {
+    const server = await serve(['--robot-after', '1m', '--game-time', '8s']);
+    const stills = [];
+    const [ada, bob] = [
+      await device(browser, server, { name: 'Ada' }),
+      await device(browser, server, { name: 'Maximiliane von Hohenstein' }),
+    ];
+    const [a, b] = [await ada.open(), await bob.open()];
+    stills.push(['free', await take(a, { phase: ['free'], link: ['online'] })]);
+    await meet(a, b);
+    stills.push(['playing', await take(a, { phase: ['playing'] })]);
+    await a.keyboard.press('2');
+    stills.push(['result', await take(a, { moment: ['points'] })]);
+    await ada.close();
+    await bob.close();
+    const glass = await mirror(browser, server);
+    for (const [name, still] of stills) {
+      await glass.show(still);
+      for (const percent of [150, 200]) {
+        await glass.page.evaluate((scale) => { document.documentElement.style.fontSize = `${scale}%`; }, percent);
+        for (const size of [PHONE, SMALL, DESKTOP]) {
+          await glass.at(size);
+          const where = `text-${percent}-${size.width}-${name}`;
+          await shot(glass.page, where);
+          const out = await sticking(glass.page);
+          // It may be scrolled down, not aside.
+          assert.deepEqual(out.filter((each) => !/too high|cut off/.test(each)), [], where);
+          if (name !== 'playing') continue;
+          const lines = await glass.page.evaluate(() => {
+            const shown = document.querySelector('#other bdi');
+            return Math.round(shown.offsetHeight / parseFloat(getComputedStyle(shown).lineHeight));
+          });
+          assert.equal(lines, 1, 'a name is cut, not split');
+        }
+      }
+    }
+    await glass.close();
+    await server.stop('SIGKILL');
+  });
+
+  test('where the system forces its colours, the chosen hand is seen', async () => {
+    const server = await serve(['--robot-after', '0', '--game-time', '8s']);
+    const ada = await device(browser, server, { name: 'Ada', forcedColors: 'active' });
+    const a = await ada.open();
+    await online(a);
+    await a.keyboard.press('2');
+    await phase(a, 'playing');
+    await a.waitForSelector('#hands button[value="2"][aria-pressed=true]');
+    const colours = await a.evaluate(() => [2, 3].map((value) => getComputedStyle(
+      document.querySelector(`#hands button[value="${value}"]`),
+    ).backgroundColor));
+    assert.notEqual(colours[0], colours[1]);
+    await shot(a, 'forced-colours');
+    await ada.close();
+    await server.stop('SIGKILL');
+  });
 });

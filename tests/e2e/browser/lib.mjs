@@ -9,7 +9,7 @@ import { chromium } from 'playwright-core';
 const SHOTS = fileURLToPath(new URL('../screenshots/', import.meta.url));
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 /** Longer than any round and any patience in these tests, on a busy machine. */
-export const PATIENCE_MS = 30000;
+export const PATIENCE_MS = 60000;
 
 export const PHONE = { width: 390, height: 844 };
 export const DESKTOP = { width: 1280, height: 800 };
@@ -18,6 +18,7 @@ mkdirSync(SHOTS, { recursive: true });
 
 export function launch() {
   return chromium.launch({
+    timeout: PATIENCE_MS,
     // tests/run.sh tells where it found the browser.
     executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
@@ -28,9 +29,12 @@ export function launch() {
 /** What a lost or refused connection makes the browser itself write into the console. */
 export const LOST = /WebSocket connection to|ERR_CONNECTION|status of 503/;
 
-/** A fresh device that watches its pages: whatever they should not do is a fault of the test. */
+/** A fresh device, for somebody who wants no motion unless `more` says otherwise, that watches its
+ * pages: whatever they should not do is a fault of the test. */
 export async function device(browser, server, { name, avatar = 2, size = PHONE, ...more } = {}) {
-  const context = await browser.newContext({ viewport: size, locale: 'en-US', ...more });
+  const context = await browser.newContext({
+    viewport: size, locale: 'en-US', reducedMotion: 'reduce', ...more,
+  });
   context.setDefaultTimeout(PATIENCE_MS);
   const faults = [];
   const away = (url) => !/^(data|about|blob):/.test(url)
@@ -73,9 +77,10 @@ function remember() {
   window.passed = [];
   new MutationObserver(() => {
     const main = document.querySelector('main');
+    const pop = document.querySelector('#other .pop:not([hidden]) use');
     if (!main) return;
     const { phase, link, moment } = main.dataset;
-    const state = JSON.stringify({ phase, link, moment });
+    const state = JSON.stringify({ phase, link, moment, face: pop ? pop.getAttribute('href') : '' });
     if (window.passed[window.passed.length - 1] !== state) window.passed.push(state);
   }).observe(document, { subtree: true, childList: true, attributes: true });
 }
@@ -111,8 +116,15 @@ export async function pick(page, item) {
   await page.click(`#menu-sheet #${item}`);
 }
 
+/** From now on leaving can be undone for so long; the page itself says five seconds. */
+export const undoWithin = (page, ms) => page.evaluate((long) => {
+  const set = window.setTimeout;
+  window.setTimeout = (run, wait) => set(run, wait === 5000 ? long : wait);
+}, ms);
+
 /** Leaves, and does not undo it. */
 export async function leave(page) {
+  await undoWithin(page, 300);
   await pick(page, 'leave');
   await page.waitForSelector('#undo', { state: 'hidden' });
   await phase(page, 'free');
@@ -144,6 +156,9 @@ export async function meet(one, other) {
   await Promise.all([phase(one, 'playing'), phase(other, 'playing')]);
 }
 
+/** Two friends are in one room, and their round runs. */
+export const together = (...pages) => Promise.all(pages.map((page) => phase(page, 'playing')));
+
 /** A duplicate of a page's tab: it knows the same session. */
 export async function twin(page, server) {
   const token = await page.evaluate(() => sessionStorage.getItem('roshambo.session'));
@@ -160,8 +175,10 @@ export async function shot(page, name) {
 
 /** Faults of accessibility that are serious or worse. */
 export async function unusable(page) {
-  // As text through the debugger's door: the page's policy forbids scripts that are not its own.
-  await page.evaluate((await import('node:fs')).readFileSync(AXE, 'utf8'));
+  if (!await page.evaluate(() => 'axe' in window)) {
+    // As text through the debugger's door: the page's policy forbids scripts that are not its own.
+    await page.evaluate((await import('node:fs')).readFileSync(AXE, 'utf8'));
+  }
   const { violations } = await page.evaluate(() => window.axe.run());
   return violations
     .filter(({ impact }) => ['serious', 'critical'].includes(impact))

@@ -21,7 +21,7 @@ const SOCKETS_MAX = 5;
 const BACKGROUND_MS = 5000;
 const STACK_MAX = 10;
 const SET_DATA_BYTES_MAX = 1024 * 1024;
-const PATIENCE_MS = 30000;
+const PATIENCE_MS = 60000;
 
 const read = (path) => readFileSync(ROOT + path, 'utf8');
 const plain = (value) => JSON.parse(JSON.stringify(value));
