@@ -28,9 +28,9 @@ const SIDEWAYS = { width: 844, height: 390 };
 /** A picture's name, its window, its colours, and the language that has it in the short form. */
 const PICTURES = [
   ['phone', PHONE, 'light', 'en'], ['phone-dark', PHONE, 'dark', 'zh'],
-  ['desktop', DESKTOP, 'light', 'zh'], ['desktop-dark', DESKTOP, 'dark', 'en'],
-  ['small', SMALL, 'light', 'zh'], ['small-dark', SMALL, 'dark', 'en'],
-  ['sideways', SIDEWAYS, 'light', 'en'], ['sideways-dark', SIDEWAYS, 'dark', 'zh'],
+  ['desktop', DESKTOP, 'light', 'zh'], ['desktop-dark', DESKTOP, 'dark', ''],
+  ['small', SMALL, 'light', ''], ['small-dark', SMALL, 'dark', 'en'],
+  ['sideways', SIDEWAYS, 'light', ''], ['sideways-dark', SIDEWAYS, 'dark', 'zh'],
 ];
 /** Other windows, which show the whole game all the same: nobody scrolls in three seconds. */
 const OTHERS = [[360, 640], [375, 553], [1366, 600], [640, 360], [2560, 1440]]
@@ -76,7 +76,8 @@ const sticking = (page, insets = {}) => page.evaluate(({ top = 0, right = 0, bot
 async function walk(locale) {
   const t = speaker(locale, texts);
   /** What the status says, whoever is named in it. */
-  const words = (key) => t(key).replace(/[.?()]/g, '\\$&').replace(/\{\w+\}/g, '.*');
+  const anybody = new Proxy({}, { get: () => '*' });
+  const words = (key) => t(key, anybody).replace(/[.?()]/g, '\\$&').replace(/\*/g, '.*');
   const flags = ['--robot-after', '12s', '--game-time', '8s', '--rematch-wait', '1m', '--drain-spread', '0'];
   const port = await quietPort();
   let server = await serve(flags, port);
@@ -186,10 +187,13 @@ async function draw(stills, language) {
   for (const [name, still] of stills) {
     await glass.show(still);
     for (const [kind, size, scheme, own] of PICTURES) {
-      await glass.at(size, scheme);
       const where = `${kind}-${name}-${language}`;
+      const pictured = LONG || own === language;
+      // Colours change no place.
+      if (!pictured && scheme === 'dark') continue;
+      await glass.at(size, scheme);
       assert.deepEqual(await sticking(page), [], where);
-      if (!LONG && own !== language) continue;
+      if (!pictured) continue;
       await shot(page, where);
       assert.deepEqual(await unusable(page), [], where);
     }
@@ -197,19 +201,14 @@ async function draw(stills, language) {
       await glass.at(size);
       assert.deepEqual(await sticking(page), [], `${name} at ${size.width}, ${language}`);
     }
+    for (const [size, insets] of NOTCHES) {
+      await glass.at(size, 'light', insets);
+      const where = `notch-${size.width}-${name}-${language}`;
+      assert.deepEqual(await sticking(page, insets), [], where);
+      if (LONG) await shot(page, where);
+    }
   }
   await glass.close();
-  for (const [size, insets] of NOTCHES) {
-    const notched = await mirror(browser, server, insets);
-    for (const [name, still] of stills) {
-      await notched.show(still);
-      await notched.at(size);
-      const where = `notch-${size.width}-${name}-${language}`;
-      assert.deepEqual(await sticking(notched.page, insets), [], where);
-      if (LONG) await shot(notched.page, where);
-    }
-    await notched.close();
-  }
   await server.stop('SIGKILL');
 }
 

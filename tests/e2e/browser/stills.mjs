@@ -24,41 +24,47 @@ export async function take(page, { selector = 'main', says = '', ...data } = {})
   return taken.jsonValue();
 }
 
-/** A page that shows stills, one after the other; `insets` are the edges that the system keeps for
- * itself, in px. */
-export async function mirror(browser, server, insets) {
+/** A page that shows stills, one after the other. */
+export async function mirror(browser, server) {
   const own = await device(browser, server, { reducedMotion: 'no-preference' });
   let html = '';
   await own.context.route(`${server.url}still`, (route) => route.fulfill({ contentType: 'text/html', body: html }));
-  if (insets) {
-    await own.context.route(/\.css$/, async (route) => {
-      const answer = await route.fetch();
-      const body = (await answer.text())
-        .replace(/env\(safe-area-inset-(\w+)\)/g, (_, side) => `${insets[side] || 0}px`);
-      return route.fulfill({ response: answer, body });
-    });
-  }
+  // A window has no edges that the system keeps for itself, as phones have: they can be set.
+  await own.context.route(/\.css$/, async (route) => {
+    const answer = await route.fetch();
+    const body = (await answer.text()).replace(/env\(safe-area-inset-(\w+)\)/g, 'var(--inset-$1, 0px)');
+    return route.fulfill({ response: answer, body });
+  });
   const page = await own.context.newPage();
   return {
     page,
     async show(still) {
       html = still;
       await page.goto(`${server.url}still`);
+      await page.evaluate(() => Promise.all([...document.images].map((image) => image.decode().catch(() => {}))));
     },
-    /** In a window of this size and these colours. What moves has come to where it stays. */
-    async at({ width, height }, colorScheme = 'light') {
+    /** In a window of this size, of these colours, with edges of so many pixels. What moves has come
+     * to where it stays. */
+    async at({ width, height }, colorScheme = 'light', insets = {}) {
       await page.setViewportSize({ width, height });
       await page.emulateMedia({ colorScheme });
-      await page.evaluate(async () => {
-        await Promise.all([...document.images].map((image) => image.decode().catch(() => {})));
+      await page.evaluate((edges) => {
+        for (const side of ['top', 'right', 'bottom', 'left']) {
+          document.documentElement.style.setProperty(`--inset-${side}`, `${edges[side] || 0}px`);
+        }
         for (const one of document.getAnimations()) {
           const { duration, endTime } = one.effect.getComputedTiming();
-          if (endTime === Infinity) one.cancel();
-          // The clock of a round stands somewhere in its midst.
-          else if (one.animationName === 'round') [one.currentTime] = [duration * 0.4, one.pause()];
-          else one.finish();
+          if (endTime === Infinity) {
+            one.cancel();
+          } else if (one.animationName === 'round') {
+            // The clock of a round stands somewhere in its midst.
+            one.currentTime = duration * 0.4;
+            one.pause();
+          } else {
+            one.finish();
+          }
         }
-      });
+      }, insets);
     },
     close: () => own.close(),
   };
