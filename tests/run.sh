@@ -13,8 +13,8 @@ set -euo pipefail
 # About three minutes on two cores, once everything was built.
 QUICK=(fmt clippy test session)
 
-PARTS=(fmt clippy test soak doc allocations session browser oldest miniprogram clients nginx proxies
-    mutants probe service package)
+PARTS=(fmt clippy test soak doc allocations session browser engines oldest miniprogram clients nginx
+    proxies mutants probe service package)
 
 # Seconds that a part may take on two cores, what it builds or installs left out; more than
 # that is said at the end, and is no failure: a machine may have other work.
@@ -48,6 +48,12 @@ part_browser() {
     with_server node --test tests/e2e/browser/game.test.mjs
     with_server node --test tests/e2e/browser/gallery.test.mjs
     with_server node --test tests/e2e/browser/places.test.mjs
+}
+
+# The page in Firefox and in WebKit, without a screen.
+part_engines() {
+    npm_ci tests/e2e/browser
+    with_server node --test tests/e2e/browser/engines.test.mjs
 }
 
 # The page in a browser of 2018, without a screen.
@@ -295,6 +301,10 @@ need_browser() {
     need chromium chromium
     CHROMIUM=${CHROMIUM:-$(command -v chromium)}
     export CHROMIUM
+    need_letters
+}
+
+need_letters() {
     need fc-list fontconfig
     [ -n "$(fc-list :lang=zh-cn)" ] || need_package fonts-noto-cjk
     [ -n "$(fc-list :lang=en)" ] || need_package fonts-dejavu-core
@@ -331,6 +341,13 @@ check_tools() {
         fmt | clippy) need_cargo "$part" ;;
         session) need_node ;;
         browser | miniprogram) need_browser ;;
+        engines)
+            need_node
+            need firefox-esr firefox-esr
+            need WebKitWebDriver webkit2gtk-driver
+            need Xvfb xvfb
+            need_letters
+            ;;
         clients | mutants) need_clients ;;
         nginx)
             need_clients
