@@ -761,9 +761,31 @@ test('a doubt about the network is settled within a second and a half', () => {
   }
 });
 
-test('a name written from right to left turns nothing but itself', async () => {
-  const source = new URL('../../../src/client/web/words.js', import.meta.url);
-  const { speaker } = await import(`data:text/javascript,${encodeURIComponent(readFileSync(source, 'utf8'))}`);
+const source = readFileSync(new URL('../../../src/client/web/words.js', import.meta.url), 'utf8');
+const { speaker, statusText } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
+
+test('why a connection ended is said in words, whether it comes back or not', () => {
+  const rows = [
+    [{ code: 1012, reason: 'restart', retry_ms: 1800 }, /restarting/, /重启/],
+    [{ code: 1008, reason: 'too-fast', retry_ms: 60000 }, /Too many come from your address/, /太多人/],
+    [{ code: 4002, reason: 'timeout', retry_ms: 0 }, /Connection lost/, /已断开/],
+    [{ code: 1008, reason: 'too-fast' }, /Too much came from here/, /太频繁/],
+    [{ code: 4001, reason: 'taken-over' }, /another tab/, /另一个/],
+    [{ code: 1003, reason: 'fault' }, /\(fault\)/, /（fault）/],
+  ];
+  for (const [bye, english, chinese] of rows) {
+    const bench = new Bench().online();
+    bench.says('bye', bye);
+    const said = () => ['en', 'zh-CN'].map((language) => statusText(speaker(language), bench.state));
+    assert.match(said()[0], english, bye.reason);
+    assert.match(said()[1], chinese, bye.reason);
+    // The next attempt has not failed yet.
+    if (bye.retry_ms) bench.advance(bye.retry_ms);
+    assert.match(said()[0], english, bye.reason);
+  }
+});
+
+test('a name written from right to left turns nothing but itself', () => {
   const t = speaker('en');
   const rows = [
     ['Bob', 'Bob has left.'], ['小明', '小明 has left.'], ['🐱', '🐱 has left.'], ['', ' has left.'],
