@@ -373,14 +373,19 @@ mod tests {
 
     /// The game as README.md shows it: somebody reads that on a phone, too.
     #[test]
-    fn the_picture_in_the_readme_is_a_small_png() {
+    fn the_pictures_in_the_readme_are_small() {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
         let readme = std::fs::read_to_string(root.join("README.md")).expect("README.md");
-        assert!(readme.contains("](src/client/picture.png)"));
-        let picture = std::fs::read(root.join("src/client/picture.png")).expect("the picture");
-        assert!(picture.starts_with(b"\x89PNG\r\n\x1a\n"));
-        let size = picture.len();
-        assert!((10_000..100_000).contains(&size), "{size} bytes");
+        for (name, begin, most) in [
+            ("picture.png", &b"\x89PNG\r\n\x1a\n"[..], 100_000),
+            ("moving.webp", &b"RIFF"[..], 500_000),
+        ] {
+            assert!(readme.contains(&format!("](src/client/{name})")), "{name}");
+            let picture = std::fs::read(root.join("src/client").join(name)).expect(name);
+            assert!(picture.starts_with(begin), "{name}");
+            let size = picture.len();
+            assert!((10_000..most).contains(&size), "{name}: {size} bytes");
+        }
     }
 
     #[test]

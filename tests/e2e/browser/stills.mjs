@@ -44,9 +44,9 @@ export async function mirror(browser, server) {
       await page.evaluate(() => Promise.all([...document.images].map((image) => image.decode().catch(() => {}))));
     },
     /** In a window of this size, of these colours, with edges of so many pixels. What moves has come
-     * to where it stays. What is not `painted` has no rays: they take a second in a large window. */
+     * to where it stays. What is only measured is not `painted`, which takes a second in a large window. */
     async at({ width, height }, { scheme = 'light', insets = {}, painted = false } = {}) {
-      await page.evaluate((shown) => { document.querySelector('#rays').hidden = !shown; }, painted);
+      await page.evaluate((shown) => { document.body.style.opacity = shown ? '' : 0; }, painted);
       await page.setViewportSize({ width, height });
       await page.emulateMedia({ colorScheme: scheme });
       await page.evaluate((edges) => {
