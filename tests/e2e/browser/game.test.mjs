@@ -903,6 +903,29 @@ people('a look inside shows what travels and what it means, and sends what is ty
   await ada.close();
 });
 
+people('the page does not jump while it comes, piece by piece', async (server) => {
+  const ada = await device(browser, server, { name: 'Ada' });
+  await ada.context.addInitScript(() => {
+    window.jumps = [];
+    new PerformanceObserver((list) => list.getEntries().forEach(({ value, sources }) => {
+      window.jumps.push([value, ...sources.map(({ node }) => node && (node.id || node.nodeName))]);
+    })).observe({ type: 'layout-shift', buffered: true });
+  });
+  // No two of its files come together.
+  let order = Promise.resolve();
+  await ada.context.route('**/*', (route) => {
+    order = order.then(() => route.continue()).then(() => new Promise((resolve) => setTimeout(resolve, 60)));
+    return order;
+  });
+  const a = await ada.open();
+  await online(a);
+  await a.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+  const jumps = await a.evaluate(() => window.jumps);
+  const sum = jumps.reduce((all, [value]) => all + value, 0);
+  assert.ok(sum < 0.02, JSON.stringify(jumps));
+  await ada.close();
+});
+
 people('a link looks like an invitation, and the page can be installed', async (server) => {
   const page = await (await fetch(server.url)).text();
   const meta = (name) => new RegExp(`<meta property="${name}" content="([^"]+)"`).exec(page)?.[1];

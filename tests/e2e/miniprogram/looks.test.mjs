@@ -28,7 +28,7 @@ after(async () => {
 
 /** All states of both pages, as they are shown in a real game. */
 async function states() {
-  const server = await serve(['--robot-after', '1m', '--rematch-wait', '1m', '--game-time', '3s']);
+  const server = await serve(['--robot-after', '1m', '--rematch-wait', '1m', '--game-time', '6s']);
   const found = [];
   const take = (name, phone) => {
     const [tree, route] = [phone.tree(), phone.page.route];

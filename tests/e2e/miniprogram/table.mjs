@@ -11,7 +11,7 @@ export let server;
 export let robots;
 before(async () => {
   server = await serve(['--robot-after', '1m', '--rematch-wait', '1m', '--game-time', '5s']);
-  robots = await serve(['--robot-after', '0']);
+  robots = await serve(['--robot-after', '0', '--game-time', '5s']);
 });
 after(() => {
   endAll();

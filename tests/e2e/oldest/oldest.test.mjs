@@ -18,7 +18,8 @@ after(stopAll);
 
 test('a round against a robot, from the first screen to the points', async () => {
   mkdirSync(SHOTS, { recursive: true });
-  const server = await serve(['--robot-after', '0']);
+  // Long enough to be looked at in its midst on a busy machine.
+  const server = await serve(['--robot-after', '0', '--game-time', '8s']);
   const { stdout } = await promisify(execFile)(
     `${HERE}.venv/bin/python`, [`${HERE}oldest.py`, server.url, `${SHOTS}oldest.png`],
     { env: { ...process.env, ...QT } },
