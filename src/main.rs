@@ -22,6 +22,9 @@ fn main() -> ExitCode {
     if args.next_if(|first| first == "probe").is_some() {
         return roshambo::tools::probe::main(args);
     }
+    if args.next_if(|first| first == "store").is_some() {
+        return roshambo::store::command::main(&program(), args);
+    }
     let config = match Config::load(args, |name| std::env::var_os(name)) {
         Ok(Command::Run(config)) => config,
         // What is copied from there has to be found.

@@ -343,6 +343,55 @@ mutant 'a second request to stop' src/net/server/drain.rs \
     'if self.now.since(self.stopped_at) < SAME_WISH_MS {' 'if true {' \
     --lib net::server::tests::bounds::requests_to_stop
 
+# --- the store ---
+
+mutant 'owners that are remembered' src/store/engine.rs \
+    'const OWNERS_MAX: usize = 8;' 'const OWNERS_MAX: usize = 800;' --test store cases::owners
+mutant 'how long an owner is remembered' src/store/engine.rs \
+    'const FORMER_OWNER_SECONDS: u64 = 86_400;' 'const FORMER_OWNER_SECONDS: u64 = 86_401;' \
+    --test store cases::owners
+mutant 'how long a room waits' src/store/engine.rs \
+    'const ROOM_SECONDS: u64 = 600;' 'const ROOM_SECONDS: u64 = 601;' --test store cases::a_room
+mutant 'how long a tombstone stands' src/store/engine.rs \
+    'const TOMBSTONE_SECONDS: u64 = 31 * 86_400;' 'const TOMBSTONE_SECONDS: u64 = 30 * 86_400;' \
+    --test store cases::who_is_erased
+mutant 'sessions in memory' src/store/memory.rs \
+    'if self.sessions_max <= self.sessions.len()' 'if self.sessions_max == usize::MAX' \
+    --lib store::memory
+mutant 'old sessions at a time, in memory' src/store/memory.rs \
+    'while deleted < at_most {' 'while deleted < usize::MAX {' --test store cases::old_ones
+mutant 'old sessions at a time, in a file' src/store/sqlite/rows.rs \
+    'large(at_most as u64)' 'large(at_most as u64 * 9)' --test store cases::old_ones
+mutant 'orders in a commit' src/store/writer.rs \
+    'const BATCH_MAX: usize = 2000;' 'const BATCH_MAX: usize = 9000;' --lib store::tests::the_end_writes
+mutant 'an order is applied once' src/store/record.rs \
+    'if self.seq < settle.seq {' 'if true {' --test store cases::an_order_counts
+mutant 'a former order is applied once' src/store/record.rs \
+    'if last < settle.seq {' 'if true {' --test store cases::a_former
+mutant 'what was tried is tried first' src/store/writer.rs \
+    'if self.tried.is_empty() {' 'if true {' --lib store::tests::an_outage
+mutant 'a date that jumped' src/store/clock.rs \
+    'if now < EARLIEST || DRIFT_SECONDS < now.0.abs_diff(expected) {' 'if now < EARLIEST {' \
+    --lib store::clock
+mutant 'files for their owner' src/store/sqlite/place.rs \
+    'const MODE: u32 = 0o600;' 'const MODE: u32 = 0o644;' --test store file::files_are
+mutant 'a mount' src/store/sqlite/place.rs \
+    'if is_mount(path) {' 'if false {' --test store trials::a_file_that_is_a_mount
+mutant 'one server a file' src/store/sqlite/place.rs \
+    'FlockOperation::NonBlockingLockExclusive' 'FlockOperation::NonBlockingLockShared' \
+    --test store file::a_file_has_one
+mutant 'a file that was moved' src/store/sqlite/mod.rs \
+    'if !Identity::of(&self.path).is_ok_and(|now| now == self.identity) {' 'if false {' \
+    --test store file::a_file_that_was_moved
+mutant 'files that are looked through' src/store/sqlite/opening.rs \
+    'const LOOKED_THROUGH_BYTES: u64 = 8 << 20;' 'const LOOKED_THROUGH_BYTES: u64 = 0;' \
+    --test store file::a_damaged
+mutant 'what was erased is overwritten' src/store/sqlite/opening.rs \
+    '"secure_delete", "ON"' '"secure_delete", "OFF"' --test store commands::who_is_erased
+mutant 'a log is cut after an erasure' src/store/command/mod.rs \
+    'PRAGMA wal_checkpoint(TRUNCATE)' 'PRAGMA wal_checkpoint(PASSIVE)' \
+    --test store commands::who_is_erased
+
 # --- memory ---
 
 mutant 'buffers kept' src/net/queue.rs \

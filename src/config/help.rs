@@ -50,6 +50,8 @@ Durations: 100ms, 3s, 30m, 1h. Sizes in bytes: 4096, or 4k.
 Instead of serving:
   bench URL        measure a running server; roshambo bench --help
   probe URL        check that players get through to a server; roshambo probe --help
+  store COMMAND    look into the file that keeps points, copy it, erase somebody;
+                   roshambo store --help
   -h, --help       this text
   -V, --version    the version
       --check      print the effective configuration and who set it, and what is doubtful in it
@@ -80,6 +82,10 @@ roshambo \\- real\\-time server for rock\\-paper\\-scissors
 .B roshambo probe
 .I URL
 .RI [ FLAG ]...
+.br
+.B roshambo store
+.I COMMAND
+.RI [ FLAG ]...
 .SH DESCRIPTION
 Players in browsers and WeChat mini programs meet over WebSocket or Socket.IO; who is alone plays
 against a robot.
@@ -95,7 +101,9 @@ then rounds are played to their end, players told to come back, and it exits.
 .B bench
 measures a running server,
 .B probe
-checks that players get through to one; both tell their flags with
+checks that players get through to one,
+.B store
+looks into the file that keeps points, copies it or erases somebody; all tell their flags with
 .BR \\-\\-help .
 .SH OPTIONS
 Every flag has an environment variable, named below it; a flag goes before it.

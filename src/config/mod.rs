@@ -197,8 +197,8 @@ impl fmt::Display for ConfigError {
                 }
                 None => write!(
                     f,
-                    "there is no command {text:?}: roshambo alone serves; others are bench and \
-                     probe"
+                    "there is no command {text:?}: roshambo alone serves; others are bench, \
+                     probe and store"
                 ),
             },
             Self::MissingValue(flag) => write!(f, "{flag} needs a value"),
@@ -574,7 +574,7 @@ fn unknown_flag(flag: String) -> ConfigError {
 }
 
 fn unexpected_argument(text: String) -> ConfigError {
-    let commands = ["bench", "probe"];
+    let commands = ["bench", "probe", "store"];
     let command = commands
         .into_iter()
         .find(|name| names::slips(name, &text) <= 1);

@@ -724,7 +724,7 @@ fn the_manual_page_tells_what_the_help_tells() {
             assert!(plain.contains(line) && help.contains(line), "{line}");
         }
     }
-    for word in ["--check", "--version", "--man", "bench", "probe"] {
+    for word in ["--check", "--version", "--man", "bench", "probe", "store"] {
         assert!(plain.contains(word) && help.contains(word), "{word}");
     }
     for line in page.lines() {

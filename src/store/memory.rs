@@ -5,17 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::engine::{
-    Engine, FORMER_OWNER_SECONDS, Key, Limits, OWNERS_MAX, ROOM_SECONDS, TOMBSTONE_SECONDS,
-    Trouble, Unix, Who,
-};
-use crate::model::{Owner, Settle, Settled, StoreOp, StoreReply, Stored, StoredProfile};
+use super::engine::{Engine, Key, Limits, ROOM_SECONDS, TOMBSTONE_SECONDS, Trouble, Unix, Who};
+use super::record::Record;
+use crate::model::{Owner, Settle, Settled, StoreOp, StoreReply, Stored};
 
 /// Most sessions that are kept: some 30 MB. Beyond it the one that was used the longest ago goes.
 const SESSIONS_MAX: usize = 100_000;
 
 /// Everything in memory.
-pub struct Memory {
+pub(super) struct Memory {
     limits: Limits,
     sessions_max: usize,
     sessions: BTreeMap<Key, Session>,
@@ -27,28 +25,14 @@ pub struct Memory {
 }
 
 struct Session {
-    profile: StoredProfile,
-    points: u32,
-    streak: u32,
-    owner: Owner,
-    /// The last number that was applied for the present owner.
-    seq: u64,
-    /// The one who was owner last comes last.
-    former: Vec<Former>,
+    record: Record,
     used_at: Unix,
-}
-
-struct Former {
-    owner: Owner,
-    seq: u64,
-    /// When it wrote last, or lost the session.
-    at: Unix,
 }
 
 impl Memory {
     /// An empty one.
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: Limits) -> Self {
         Self::with_room_for(SESSIONS_MAX, limits)
     }
 
@@ -69,22 +53,8 @@ impl Memory {
             return None;
         }
         let session = self.sessions.get_mut(&key)?;
-        session.forget_owners(now);
-        if !session.knows(owner) {
-            let (was, seq) = (session.owner, session.seq);
-            session.former.push(Former {
-                owner: was,
-                seq,
-                at: now,
-            });
-            session.forget_owners(now);
-            (session.owner, session.seq) = (owner, 0);
-        }
-        let stored = Stored {
-            profile: session.profile.clone(),
-            total: session.points,
-            streak: session.streak,
-        };
+        session.record.take(owner, now);
+        let stored = session.record.stored();
         self.used(key, now);
         Some(Box::new(stored))
     }
@@ -94,52 +64,26 @@ impl Memory {
         if self.is_erased(key, now) {
             return Settled::Erased;
         }
-        let Some(session) = self.sessions.get_mut(&key) else {
-            if settle.points != 0 {
-                self.insert(key, settle, now);
-            }
-            return Settled::Kept {
-                total: settle.points,
-            };
-        };
-        session.forget_owners(now);
-        let is_owner = session.owner == settle.owner;
-        if is_owner {
-            if session.seq < settle.seq {
-                session.seq = settle.seq;
-                session.points = session.points.saturating_add(settle.points);
-                session.streak = settle.streak;
-                if let Some(profile) = &settle.profile {
-                    session.profile = profile.clone();
-                }
-            }
-        } else if session.is_new(settle.owner, settle.seq, now) {
-            session.points = session.points.saturating_add(settle.points);
+        if let Some(session) = self.sessions.get_mut(&key) {
+            let settled = session.record.settle(settle, now);
+            self.used(key, now);
+            return settled;
         }
-        let total = session.points;
-        self.used(key, now);
-        match is_owner {
-            true => Settled::Kept { total },
-            false => Settled::FormerOwner { total },
+        if settle.points != 0 {
+            self.insert(key, Record::new(settle), now);
         }
+        let total = settle.points;
+        Settled::Kept { total }
     }
 
-    fn insert(&mut self, key: Key, settle: &Settle, now: Unix) {
+    fn insert(&mut self, key: Key, record: Record, now: Unix) {
         if self.sessions_max <= self.sessions.len()
             && let Some((_, oldest)) = self.by_use.pop_first()
         {
             self.sessions.remove(&oldest);
         }
-        let session = Session {
-            profile: settle.profile.clone().unwrap_or_default(),
-            points: settle.points,
-            streak: settle.streak,
-            owner: settle.owner,
-            seq: settle.seq,
-            former: Vec::new(),
-            used_at: now,
-        };
-        self.sessions.insert(key, session);
+        let used_at = now;
+        self.sessions.insert(key, Session { record, used_at });
         self.by_use.insert((now, key));
     }
 
@@ -165,34 +109,6 @@ impl Memory {
             *at = now;
         }
         found
-    }
-}
-
-impl Session {
-    fn knows(&self, owner: Owner) -> bool {
-        self.owner == owner || self.former.iter().any(|former| former.owner == owner)
-    }
-
-    /// Whether a former owner's order was not applied yet; it is from now on.
-    fn is_new(&mut self, owner: Owner, seq: u64, now: Unix) -> bool {
-        let known = self.former.iter().position(|former| former.owner == owner);
-        let last = known.map_or(0, |index| self.former.remove(index).seq);
-        let at = now;
-        let seq_max = last.max(seq);
-        self.former.push(Former {
-            owner,
-            seq: seq_max,
-            at,
-        });
-        self.forget_owners(now);
-        last < seq
-    }
-
-    fn forget_owners(&mut self, now: Unix) {
-        self.former
-            .retain(|former| now.0 < former.at.0 + FORMER_OWNER_SECONDS);
-        let excess = self.former.len().saturating_sub(OWNERS_MAX - 1);
-        self.former.drain(..excess);
     }
 }
 
@@ -252,7 +168,7 @@ impl Engine for Memory {
             return Ok(0);
         };
         let of_uid = |(key, session): (&Key, &Session)| {
-            (session.profile.uid == *uid).then_some((session.used_at, *key))
+            (session.record.profile.uid == *uid).then_some((session.used_at, *key))
         };
         let found: Vec<(Unix, Key)> = self.sessions.iter().filter_map(of_uid).collect();
         for (used_at, key) in &found {

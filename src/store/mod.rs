@@ -8,7 +8,8 @@
 //!
 //! - `engine`: what any place has to do; `memory` and `sqlite` are two;
 //! - `waiting`: orders that are not applied yet;
-//! - `writer`: the thread.
+//! - `writer`: the thread;
+//! - [`command`]: `roshambo store`, beside a running server.
 //!
 //! # What the orders mean
 //!
@@ -46,8 +47,11 @@
 //! it counts. [`Engine::expire`] deletes a bounded number at a time.
 
 mod clock;
+pub mod command;
 mod engine;
 mod memory;
+mod record;
+mod sqlite;
 #[cfg(test)]
 mod tests;
 mod waiting;
@@ -59,8 +63,10 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use self::clock::Clock;
 pub use self::engine::{Engine, Limits, Trouble, Unix, Who};
-pub use self::memory::Memory;
+use self::memory::Memory;
+use self::sqlite::Sqlite;
 pub use self::writer::{Running, Unwritten};
 use crate::model::{StoreHealth, StoreOp, StoreReply};
 
@@ -106,9 +112,10 @@ pub fn open(choice: &Choice, limits: Limits) -> Result<Opened, OpenError> {
             place: "in memory, until this process ends".into(),
         }),
         Choice::File(path) => {
-            let shown = path.display();
-            let line = format!("{shown}: files are not built yet; use --store memory");
-            Err(OpenError(line))
+            let engine = Sqlite::open(path, limits, Clock::start().now())?;
+            let place = format!("in {}", engine.path().display());
+            let engine = Box::new(engine);
+            Ok(Opened { engine, place })
         }
     }
 }
@@ -118,6 +125,12 @@ impl Opened {
     #[must_use]
     pub fn place(&self) -> &str {
         &self.place
+    }
+
+    /// The store without its thread, for who does without one.
+    #[must_use]
+    pub fn into_engine(self) -> Box<dyn Engine> {
+        self.engine
     }
 
     /// Starts the thread. It ends when the other end of `orders` is gone and all is written, or by

@@ -6,6 +6,7 @@
 //! it that none counts twice. Nothing is dropped while the process lives.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -162,7 +163,11 @@ impl Writer {
                 self.expire();
             }
         }
-        let left = self.tried.len() + self.waiting.len();
+        let unread = self
+            .orders
+            .as_ref()
+            .map_or(0, |orders| orders.try_iter().count());
+        let left = self.tried.len() + self.waiting.len() + unread;
         // The file is closed before anybody is told that it is.
         drop(self);
         let _ = end.send(left);
@@ -214,7 +219,15 @@ impl Writer {
         if self.tried.is_empty() {
             self.tried = self.waiting.pop(BATCH_MAX);
         }
-        match self.engine.apply(&self.tried, self.clock.now()) {
+        let now = self.clock.now();
+        let (engine, tried) = (&mut self.engine, &self.tried);
+        // A thread that is gone would lose points and say nothing.
+        let applied = catch_unwind(AssertUnwindSafe(|| engine.apply(tried, now)));
+        let applied = applied.unwrap_or_else(|_| {
+            let text = "a fault in this program keeps the store from writing: tell its authors";
+            Err(Trouble(text.into()))
+        });
+        match applied {
             Ok(replies) => {
                 let count = self.tried.len();
                 self.committed += count as u64;

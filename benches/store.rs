@@ -1,0 +1,167 @@
+//! The store in a file: how much it writes, how long a commit takes at most, and whether a million
+//! sessions make it slower.
+//!
+//! `cargo bench --bench store` prints a table; `-- --sessions N` fills the file with another number,
+//! `-- --folder PATH` puts it on another disk than that of temporary files, and what is measured is
+//! that disk above all.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use roshambo::model::{Owner, Settle, StoreOp, StoredProfile};
+use roshambo::store::{self, Choice, Engine, Limits, Unix};
+
+const LIMITS: Limits = Limits {
+    score_ttl_ms: 30 * 86_400_000,
+};
+const NOW: Unix = Unix(1_800_000_000);
+/// What comes in 50 ms at 5,000 results a second.
+const TOGETHER: u64 = 250;
+
+fn main() {
+    let mut sessions = 1_000_000;
+    let mut folder = std::env::temp_dir();
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--sessions" => {
+                let number = args.next().and_then(|number| number.parse().ok());
+                sessions = number.expect("--sessions needs a number");
+            }
+            "--folder" => folder = args.next().expect("--folder needs a path").into(),
+            // Cargo's own.
+            "--bench" => (),
+            other => panic!("{other} is not known: --sessions NUMBER, --folder PATH"),
+        }
+    }
+    let folder = folder.join(format!("roshambo-bench-store-{}", std::process::id()));
+    std::fs::create_dir(&folder).expect("a writable folder");
+    measure(&folder.join("bench.db"), sessions);
+    std::fs::remove_dir_all(&folder).expect("ours");
+}
+
+fn measure(path: &Path, sessions: u64) {
+    println!("{:<52} {:>9} {:>9} {:>9}", "", "median", "99 %", "longest");
+    let mut engine = open(path);
+    settle_groups(&mut *engine, "an empty file", 10_000);
+    fill(&mut *engine, sessions);
+    let megabytes = engine.bytes() / 1_000_000;
+    println!("the file has {megabytes} MB");
+    drop(engine);
+    let mut times = Times::default();
+    for _ in 0..9 {
+        times.measure(|| drop(open(path)));
+    }
+    times.print("opening and closing it");
+    let mut engine = open(path);
+    let mut times = Times::default();
+    for number in 0..2_000 {
+        let order = [StoreOp::Take {
+            token: token(scatter(number, sessions)),
+            owner: Owner(1 << 40 | number),
+        }];
+        times.measure(|| _ = engine.apply(&order, NOW).expect("it works"));
+    }
+    times.print("take, each with a commit of its own");
+    let mut times = Times::default();
+    for number in 0..2_000 {
+        let order = [StoreOp::Take {
+            token: format!("nobody has {number}"),
+            owner: Owner(1),
+        }];
+        times.measure(|| _ = engine.apply(&order, NOW).expect("it works"));
+    }
+    times.print("take of a token that nobody has");
+    settle_groups(&mut *engine, "the full file", sessions);
+    let mut times = Times::default();
+    let late = Unix(NOW.0 + 32 * 86_400);
+    for _ in 0..200 {
+        times.measure(|| _ = engine.expire(200, late).expect("it works"));
+    }
+    times.print("deleting 200 that are too old");
+}
+
+/// Commits of as many results as come while one waits, for sessions here and there.
+fn settle_groups(engine: &mut dyn Engine, place: &str, sessions: u64) {
+    let mut times = Times::default();
+    let mut number = 0;
+    for round in 1..=400 {
+        let orders: Vec<StoreOp> = (0..TOGETHER)
+            .map(|_| {
+                number += 1;
+                settle(scatter(number, sessions), 1_000 + round)
+            })
+            .collect();
+        times.measure(|| _ = engine.apply(&orders, NOW).expect("it works"));
+    }
+    times.print(&format!("{TOGETHER} results in one commit, {place}"));
+    let total: Duration = times.0.iter().sum();
+    let rate = 400.0 * TOGETHER as f64 / total.as_secs_f64();
+    println!("{:<52} {rate:>9.0} a second", "");
+}
+
+fn fill(engine: &mut dyn Engine, sessions: u64) {
+    let start = Instant::now();
+    let mut number = 0;
+    while number < sessions {
+        let end = sessions.min(number + 2_000);
+        let orders: Vec<StoreOp> = (number..end).map(|number| settle(number, 1)).collect();
+        engine.apply(&orders, NOW).expect("it works");
+        number = end;
+    }
+    let took = start.elapsed().as_secs_f64();
+    println!("filled with {sessions} sessions in {took:.1} s");
+}
+
+fn settle(number: u64, seq: u64) -> StoreOp {
+    StoreOp::Settle(Box::new(Settle {
+        token: token(number),
+        owner: Owner(7),
+        seq,
+        points: 1,
+        streak: 1,
+        profile: (seq == 1).then(|| StoredProfile {
+            uid: format!("p-{number:012}"),
+            uid_is_number: false,
+            name: "Ada Lovelace".into(),
+            avatar: "3".into(),
+        }),
+    }))
+}
+
+fn token(number: u64) -> String {
+    format!("{number:032x}")
+}
+
+/// Somewhere else each time.
+fn scatter(number: u64, below: u64) -> u64 {
+    number.wrapping_mul(0x9e37_79b9_7f4a_7c15) % below
+}
+
+fn open(path: &Path) -> Box<dyn Engine> {
+    let opened = store::open(&Choice::File(PathBuf::from(path)), LIMITS);
+    opened.expect("a file of ours").into_engine()
+}
+
+#[derive(Default)]
+struct Times(Vec<Duration>);
+
+impl Times {
+    fn measure(&mut self, step: impl FnOnce()) {
+        let start = Instant::now();
+        step();
+        self.0.push(start.elapsed());
+    }
+
+    fn print(&self, name: &str) {
+        let mut times = self.0.clone();
+        times.sort_unstable();
+        let at = |part: f64| {
+            let index = (times.len() as f64 * part) as usize;
+            let time = times.get(index.min(times.len() - 1));
+            time.map_or(0.0, |time| time.as_secs_f64() * 1e3)
+        };
+        let (median, most, longest) = (at(0.5), at(0.99), at(1.0));
+        println!("{name:<52} {median:>6.2} ms {most:>6.2} ms {longest:>6.2} ms");
+    }
+}

@@ -1,0 +1,107 @@
+//! What a session is to any engine, and what an order does to it.
+
+use super::engine::{FORMER_OWNER_SECONDS, OWNERS_MAX, Unix};
+use crate::model::{Owner, Settle, Settled, Stored, StoredProfile};
+
+/// A session with points.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    pub(super) profile: StoredProfile,
+    pub(super) points: u32,
+    pub(super) streak: u32,
+    /// The present owner.
+    pub(super) owner: Owner,
+    /// The last number that was applied for it; 0: none.
+    pub(super) seq: u64,
+    /// Who was owner before; the one who lost it, or wrote, last comes last.
+    pub(super) former: Vec<Former>,
+}
+
+/// Somebody who was owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Former {
+    pub(super) owner: Owner,
+    /// The last number that was applied for it.
+    pub(super) seq: u64,
+    /// When it lost the session, or wrote since.
+    pub(super) at: Unix,
+}
+
+impl Record {
+    /// A session's first order makes it.
+    pub(super) fn new(settle: &Settle) -> Self {
+        Self {
+            profile: settle.profile.clone().unwrap_or_default(),
+            points: settle.points,
+            streak: settle.streak,
+            owner: settle.owner,
+            seq: settle.seq,
+            former: Vec::new(),
+        }
+    }
+
+    /// Makes somebody the present owner, unless he is or was that.
+    pub(super) fn take(&mut self, owner: Owner, now: Unix) {
+        self.forget_owners(now);
+        let is_known = self.former.iter().any(|former| former.owner == owner);
+        if self.owner != owner && !is_known {
+            self.former.push(Former {
+                owner: self.owner,
+                seq: self.seq,
+                at: now,
+            });
+            (self.owner, self.seq) = (owner, 0);
+            self.forget_owners(now);
+        }
+    }
+
+    /// Applies an order, unless it was applied before.
+    pub(super) fn settle(&mut self, settle: &Settle, now: Unix) -> Settled {
+        if self.owner == settle.owner {
+            if self.seq < settle.seq {
+                self.seq = settle.seq;
+                self.points = self.points.saturating_add(settle.points);
+                self.streak = settle.streak;
+                if let Some(profile) = &settle.profile {
+                    self.profile = profile.clone();
+                }
+            }
+            let total = self.points;
+            return Settled::Kept { total };
+        }
+        self.forget_owners(now);
+        let is_same = |former: &Former| former.owner == settle.owner;
+        let known = self.former.iter().position(is_same);
+        let last = known.map_or(0, |index| self.former[index].seq);
+        if last < settle.seq {
+            self.points = self.points.saturating_add(settle.points);
+            if let Some(index) = known {
+                self.former.remove(index);
+            }
+            self.former.push(Former {
+                owner: settle.owner,
+                seq: settle.seq,
+                at: now,
+            });
+            self.forget_owners(now);
+        }
+        let total = self.points;
+        Settled::FormerOwner { total }
+    }
+
+    /// What whoever takes it is told.
+    pub(super) fn stored(&self) -> Stored {
+        Stored {
+            profile: self.profile.clone(),
+            total: self.points,
+            streak: self.streak,
+        }
+    }
+
+    fn forget_owners(&mut self, now: Unix) {
+        let is_young = |former: &Former| now.0 < former.at.0 + FORMER_OWNER_SECONDS;
+        self.former.retain(is_young);
+        let excess = self.former.len().saturating_sub(OWNERS_MAX - 1);
+        self.former.drain(..excess);
+    }
+}

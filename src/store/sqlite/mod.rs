@@ -1,0 +1,145 @@
+//! An engine that keeps points in a file, with SQLite.
+//!
+//! Write-ahead log, a sync of the disk with every commit, so that neither a kill nor a power cut
+//! takes back what was said to be written. Locks are SQLite's usual ones: `sqlite3`, its `.backup`
+//! and `roshambo store` work beside a running server. Another server does not: it would take turns
+//! with this one in owning sessions; it is kept out by a lock on `FILE.lock`.
+//!
+//! The file explains itself to who opens it with `sqlite3`: [`SCHEMA`] stands in it, comments and
+//! all. Its `application_id` is [`APPLICATION_ID`], its `user_version` [`VERSION`].
+//!
+//! - `opening`: what is refused, and why;
+//! - `place`: the files' names, kinds and locks;
+//! - `rows`: orders as rows.
+
+mod opening;
+mod place;
+mod rows;
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, TransactionBehavior};
+
+pub(super) use self::opening::{open_beside, trouble_text};
+use self::place::{Identity, Lock};
+pub(super) use self::rows::forget;
+use super::OpenError;
+use super::engine::{Engine, Limits, Trouble, Unix, Who};
+use crate::model::{StoreOp, StoreReply};
+
+/// The tables.
+pub(super) const SCHEMA: &str = include_str!("schema.sql");
+/// Marks a file as ours: `RoSh` in ASCII.
+pub(super) const APPLICATION_ID: i32 = 0x526f_5368;
+/// Of the schema.
+pub(super) const VERSION: i32 = 1;
+
+/// Makes a file where there is none, as a server would.
+pub(super) fn make_if_missing(path: &Path, now: Unix) -> Result<(), OpenError> {
+    if path.exists() {
+        return Ok(());
+    }
+    let made = Sqlite::open(path, Limits { score_ttl_ms: 0 }, now)?;
+    let path = made.path().to_owned();
+    drop(made);
+    place::give_to_owner_of_folder(&path);
+    Ok(())
+}
+
+/// Points in a file.
+pub(super) struct Sqlite {
+    path: PathBuf,
+    /// Of the file that was opened.
+    identity: Identity,
+    /// `None`: something went wrong with it, and it has to be opened anew.
+    connection: Option<Connection>,
+    limits: Limits,
+    _lock: Lock,
+}
+
+impl Sqlite {
+    /// Opens a file, or makes it.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it and what to do.
+    pub(super) fn open(path: &Path, limits: Limits, now: Unix) -> Result<Self, OpenError> {
+        let path = place::resolve(path)?;
+        place::check_kind(&path)?;
+        let lock = Lock::take(&path)?;
+        place::make(&path)?;
+        let connection = opening::open(&path, now)?;
+        let identity = Identity::of(&path).map_err(|error| {
+            OpenError(format!("{}: cannot be looked at: {error}", path.display()))
+        })?;
+        Ok(Self {
+            path,
+            identity,
+            connection: Some(connection),
+            limits,
+            _lock: lock,
+        })
+    }
+
+    /// The file, with all links followed.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Does something in one transaction.
+    fn transact<T>(
+        &mut self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Trouble> {
+        // Whoever moves a file, or puts another in its place, would otherwise never see again what
+        // is written from now on.
+        if !Identity::of(&self.path).is_ok_and(|now| now == self.identity) {
+            let shown = self.path.display();
+            let text = format!(
+                "{shown} is not the file any more that was opened: put that one back, or stop the \
+                 server"
+            );
+            return Err(Trouble(text));
+        }
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            none => {
+                let opened = opening::reopen(&self.path).map_err(|error| Trouble(error.0))?;
+                none.insert(opened)
+            }
+        };
+        let result = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .and_then(|transaction| {
+                let done = work(&transaction)?;
+                transaction.commit()?;
+                Ok(done)
+            });
+        result.map_err(|error| {
+            let trouble = Trouble(trouble_text(&self.path, &error));
+            if !opening::is_passing(&error) {
+                self.connection = None;
+            }
+            trouble
+        })
+    }
+}
+
+impl Engine for Sqlite {
+    fn apply(&mut self, orders: &[StoreOp], now: Unix) -> Result<Vec<StoreReply>, Trouble> {
+        self.transact(|connection| rows::apply(connection, orders, now))
+    }
+
+    fn expire(&mut self, at_most: usize, now: Unix) -> Result<usize, Trouble> {
+        let limits = self.limits;
+        self.transact(|connection| rows::expire(connection, limits, at_most, now))
+    }
+
+    fn forget(&mut self, who: &Who, now: Unix) -> Result<usize, Trouble> {
+        self.transact(|connection| forget(connection, who, now))
+    }
+
+    fn bytes(&self) -> u64 {
+        place::bytes(&self.path)
+    }
+}

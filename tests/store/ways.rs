@@ -1,0 +1,272 @@
+//! The engines under test, and the ways they are asked: once; twice, as after a lost answer; and
+//! opened anew before every order.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use roshambo::model::{Owner, Settle, Settled, StoreOp, StoreReply, Stored, StoredProfile};
+use roshambo::store::{self, Choice, Engine, Limits, Opened, Unix, Who};
+
+/// Long before anything that a test does.
+pub(crate) const START: u64 = 1_800_000_000;
+pub(crate) const MINUTE: u64 = 60;
+pub(crate) const HOUR: u64 = 60 * MINUTE;
+pub(crate) const DAY: u64 = 24 * HOUR;
+
+/// Points last thirty days, as by default.
+pub(crate) const LIMITS: Limits = Limits {
+    score_ttl_ms: 30 * DAY * 1000,
+};
+
+/// A folder of its own, gone afterwards.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("roshambo-store-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).expect("a writable place");
+        Self(path.canonicalize().expect("it is there"))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Opens a file, or panics with the line that says why not.
+#[track_caller]
+pub(crate) fn open(path: &Path) -> Box<dyn Engine> {
+    match try_open(path) {
+        Ok(opened) => opened.into_engine(),
+        Err(line) => panic!("{line}"),
+    }
+}
+
+/// The line that says why a file is not opened.
+#[track_caller]
+pub(crate) fn refusal(path: &Path) -> String {
+    match try_open(path) {
+        Ok(_) => panic!("{} was opened", path.display()),
+        Err(line) => line,
+    }
+}
+
+/// Opens a file that no other test has open.
+///
+/// A child that another test starts has all locks of this process for a moment, until it becomes
+/// its own program: that is waited for.
+pub(crate) fn try_open(path: &Path) -> Result<Opened, String> {
+    let mine = format!("(process {})", std::process::id());
+    loop {
+        match store::open(&Choice::File(path.to_owned()), LIMITS) {
+            Ok(opened) => return Ok(opened),
+            Err(error) if error.0.contains(&mine) => std::thread::yield_now(),
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+}
+
+/// The line that says that this process has the file already.
+#[track_caller]
+pub(crate) fn refused_twice(path: &Path) -> String {
+    match store::open(&Choice::File(path.to_owned()), LIMITS) {
+        Ok(_) => panic!("{} was opened twice", path.display()),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    Once,
+    Twice,
+    OpenedAnew,
+}
+
+/// An engine, asked in one of the ways.
+pub(crate) struct Asked {
+    engine: Option<Box<dyn Engine>>,
+    folder: Option<Folder>,
+    how: How,
+    pub(crate) now: u64,
+}
+
+/// Runs a case in every way.
+pub(crate) fn everywhere(case: impl Fn(&mut Asked)) {
+    let ways = [
+        (false, How::Once),
+        (false, How::Twice),
+        (true, How::Once),
+        (true, How::Twice),
+        (true, How::OpenedAnew),
+    ];
+    for (is_file, how) in ways {
+        // Shown only when the case fails.
+        println!("in a file: {is_file}, asked: {how:?}");
+        let folder = is_file.then(Folder::new);
+        let engine = match &folder {
+            Some(folder) => open(&folder.file("points.db")),
+            None => store::open(&Choice::Memory, LIMITS)
+                .expect("memory")
+                .into_engine(),
+        };
+        case(&mut Asked {
+            engine: Some(engine),
+            folder,
+            how,
+            now: START,
+        });
+    }
+}
+
+impl Asked {
+    fn engine(&mut self) -> &mut dyn Engine {
+        if self.how == How::OpenedAnew
+            && let Some(folder) = &self.folder
+        {
+            self.engine = None;
+            self.engine = Some(open(&folder.file("points.db")));
+        }
+        self.engine.as_deref_mut().expect("it is open")
+    }
+
+    /// Gives several orders at once and returns the answers.
+    #[track_caller]
+    pub(crate) fn ask(&mut self, orders: &[StoreOp]) -> Vec<StoreReply> {
+        let (now, how) = (Unix(self.now), self.how);
+        let engine = self.engine();
+        let replies = engine.apply(orders, now).expect("it works");
+        if how == How::Twice {
+            // The same orders once more, all that were in that commit.
+            let again = engine.apply(orders, now).expect("it works");
+            let last = |replies: &[StoreReply]| replies.last().cloned();
+            assert_eq!(last(&again), last(&replies), "asked again: {orders:?}");
+        }
+        replies
+    }
+
+    #[track_caller]
+    fn one(&mut self, order: StoreOp) -> StoreReply {
+        let mut replies = self.ask(&[order]);
+        assert_eq!(replies.len(), 1, "{replies:?}");
+        replies.remove(0)
+    }
+
+    /// Takes a session; its points and streak, if it is there.
+    #[track_caller]
+    pub(crate) fn take(&mut self, token: &str, owner: u64) -> Option<(u32, u32)> {
+        let stored = self.take_all(token, owner)?;
+        Some((stored.total, stored.streak))
+    }
+
+    /// Takes a session with its profile.
+    #[track_caller]
+    pub(crate) fn take_all(&mut self, token: &str, owner: u64) -> Option<Stored> {
+        let owner = Owner(owner);
+        let reply = self.one(StoreOp::Take {
+            token: token.into(),
+            owner,
+        });
+        let StoreReply::Taken {
+            token: told_token,
+            owner: told_owner,
+            stored,
+        } = reply
+        else {
+            panic!("{reply:?}");
+        };
+        assert_eq!((told_token.as_str(), told_owner), (token, owner));
+        stored.map(|stored| *stored)
+    }
+
+    /// Settles a session.
+    #[track_caller]
+    pub(crate) fn settle(&mut self, order: Settle) -> Settled {
+        let reply = self.one(StoreOp::Settle(Box::new(order.clone())));
+        let StoreReply::Settled {
+            token,
+            owner,
+            seq,
+            settled,
+        } = reply
+        else {
+            panic!("{reply:?}");
+        };
+        assert_eq!((token, owner, seq), (order.token, order.owner, order.seq));
+        settled
+    }
+
+    pub(crate) fn room(&mut self, what: fn(String) -> StoreOp, code: &str) {
+        assert_eq!(self.ask(&[what(code.into())]), []);
+    }
+
+    #[track_caller]
+    pub(crate) fn claim(&mut self, code: &str) -> bool {
+        let code = code.to_owned();
+        let reply = self.one(StoreOp::ClaimRoom { code: code.clone() });
+        let StoreReply::Claimed { code: told, found } = reply else {
+            panic!("{reply:?}");
+        };
+        assert_eq!(told, code);
+        found
+    }
+
+    pub(crate) fn forget(&mut self, who: &Who) -> usize {
+        let now = Unix(self.now);
+        self.engine().forget(who, now).expect("it works")
+    }
+
+    /// Deletes what is too old, some of it; how many rows that were.
+    pub(crate) fn expire_some(&mut self, at_most: usize) -> usize {
+        let now = Unix(self.now);
+        self.engine().expire(at_most, now).expect("it works")
+    }
+
+    /// Deletes all that is too old; how many rows that were.
+    pub(crate) fn expire(&mut self) -> usize {
+        let mut deleted = 0;
+        loop {
+            match self.expire_some(3) {
+                0 => return deleted,
+                more => deleted += more,
+            }
+        }
+    }
+}
+
+/// An order: `points` more, and a streak.
+pub(crate) fn win(token: &str, owner: u64, seq: u64, points: u32, streak: u32) -> Settle {
+    Settle {
+        token: token.into(),
+        owner: Owner(owner),
+        seq,
+        points,
+        streak,
+        profile: None,
+    }
+}
+
+/// The same, with a profile.
+pub(crate) fn known_as(settle: Settle, uid: &str, name: &str) -> Settle {
+    Settle {
+        profile: Some(StoredProfile {
+            uid: uid.into(),
+            uid_is_number: false,
+            name: name.into(),
+            avatar: String::new(),
+        }),
+        ..settle
+    }
+}
