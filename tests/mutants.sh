@@ -381,8 +381,10 @@ mutant 'one server a file' src/store/sqlite/place.rs \
     'FlockOperation::NonBlockingLockExclusive' 'FlockOperation::NonBlockingLockShared' \
     --test store file::a_file_has_one
 mutant 'a file that was moved' src/store/sqlite/mod.rs \
-    'if !Identity::of(&self.path).is_ok_and(|now| now == self.identity) {' 'if false {' \
-    --test store file::a_file_that_was_moved
+    'Fate::Same => (),' 'Fate::Same | Fate::Gone => (),' --test store file::a_file_that_was_moved
+mutant 'a file that was deleted' src/store/sqlite/place.rs \
+    'ErrorKind::NotFound && held.nlink() == 0 => Fate::Deleted,' 'ErrorKind::NotFound && false => Fate::Deleted,' \
+    --test store file::a_file_that_was_deleted
 mutant 'files that are looked through' src/store/sqlite/opening.rs \
     'const LOOKED_THROUGH_BYTES: u64 = 8 << 20;' 'const LOOKED_THROUGH_BYTES: u64 = 0;' \
     --test store file::a_damaged

@@ -24,7 +24,7 @@ struct Said {
 #[track_caller]
 fn run(words: &[&str], path: &Path, input: &str) -> Said {
     let mut command = Command::new(env!("CARGO_BIN_EXE_roshambo"));
-    command.arg("store").args(words).env("ROSHAMBO_STORE", path);
+    command.arg("store").args(words).arg("--store").arg(path);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.stderr(Stdio::piped()).spawn().expect("it starts");
     let mut stdin = child.stdin.take().expect("it is piped");

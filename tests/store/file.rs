@@ -138,14 +138,22 @@ fn what_is_no_store_of_ours_is_refused_and_left_alone() {
     let folder = Folder::new();
     let path = folder.file("points.db");
     let noise: Vec<u8> = (0..9000_u32).map(|i| (i * 7) as u8).collect();
+    let as_it_was = |path: &Path| {
+        let mode = fs::metadata(path).expect("it is there").mode();
+        assert_eq!(mode & 0o777, 0o644, "its mode is its owner's business");
+        let files = fs::read_dir(folder.path()).expect("ours").count();
+        assert_eq!(files, 1, "nothing lies beside it");
+    };
     for bytes in [
         b"{\"roshambo\":1,\"sessions\":[]}".as_slice(),
         &noise,
         b"\n",
     ] {
         fs::write(&path, bytes).expect("ours");
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("ours");
         check_refused(&path, &["holds something else", "name another file"]);
         assert_eq!(fs::read(&path).expect("ours"), bytes);
+        as_it_was(&path);
     }
     fs::remove_file(&path).expect("ours");
     let connection = Connection::open(&path).expect("a writable place");
@@ -153,10 +161,11 @@ fn what_is_no_store_of_ours_is_refused_and_left_alone() {
         .execute_batch("CREATE TABLE sessions (id)")
         .expect("a table");
     drop(connection);
+    fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("ours");
     let before = fs::read(&path).expect("ours");
     check_refused(&path, &["another program"]);
     assert_eq!(fs::read(&path).expect("ours"), before);
-    assert!(!folder.file("points.db-wal").exists());
+    as_it_was(&path);
 }
 
 #[test]
@@ -329,4 +338,33 @@ fn a_file_that_was_moved_or_replaced_is_a_trouble_until_it_is_back() {
     point(&mut *engine, "a", 2).expect("it is back");
     drop(engine);
     assert_eq!(points(&path), 2);
+}
+
+/// Somebody tidies up: alone, with its log, with all that lies beside it.
+#[test]
+fn a_file_that_was_deleted_is_written_once_more() {
+    let folder = Folder::new();
+    let path = folder.file("points.db");
+    let mut engine = open(&path);
+    let all = ["", "-wal", "-shm", ".lock"];
+    for (round, endings) in [&all[..1], &all[..2], &all].into_iter().enumerate() {
+        let seq = 2 * round as u64 + 1;
+        point(&mut *engine, "a", seq).expect("it works");
+        point(&mut *engine, &format!("only in round {round}"), 1).expect("it works");
+        for ending in endings {
+            fs::remove_file(folder.file(&format!("points.db{ending}"))).expect("ours");
+        }
+        point(&mut *engine, "a", seq + 1).expect("it works");
+        assert_eq!(points(&path), 3 * round as i64 + 3);
+        for ending in all {
+            let mode = fs::metadata(folder.file(&format!("points.db{ending}")));
+            assert_eq!(mode.expect("it is there").mode() & 0o777, 0o600, "{ending}");
+        }
+        let line = refused_twice(&path);
+        assert!(line.contains("is used by another server"), "{line}");
+    }
+    assert!(!folder.file("points.db.new").exists());
+    drop(engine);
+    assert_eq!(points(&path), 9);
+    drop(open(&path));
 }

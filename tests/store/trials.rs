@@ -22,8 +22,8 @@ use crate::ways::{Folder, open, refusal, try_open, win};
 /// Far more than anything here takes, on any machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-const PART: &str = "ROSHAMBO_TEST_PART";
-const PLACE: &str = "ROSHAMBO_TEST_PLACE";
+const PART: &str = "STORE_TRIAL_PART";
+const PLACE: &str = "STORE_TRIAL_PLACE";
 
 /// What the child does.
 #[test]

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, TransactionBehavior};
 
 pub(super) use self::opening::{open_beside, trouble_text};
-use self::place::{Identity, Lock};
+use self::place::{Fate, Identity, Lock};
 pub(super) use self::rows::forget;
 use super::OpenError;
 use super::engine::{Engine, Limits, Trouble, Unix, Who};
@@ -54,7 +54,8 @@ pub(super) struct Sqlite {
     /// `None`: something went wrong with it, and it has to be opened anew.
     connection: Option<Connection>,
     limits: Limits,
-    _lock: Lock,
+    /// `None`: it has to be taken again.
+    lock: Option<Lock>,
 }
 
 impl Sqlite {
@@ -66,6 +67,10 @@ impl Sqlite {
     pub(super) fn open(path: &Path, limits: Limits, now: Unix) -> Result<Self, OpenError> {
         let path = place::resolve(path)?;
         place::check_kind(&path)?;
+        // Of what is not ours nothing is altered, and nothing is laid beside it.
+        if path.exists() {
+            opening::check_head(&path)?;
+        }
         let lock = Lock::take(&path)?;
         place::make(&path)?;
         let connection = opening::open(&path, now)?;
@@ -77,13 +82,41 @@ impl Sqlite {
             identity,
             connection: Some(connection),
             limits,
-            _lock: lock,
+            lock: Some(lock),
         })
     }
 
     /// The file, with all links followed.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Writes a file that somebody deleted once more: as long as it is open, all of it is there.
+    fn write_anew(&mut self) -> Result<(), Trouble> {
+        let shown = self.path.display();
+        let cannot = |error: &dyn std::fmt::Display| {
+            let text = format!("{shown} was deleted and cannot be written anew: {error}");
+            Trouble(text)
+        };
+        let new = place::beside(&self.path, ".new");
+        let connection = self.connection.as_ref();
+        let connection = connection.ok_or_else(|| cannot(&"it is not open any more"))?;
+        let name = new
+            .to_str()
+            .ok_or_else(|| cannot(&"its name is not UTF-8"))?;
+        let file = place::make_new(&new).map_err(|error| cannot(&error))?;
+        connection
+            .execute("VACUUM INTO ?1", [name])
+            .map_err(|error| cannot(&error))?;
+        let identity = Identity::of(&new).map_err(|error| cannot(&error))?;
+        file.sync_all().map_err(|error| cannot(&error))?;
+        self.connection = None;
+        place::put_in_place(&new, &self.path).map_err(|error| cannot(&error))?;
+        self.identity = identity;
+        log::warn!("{shown} was deleted while the server runs: it is there again");
+        // That was perhaps deleted, too.
+        self.lock = None;
+        Ok(())
     }
 
     /// Does something in one transaction.
@@ -93,13 +126,21 @@ impl Sqlite {
     ) -> Result<T, Trouble> {
         // Whoever moves a file, or puts another in its place, would otherwise never see again what
         // is written from now on.
-        if !Identity::of(&self.path).is_ok_and(|now| now == self.identity) {
-            let shown = self.path.display();
-            let text = format!(
-                "{shown} is not the file any more that was opened: put that one back, or stop the \
-                 server"
-            );
-            return Err(Trouble(text));
+        match self.identity.fate(&self.path) {
+            Fate::Same => (),
+            Fate::Deleted => self.write_anew()?,
+            Fate::Gone => {
+                let shown = self.path.display();
+                let text = format!(
+                    "{shown} is not the file any more that was opened: put that one back, or stop \
+                     the server"
+                );
+                return Err(Trouble(text));
+            }
+        }
+        if self.lock.is_none() {
+            let lock = Lock::take(&self.path).map_err(|error| Trouble(error.0))?;
+            self.lock = Some(lock);
         }
         let connection = match &mut self.connection {
             Some(connection) => connection,

@@ -1,6 +1,5 @@
 //! From a file to a connection, or to one line that says what is wrong and what to do.
 
-use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
@@ -34,10 +33,7 @@ pub(super) fn open(path: &Path, now: Unix) -> Result<Connection, OpenError> {
     if is_new {
         make_tables(&mut connection).map_err(|error| refusal(path, &error))?;
         // The folder knows of the file only then.
-        let folder = path.parent().map(File::open);
-        if let Some(Err(error)) = folder.map(|folder| folder.and_then(|folder| folder.sync_all())) {
-            return Err(place::cannot_write(path, &error));
-        }
+        place::sync_folder(path).map_err(|error| place::cannot_write(path, &error))?;
     }
     settle_down(&connection, path)?;
     if !is_new {
@@ -83,7 +79,7 @@ pub(in crate::store) fn open_beside(path: &Path) -> Result<Connection, OpenError
 }
 
 /// Whether it is new; refuses what is not ours. SQLite would make a table in any database.
-fn check_head(path: &Path) -> Result<bool, OpenError> {
+pub(super) fn check_head(path: &Path) -> Result<bool, OpenError> {
     let shown = path.display();
     let mut head = [0; HEAD_BYTES];
     let length = place::head(path, &mut head).map_err(|error| {

@@ -153,6 +153,9 @@ pub(super) fn cannot_write(path: &Path, error: &dyn std::fmt::Display) -> OpenEr
 }
 
 /// The first bytes of the file, at most as many as fit.
+///
+/// Not while SQLite has it open here: closing a file takes all locks away that its process has on
+/// it (POSIX, `fcntl`), SQLite's too.
 pub(super) fn head(path: &Path, into: &mut [u8]) -> io::Result<usize> {
     let mut file = File::open(path)?;
     let mut length = 0;
@@ -173,21 +176,69 @@ pub(super) fn bytes(path: &Path) -> u64 {
     length(path) + length(&beside(path, "-wal"))
 }
 
-/// Which file it is, whatever it is called.
+/// Which file it is, whatever it is called. As long as this is held no other gets its number.
+pub(super) struct Identity(File);
+
+/// What became of a file that was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
-    device: u64,
-    inode: u64,
+pub(super) enum Fate {
+    /// It lies where it lay.
+    Same,
+    /// It was deleted, and nothing lies in its place.
+    Deleted,
+    /// It was moved, or another lies in its place, or nobody knows.
+    Gone,
 }
 
 impl Identity {
     pub(super) fn of(path: &Path) -> io::Result<Self> {
-        let metadata = fs::metadata(path)?;
-        Ok(Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-        })
+        let mut options = OpenOptions::new();
+        // A mere name of it, whose end takes nobody's locks away.
+        let name = OFlags::PATH.bits().cast_signed();
+        options.read(true).custom_flags(name).open(path).map(Self)
     }
+
+    /// What lies at this path now.
+    pub(super) fn fate(&self, path: &Path) -> Fate {
+        let Ok(held) = self.0.metadata() else {
+            return Fate::Gone;
+        };
+        match fs::symlink_metadata(path) {
+            Ok(there) if (there.dev(), there.ino()) == (held.dev(), held.ino()) => Fate::Same,
+            Err(error) if error.kind() == ErrorKind::NotFound && held.nlink() == 0 => Fate::Deleted,
+            _ => Fate::Gone,
+        }
+    }
+}
+
+/// Lays a new file in place of one that was deleted, whose log and index may lie there still.
+pub(super) fn put_in_place(new: &Path, path: &Path) -> io::Result<()> {
+    for ending in ["-wal", "-shm"] {
+        match fs::remove_file(beside(path, ending)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => (),
+        }
+    }
+    fs::rename(new, path)?;
+    sync_folder(path)
+}
+
+/// Makes the names in a file's folder last.
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+    match folder_of(path) {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+/// Makes an empty file, ours alone, in place of what lies there.
+pub(super) fn make_new(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => (),
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(MODE).open(path)
 }
 
 /// Held as long as the file is this server's.
