@@ -587,9 +587,17 @@ pub enum Join {
     /// A round with somebody else.
     New,
     /// A new private room.
-    CreateRoom,
-    /// A friend's private room; `None` for a text that can be no room's code.
-    EnterRoom(Option<RoomCode>),
+    CreateRoom {
+        /// Being there is being ready for the first round.
+        ready: bool,
+    },
+    /// A friend's private room.
+    EnterRoom {
+        /// `None` for a text that can be no room's code.
+        code: Option<RoomCode>,
+        /// Being there is being ready for the first round.
+        ready: bool,
+    },
 }
 
 /// What the server tells a client. The wire knows the order of the keys.

@@ -146,7 +146,7 @@ impl Hub {
         let Some(session) = self.session(conn) else {
             return Ok(Outcome::Ignored(ProblemCode::NotPlaying));
         };
-        let tries_code = matches!(request, Request::Join(model::Join::EnterRoom(_)));
+        let tries_code = matches!(request, Request::Join(model::Join::EnterRoom { .. }));
         if tries_code && session.v2 && !self.may_try_code(now, session) {
             self.counters.refused_codes += 1;
             return Ok(Outcome::Refused(ProblemCode::TooFast));

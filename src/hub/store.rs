@@ -51,7 +51,12 @@ enum Wait {
         avatar: Avatar,
     },
     /// A `join`.
-    Room { code: RoomCode, asked: Asked },
+    Room {
+        code: RoomCode,
+        /// As its `join` said.
+        ready: bool,
+        asked: Asked,
+    },
 }
 
 /// A token that the store is being asked about.
@@ -189,7 +194,10 @@ impl Hub {
         join: Join,
         asked: Asked,
     ) -> bool {
-        let Join::EnterRoom(Some(code)) = join else {
+        let Join::EnterRoom { code, ready } = join else {
+            return false;
+        };
+        let Some(code) = code else {
             return false;
         };
         let desk = &mut self.desk;
@@ -203,7 +211,7 @@ impl Hub {
             let code = code.as_str().to_owned();
             self.order_store(StoreOp::ClaimRoom { code });
         }
-        self.hold(now, conn, Wait::Room { code, asked });
+        self.hold(now, conn, Wait::Room { code, ready, asked });
         true
     }
 
@@ -356,14 +364,15 @@ impl Hub {
             self.world.claim(now, code);
         }
         for conn in waiters {
-            let Some(Wait::Room { asked, .. }) = self.release(conn) else {
+            let Some(Wait::Room { ready, asked, .. }) = self.release(conn) else {
                 continue;
             };
             let mut outcome = Outcome::Refused(ProblemCode::RoomUnknown);
             let player = self.session(conn).and_then(|session| session.player);
             if let Some(player) = player.filter(|_| found) {
                 self.right_code(now, conn);
-                let join = Request::Join(Join::EnterRoom(Some(code)));
+                let code = Some(code);
+                let join = Request::Join(Join::EnterRoom { code, ready });
                 let entropy = &mut self.entropy;
                 outcome = self.world.handle(now, player, &join, true, entropy);
             }

@@ -124,12 +124,15 @@ fn decode_join(payload: Option<&RawValue>) -> Option<Request> {
     let Some(payload) = payload.filter(|payload| payload.get() != "null") else {
         return Some(Request::Join(Join::Any));
     };
-    let [room, new] = json::members(payload, ["room", "new"])?;
-    let new = match new.map(RawValue::get) {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(_) => return None,
+    let [room, new, ready] = json::members(payload, ["room", "new", "ready"])?;
+    let flag = |value: Option<&RawValue>, missing| match value.map(RawValue::get) {
+        None => Some(missing),
+        Some("false") => Some(false),
+        Some("true") => Some(true),
+        Some(_) => None,
     };
+    let new = flag(new, false)?;
+    let ready = flag(ready, true)?;
     let room = match room {
         None => None,
         Some(room) => Some(json::text(room)?),
@@ -137,8 +140,11 @@ fn decode_join(payload: Option<&RawValue>) -> Option<Request> {
     match (room.as_deref(), new) {
         (None, false) => Some(Request::Join(Join::Any)),
         (None, true) => Some(Request::Join(Join::New)),
-        (Some("new"), false) => Some(Request::Join(Join::CreateRoom)),
-        (Some(code), false) => Some(Request::Join(Join::EnterRoom(RoomCode::new(code)))),
+        (Some("new"), false) => Some(Request::Join(Join::CreateRoom { ready })),
+        (Some(code), false) => {
+            let code = RoomCode::new(code);
+            Some(Request::Join(Join::EnterRoom { code, ready }))
+        }
         (Some(_), true) => None,
     }
 }

@@ -26,8 +26,9 @@ impl World {
         let own_code = room
             .and_then(|room| room.private.as_ref())
             .map(|private| private.code);
-        if let Join::EnterRoom(Some(code)) = join
-            && own_code == Some(code)
+        if let Join::EnterRoom { code, .. } = join
+            && code.is_some()
+            && own_code == code
         {
             return Outcome::Done;
         }
@@ -40,8 +41,8 @@ impl World {
         match join {
             Join::Any => self.join_any(now, id),
             Join::New => self.join_new(now, id),
-            Join::CreateRoom => self.create_room(now, id, entropy),
-            Join::EnterRoom(code) => return self.enter_room(now, id, code),
+            Join::CreateRoom { ready } => self.create_room(now, id, ready, entropy),
+            Join::EnterRoom { code, ready } => return self.enter_room(now, id, code, ready),
         }
         Outcome::Done
     }
@@ -54,7 +55,7 @@ impl World {
         if self.waiting_of(id).is_some() {
             return;
         }
-        let before = self.would_begin(room_id, id);
+        let before = self.is_shown_ready(room_id, id);
         if let Some(seat) = self
             .rooms
             .get_mut(room_id)
@@ -63,7 +64,7 @@ impl World {
         {
             seat.ready = Some(now);
         }
-        if self.would_begin(room_id, id) == before {
+        if self.is_shown_ready(room_id, id) == before {
             self.run_room(now, room_id);
             self.arm_room(room_id);
         } else {
@@ -72,15 +73,11 @@ impl World {
     }
 
     /// Whether a seated player counts as ready.
-    fn would_begin(&self, room_id: RoomId, id: PlayerId) -> bool {
-        let Some(room) = self.rooms.get(room_id) else {
-            return false;
-        };
-        let Phase::Between(between) = &room.phase else {
-            return false;
-        };
-        let mut seats = room.seats.iter().flatten();
-        seats.any(|seat| seat.player == id && self.is_willing(seat, between))
+    fn is_shown_ready(&self, room_id: RoomId, id: PlayerId) -> bool {
+        self.rooms.get(room_id).is_some_and(|room| {
+            let mut seats = room.seats.iter().flatten();
+            seats.any(|seat| seat.player == id && self.is_ready(seat, room))
+        })
     }
 
     /// A round with somebody else.
@@ -414,7 +411,7 @@ impl World {
         }
     }
 
-    fn create_room(&mut self, now: Millis, id: PlayerId, entropy: &mut Entropy) {
+    fn create_room(&mut self, now: Millis, id: PlayerId, ready: bool, entropy: &mut Entropy) {
         self.vacate(now, id);
         let code = loop {
             let code = RoomCode::draw(entropy);
@@ -430,12 +427,18 @@ impl World {
         let room_id = self.insert_room(Some(private), Phase::Between(Between::first(now)));
         self.note_room(Note::RoomOpened(code));
         self.tally.private_rooms += 1;
-        self.sit(id, room_id);
+        self.sit_down(id, room_id, ready);
         self.tell_room(room_id);
         self.arm_room(room_id);
     }
 
-    fn enter_room(&mut self, now: Millis, id: PlayerId, code: Option<RoomCode>) -> Outcome {
+    fn enter_room(
+        &mut self,
+        now: Millis,
+        id: PlayerId,
+        code: Option<RoomCode>,
+        ready: bool,
+    ) -> Outcome {
         let Some(room_id) = code.and_then(|code| self.by_code.get(&code).copied()) else {
             return Outcome::Refused(ProblemCode::RoomUnknown);
         };
@@ -448,10 +451,19 @@ impl World {
             self.unseat(now, sleeper);
         }
         self.vacate(now, id);
-        self.sit(id, room_id);
+        self.sit_down(id, room_id, ready);
         self.touch(now, id);
         self.room_changed(now, room_id);
         Outcome::Done
+    }
+
+    /// Seats a player in a private room. Without `ready` it is so only by saying it, every time.
+    fn sit_down(&mut self, id: PlayerId, room_id: RoomId, ready: bool) {
+        self.sit(id, room_id);
+        let room = self.rooms.get_mut(room_id);
+        if let Some(seat) = room.and_then(|room| room.seat_mut(id)) {
+            seat.says_ready = !ready;
+        }
     }
 
     /// Between rounds, whose seat goes to a newcomer: one that has been absent too long.
@@ -469,12 +481,24 @@ impl World {
         })
     }
 
+    /// Whether a seat's player is ready, as `room` shows it.
+    pub(super) fn is_ready(&self, seat: &Seat, room: &Room) -> bool {
+        match &room.phase {
+            Phase::Waiting(_) => true,
+            // Who came while the round runs is no side of it.
+            Phase::Playing(round) => {
+                round.side_of(seat.player).is_some() || !seat.says_ready || seat.ready.is_some()
+            }
+            Phase::Between(between) => self.is_willing(seat, between),
+        }
+    }
+
     /// Whether a seat's player would begin the next round.
     pub(super) fn is_willing(&self, seat: &Seat, between: &Between) -> bool {
         self.players.get(seat.player).is_some_and(|player| {
             player.link.is_online()
                 && match player.generation {
-                    Generation::V2 => between.first || seat.ready.is_some(),
+                    Generation::V2 => seat.ready.is_some() || between.first && !seat.says_ready,
                     Generation::Old { .. } => player.plays_on(seat),
                 }
         })

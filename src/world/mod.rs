@@ -34,9 +34,10 @@
 //!
 //! # Private rooms
 //!
-//! Being there is being ready for the first round of two; later ones want a `join` of both. Seats
-//! stay until their owner leaves, or 10 minutes after anybody in the room did anything. A newcomer
-//! may take a seat that was given up in mid-round; it plays from the next round on.
+//! Being there is being ready for the first round of two, except for those who entered without being
+//! ready: they say it before every round. Later ones want a `join` of both. Seats stay until their
+//! owner leaves, or 10 minutes after anybody in the room did anything. A newcomer may take a seat
+//! that was given up in mid-round; it plays from the next round on.
 //!
 //! # The original
 //!

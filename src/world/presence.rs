@@ -90,8 +90,7 @@ impl World {
         };
         match &mut room.phase {
             Phase::Waiting(waiting) => waiting.parked = Some(now),
-            Phase::Playing(_) => (),
-            Phase::Between(_) => {
+            Phase::Playing(_) | Phase::Between(_) => {
                 if let Some(seat) = room.seat_mut(id) {
                     seat.ready = None;
                 }

@@ -45,6 +45,8 @@ pub(super) struct Seat {
     pub(super) player: PlayerId,
     /// When it asked for the next round, if it did since the result.
     pub(super) ready: Option<Millis>,
+    /// In a private room: being there is not being ready, not even for the first round.
+    pub(super) says_ready: bool,
     /// It made a choice in the round just ended ([`super::original`]).
     pub(super) chose: bool,
 }
@@ -103,7 +105,7 @@ pub(super) enum Who {
 #[derive(Debug)]
 pub(super) struct Between {
     pub(super) since: Millis,
-    /// These two have not met here yet: being there is being ready.
+    /// These two have not met here yet: being there is being ready, unless somebody says it.
     pub(super) first: bool,
     /// Before this, one of the pages does not hear a `start` ([`super::original`]).
     pub(super) not_before: Millis,
@@ -149,6 +151,7 @@ impl Room {
             *free = Some(Seat {
                 player,
                 ready: None,
+                says_ready: false,
                 chose: false,
             });
         } else {

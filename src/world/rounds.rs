@@ -505,9 +505,9 @@ impl World {
                 met = false;
                 continue;
             };
-            seat.ready = None;
+            let played = matches!(contender.who, Who::Human(id) if id == seat.player);
             seat.chose = contender.choice.is_some();
-            met &= matches!(contender.who, Who::Human(id) if id == seat.player);
+            met &= played;
         }
         if let Phase::Between(between) = &mut room.phase {
             between.not_before = not_before;
@@ -598,10 +598,7 @@ impl World {
                 && let Some(player) = self.players.get(seat.player)
             {
                 let online = player.link.is_online();
-                let ready = match &room.phase {
-                    Phase::Waiting(_) | Phase::Playing(_) => true,
-                    Phase::Between(between) => self.is_willing(seat, between),
-                };
+                let ready = self.is_ready(seat, room);
                 let profile = player.card.profile();
                 users.push(RoomUser {
                     profile,

@@ -338,14 +338,26 @@ fn draw_request(rng: &mut Rng, kind: u32) -> (Request, String) {
             (Request::Hello(Box::new(hello)), text)
         }
         1 => {
+            let ready = rng.bool();
+            // Missing is ready.
+            let key = match (ready, rng.bool()) {
+                (true, true) => "",
+                (true, false) => r#","ready":true"#,
+                (false, _) => r#","ready":false"#,
+            };
             let (join, text) = match rng.u32(..4) {
                 0 => (Join::Any, r#"["join"]"#.into()),
                 1 => (Join::New, r#"["join",{"new":true}]"#.into()),
-                2 => (Join::CreateRoom, r#"["join",{"room":"new"}]"#.into()),
+                2 => {
+                    let text = format!(r#"["join",{{"room":"new"{key}}}]"#);
+                    (Join::CreateRoom { ready }, text)
+                }
                 _ => {
                     let code = code(rng);
-                    let text = format!(r#"["join",{{"room":{}}}]"#, quoted(code.as_str()));
-                    (Join::EnterRoom(Some(code)), text)
+                    let room = quoted(code.as_str());
+                    let text = format!(r#"["join",{{"room":{room}{key}}}]"#);
+                    let code = Some(code);
+                    (Join::EnterRoom { code, ready }, text)
                 }
             };
             (Request::Join(join), text)

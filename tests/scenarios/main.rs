@@ -13,6 +13,7 @@ mod lobby;
 mod opening;
 mod origins;
 mod play;
+mod ready;
 mod rematch;
 mod rooms;
 mod rounds;

@@ -23,7 +23,7 @@
 //! one time are in order per connection. The rest of a line after two spaces and a `#` is a
 //! comment; a line that begins with `...` goes on where the one before it ended.
 //!
-//! Short forms: to the server `hello A [v2 [TOKEN]]`, `join`, `join new`, `join room CODE`,
+//! Short forms: to the server `hello A [v2 [TOKEN]]`, `join`, `join new`, `join room CODE [unready]`,
 //! `choice N`, `face N`, `leave`, `away`, `ping`; from it
 //! `hi NEARBY [A new|resumed|pending|resumed+pending TOTAL/STREAK]`,
 //! `start SECONDS A[:CHOICE] TOTAL/STREAK B …`,
@@ -712,6 +712,9 @@ fn expand_request(short: &str) -> String {
         }
         ["join", "new"] => r#"["join",{"new":true}]"#.into(),
         ["join", "room", code] => format!(r#"["join",{{"room":"{code}"}}]"#),
+        ["join", "room", code, "unready"] => {
+            format!(r#"["join",{{"room":"{code}","ready":false}}]"#)
+        }
         [name @ ("choice" | "face"), number] => format!(r#"["{name}",{{"{name}":{number}}}]"#),
         [name @ ("join" | "leave" | "away" | "ping")] => format!(r#"["{name}"]"#),
         _ if short.starts_with('[') => short.into(),

@@ -236,6 +236,12 @@ impl Actor {
                     Kind::Lazy | Kind::Hostile => (),
                 }
             }
+            "room" if self.kind == Kind::Friend && body.contains(r#""ready":false"#) => {
+                // It may be the friend that is not ready, or both.
+                if rng.bool() {
+                    self.plan(now + rng.u64(..4_000), Act::Join);
+                }
+            }
             "leave" if self.kind == Kind::Eager && !self.playing => {
                 self.plan(now + rng.u64(300..=1_000), Act::Join);
             }

@@ -298,7 +298,7 @@ impl Crowd {
                 self.say(index, "join", payload)
             }
             Act::JoinNew => self.say(index, "join", r#"{"new":true}"#),
-            Act::CreateRoom => self.say(index, "join", r#"{"room":"new"}"#),
+            Act::CreateRoom => self.say_room(index, "new"),
             Act::EnterRoom => {
                 let recent = self.codes.len().saturating_sub(3);
                 let code = match self.codes.len() {
@@ -307,12 +307,12 @@ impl Crowd {
                     count => self.codes.get(self.rng.usize(recent..count)).cloned(),
                 };
                 let Some(mut code) = code else {
-                    return self.say(index, "join", r#"{"room":"new"}"#);
+                    return self.say_room(index, "new");
                 };
                 if self.rng.bool() {
                     code = code.to_lowercase();
                 }
-                self.say(index, "join", &format!(r#"{{"room":"{code}"}}"#))
+                self.say_room(index, &code)
             }
             Act::Choice => {
                 let choice = self.rng.u32(1..=3);
@@ -407,6 +407,13 @@ impl Crowd {
             return true;
         }
         self.last_loss.replace(self.world.now) != Some(self.world.now)
+    }
+
+    /// Into a private room, half of the times without being ready.
+    fn say_room(&mut self, index: usize, room: &str) -> Check {
+        let keys = ["", r#","ready":true"#, r#","ready":false"#];
+        let key = keys[[0, 1, 2, 2][self.rng.usize(..4)]];
+        self.say(index, "join", &format!(r#"{{"room":"{room}"{key}}}"#))
     }
 
     fn open(&mut self, index: usize) -> Check {

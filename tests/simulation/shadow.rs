@@ -180,6 +180,8 @@ struct Room {
 struct Seat {
     player: P,
     ready: Option<Millis>,
+    /// It entered a private room without being ready, and is so only by saying it.
+    says_ready: bool,
     chose: bool,
 }
 
@@ -574,7 +576,11 @@ impl Shadow {
                     if let Some(seat) = seat {
                         let online = self.is_online(seat.player);
                         let ready = match &room.round {
-                            Some(round) => round.side_of(seat.player).map(|_| true),
+                            // Who came meanwhile is no side of it yet.
+                            Some(round) if round.side_of(seat.player).is_none() => {
+                                Some(!seat.says_ready || seat.ready.is_some())
+                            }
+                            Some(_) => Some(true),
                             None => Some(self.is_willing(seat, room)),
                         };
                         let uid = self.players[seat.player].uid.clone();
@@ -619,7 +625,7 @@ impl Shadow {
     /// Whether a seat's player would begin the next round.
     fn is_willing(&self, seat: &Seat, room: &Room) -> bool {
         let willing = if self.players[seat.player].v2 {
-            room.first || seat.ready.is_some()
+            seat.ready.is_some() || room.first && !seat.says_ready
         } else {
             seat.chose
         };
@@ -739,7 +745,7 @@ pub(crate) mod rules {
     pub(crate) const ROBOT_EARLY: &str = "no robot comes before its time";
     pub(crate) const ROBOT_LATE: &str = "a robot comes in time where no human can";
     pub(crate) const FROZEN: &str = "a frozen button is freed";
-    pub(crate) const REMATCH: &str = "a rematch starts when both are ready";
+    pub(crate) const REMATCH: &str = "two who sit together start when both are ready";
     pub(crate) const RESUME: &str = "a session is resumed where it was";
     pub(crate) const TAKE_OVER: &str = "a taken-over connection is closed at once";
     pub(crate) const BYE: &str = "bye precedes every close for v2";

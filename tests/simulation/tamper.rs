@@ -71,12 +71,13 @@ pub(crate) enum Bug {
     MiscountRounds,
     SpinTimers,
     LoseSession,
+    DeafToUnready,
     ChangeBytes,
 }
 
 impl Bug {
     /// Every bug with the rule that catches it.
-    pub(crate) const ALL: [(Self, &'static str); 58] = [
+    pub(crate) const ALL: [(Self, &'static str); 59] = [
         (Self::DropResult, rules::RESULT_ONE),
         (Self::LateResult, rules::RESULT_TIME),
         (Self::EarlyTimers, rules::RESULT_TIME),
@@ -134,6 +135,7 @@ impl Bug {
         (Self::MiscountRounds, rules::ROUNDS),
         (Self::SpinTimers, rules::TIMERS),
         (Self::LoseSession, rules::RESTART),
+        (Self::DeafToUnready, rules::REMATCH),
         (Self::ChangeBytes, rules::SAME_BYTES),
     ];
 }
@@ -196,6 +198,17 @@ impl Tamper {
             && let Some(length) = text[start..].find("},")
         {
             text.replace_range(start..start + length + 2, "");
+        }
+    }
+
+    /// What the hub takes a fact for.
+    pub(crate) fn mishear(&self, fact: &Fact) -> Option<Fact> {
+        match fact {
+            Fact::Text { conn, text } if self.bug == Bug::DeafToUnready => Some(Fact::Text {
+                conn: *conn,
+                text: text.replace(r#","ready":false"#, ""),
+            }),
+            _ => None,
         }
     }
 
@@ -449,7 +462,8 @@ impl Tamper {
             | Bug::LongRounds
             | Bug::NoRateLimit
             | Bug::MiscountRounds
-            | Bug::LoseSession => (),
+            | Bug::LoseSession
+            | Bug::DeafToUnready => (),
         }
     }
 }

@@ -189,7 +189,9 @@ impl World {
             None => false,
         };
         if !swallowed {
-            self.hub.handle(self.now.max(self.hub_now()), input(&fact));
+            let misheard = self.tamper.as_ref().and_then(|it| it.mishear(&fact));
+            let heard = input(misheard.as_ref().unwrap_or(&fact));
+            self.hub.handle(self.now.max(self.hub_now()), heard);
         }
         let mut orders = Vec::new();
         while let Some(output) = self.hub.pop_output() {

@@ -14,6 +14,11 @@ fn requests_with_small_payloads() {
     use Choice::{Paper, Rock, Scissors};
     let bad = || Err(ProblemCode::BadPayload);
     let join = |join| Ok(Request::Join(join));
+    let new_room = |ready| Join::CreateRoom { ready };
+    let room = |code, ready| Join::EnterRoom {
+        code: RoomCode::new(code),
+        ready,
+    };
     #[rustfmt::skip]
     let table = [
         (r#"["choice",{"choice":1}]"#, Ok(Request::Choice(Scissors))),
@@ -42,12 +47,16 @@ fn requests_with_small_payloads() {
         (r#"["join"]"#, join(Join::Any)), (r#"["join",null]"#, join(Join::Any)),
         (r#"["join",{}]"#, join(Join::Any)), (r#"["join",{"new":false}]"#, join(Join::Any)),
         (r#"["join",{"new":true}]"#, join(Join::New)),
-        (r#"["join",{"room":"new"}]"#, join(Join::CreateRoom)),
-        (r#"["join",{"room":"k7m2qx"}]"#, join(Join::EnterRoom(RoomCode::new("K7M2QX")))),
-        (r#"["join",{"room":""}]"#, join(Join::EnterRoom(None))),
+        (r#"["join",{"room":"new"}]"#, join(new_room(true))), (r#"["join",{"room":"new","ready":false}]"#, join(new_room(false))),
+        (r#"["join",{"room":"k7m2qx"}]"#, join(room("K7M2QX", true))), (r#"["join",{"room":""}]"#, join(room("", true))),
+        (r#"["join",{"ready":false,"room":"k7m2qx"}]"#, join(room("K7M2QX", false))),
+        (r#"["join",{"room":"k7m2qx","ready":true}]"#, join(room("K7M2QX", true))),
+        (r#"["join",{"room":"k7m2qx","ready":null}]"#, join(room("K7M2QX", true))),
+        (r#"["join",{"room":"k7m2qx","ready":0}]"#, bad()), (r#"["join",{"ready":"false"}]"#, bad()),
+        (r#"["join",{"ready":false}]"#, join(Join::Any)), (r#"["join",{"new":true,"ready":false}]"#, join(Join::New)),
         (r#"["join",{"room":5}]"#, bad()), (r#"["join",{"room":"new","new":true}]"#, bad()),
         (r#"["join",[]]"#, bad()), (r#"["join",{"new":1}]"#, bad()), (r#"["join",""]"#, bad()), (r#"["join",true]"#, bad()),
-        (r#"["join",{"room":null,"new":null}]"#, join(Join::Any)), (r#"["join",{"room":"\ud83d"}]"#, join(Join::EnterRoom(None))),
+        (r#"["join",{"room":null,"new":null}]"#, join(Join::Any)), (r#"["join",{"room":"\ud83d"}]"#, join(room("", true))),
         (r#"["leave"]"#, Ok(Request::Leave)), (r#"["leave",{"any":1}]"#, Ok(Request::Leave)),
         (r#"["away"]"#, Ok(Request::Away)), (r#"["ping"]"#, Ok(Request::Ping)),
         (r#"["hi"]"#, Err(ProblemCode::UnknownEvent)), (r#"["Join"]"#, Err(ProblemCode::UnknownEvent)),

@@ -85,7 +85,6 @@ impl Shadow {
                 (met, both) = (false, false);
                 continue;
             };
-            seat.ready = None;
             seat.chose = round.sides[index].choice.is_some();
             met &= round.sides[index].who == Who::Human(seat.player);
             let stays = self.players[seat.player].v2 || seat.chose;
@@ -289,10 +288,22 @@ impl Shadow {
             *free = Some(Seat {
                 player,
                 ready: None,
+                says_ready: false,
                 chose: false,
             });
         }
         self.players[player].place = Place::Seat(id);
+    }
+
+    /// Seats a player in a private room.
+    pub(super) fn sit_down(&mut self, player: P, id: usize, ready: bool) {
+        self.sit(player, id);
+        let seats = self.rooms.get_mut(&id).map(|room| &mut room.seats);
+        for seat in seats.into_iter().flatten().flatten() {
+            if seat.player == player {
+                seat.says_ready = !ready;
+            }
+        }
     }
 
     /// Follows a `start` to a player, who is not in a round or came back to one.
@@ -720,9 +731,7 @@ impl Shadow {
             Place::Free => (),
             Place::Lobby(wait) => wait.parked = Some(now),
             Place::Seat(id) => {
-                if let Some(room) = self.rooms.get_mut(id)
-                    && room.round.is_none()
-                {
+                if let Some(room) = self.rooms.get_mut(id) {
                     for seat in room.seats.iter_mut().flatten() {
                         if seat.player == player {
                             seat.ready = None;

@@ -789,6 +789,7 @@ impl Shadow {
         let v2 = self.players[player].v2;
         let room = payload["room"].as_str().filter(|_| v2);
         let enters = room.filter(|&room| room != "new");
+        let ready = payload["ready"] != Value::Bool(false);
         if enters.is_some() && 10 <= self.window(now, conn).wrong_codes {
             return Ok(Some("too-fast"));
         }
@@ -806,7 +807,7 @@ impl Shadow {
             return Ok(Some("draining"));
         }
         if let Some(room) = enters {
-            return Ok(self.enter_room(now, (conn, player), room));
+            return Ok(self.enter_room(now, (conn, player), room, ready));
         }
         if room.is_some() {
             self.vacate(now, player);
@@ -825,7 +826,7 @@ impl Shadow {
                 "no new code: {newest:?}"
             );
             let id = self.insert_room(now, newest);
-            self.sit(player, id);
+            self.sit_down(player, id, ready);
             return Ok(None);
         }
         let new = v2 && payload["new"] == Value::Bool(true);
@@ -866,6 +867,7 @@ impl Shadow {
         now: Millis,
         (conn, player): (ConnId, P),
         code: &str,
+        ready: bool,
     ) -> Option<&'static str> {
         let code = code.to_ascii_uppercase();
         let found = self
@@ -897,7 +899,7 @@ impl Shadow {
             self.note_lost_seat(sleeper);
         }
         self.vacate(now, player);
-        self.sit(player, id);
+        self.sit_down(player, id, ready);
         self.touch(now, player);
         None
     }
