@@ -95,6 +95,11 @@ impl Choice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Face(pub u32);
 
+impl Face {
+    /// Those that have a picture.
+    pub const KNOWN: std::ops::RangeInclusive<u32> = 1..=4;
+}
+
 /// A piece of a text that others may share, so that copies of it cost a count and no memory.
 #[derive(Clone)]
 pub struct Piece {

@@ -7,6 +7,9 @@ use super::{Effect, Outcome, RoomId, Timer, World};
 use crate::model::{Entropy, Event, Generation, Join, PlayerId, ProblemCode, RoomCode};
 use crate::time::Millis;
 
+/// So long after its round against a robot a player is expected to ask for the next.
+const ABOUT_MS: u64 = 10_000;
+
 impl World {
     pub(super) fn join(
         &mut self,
@@ -249,6 +252,9 @@ impl World {
         {
             debug_assert!(player.room.is_none(), "nobody sits in two rooms");
             player.room = Some(room_id);
+            if let Some(play) = &mut player.play {
+                play.robot_left = None;
+            }
             room.sit(id);
         }
     }
@@ -264,7 +270,11 @@ impl World {
         since: Millis,
         apart: Option<PlayerId>,
     ) {
-        let robot_at = now.max(since + self.rules.robot_after_ms);
+        let robot_after_ms = match self.goes_on_with_robots(now, id) {
+            true => 0,
+            false => self.rules.robot_after_ms,
+        };
+        let robot_at = now.max(since + robot_after_ms);
         let waiting = Waiting {
             since,
             robot_at,
@@ -279,6 +289,18 @@ impl World {
         self.tell_room(room_id);
         self.stand_in_line(id, since);
         self.arm_room(room_id);
+    }
+
+    /// Whether a player goes straight from one robot to the next: nobody else, whose round against
+    /// a robot ended lately, is about to ask for another one, too.
+    fn goes_on_with_robots(&self, now: Millis, id: PlayerId) -> bool {
+        let comes = |player: &Player| player.comes_from_robot(now);
+        let is_about = |(at, other): (Millis, PlayerId)| {
+            let free = |player: &Player| player.link.is_online() && player.room.is_none();
+            now.since(at) < ABOUT_MS && self.players.get(other).is_some_and(free)
+        };
+        self.players.get(id).is_some_and(comes)
+            && !self.from_robots.of_another(id).is_some_and(is_about)
     }
 
     /// Pairs a player that waits already and came back, or lets it stand in line again.
@@ -306,7 +328,6 @@ impl World {
     /// The robot's time has come for a waiting player: rather any human, else perhaps one that is
     /// about to be free, else a robot.
     pub(super) fn call_robot(&mut self, now: Millis, room_id: RoomId) {
-        let cap_ms = self.rules.robot_after_ms + self.rules.game_time_ms;
         let Some(room) = self.rooms.get_mut(room_id) else {
             return;
         };
@@ -316,8 +337,9 @@ impl World {
         let Phase::Waiting(waiting) = &mut room.phase else {
             return;
         };
-        let cap = waiting.since + cap_ms;
         let since = waiting.since;
+        let usual = since + self.rules.robot_after_ms;
+        let cap = usual + self.rules.game_time_ms;
         waiting.apart = None;
         if let Some((_, waiting)) = self.waiting_of(id)
             && let Some(other) = self.find_opponent(now, id, waiting)
@@ -330,7 +352,7 @@ impl World {
                 ..
             }) = self.rooms.get_mut(room_id)
             {
-                waiting.robot_at = cap;
+                waiting.robot_at = if now < usual { usual } else { cap };
             }
             return;
         }

@@ -23,8 +23,10 @@
 //! A waiting player sits alone in a room. The longest waiting one is paired first, at once, except
 //! two of one uid, and except with the partner it left for somebody new until its robot's time has
 //! come. Then a robot sits down, unless another human is in mid-round against a robot: that one is
-//! waited for, as long as a round lasts, so that two humans do meet. A waiting v2 player that is
-//! offline or away keeps its place for 60 s but gets neither human nor robot meanwhile (`parked`).
+//! waited for, as long as a round lasts, so that two humans do meet. A v2 player that comes
+//! straight from a robot gets the next one at once, unless there is such a human or was a moment
+//! ago. A waiting v2 player that is offline or away keeps its place for 60 s but gets neither human
+//! nor robot meanwhile (`parked`).
 //!
 //! # Absence
 //!
@@ -34,10 +36,10 @@
 //!
 //! # Private rooms
 //!
-//! Being there is being ready for the first round of two, except for those who entered without being
-//! ready: they say it before every round. Later ones want a `join` of both. Seats stay until their
-//! owner leaves, or 10 minutes after anybody in the room did anything. A newcomer may take a seat
-//! that was given up in mid-round; it plays from the next round on.
+//! Being there is being ready for the first round of two, except for those who entered without
+//! being ready: they say it before every round. Later ones want a `join` of both. Seats stay until
+//! their owner leaves, or 10 minutes after anybody in the room did anything. A newcomer may take a
+//! seat that was given up in mid-round; it plays from the next round on.
 //!
 //! # The original
 //!
@@ -68,6 +70,7 @@ use crate::time::Millis;
 use lobby::Lobby;
 use offline::Offline;
 use player::Player;
+use robot::LastRounds;
 use room::{Room, Round};
 use sessions::SWEEP_MAX;
 pub use stored::{Kept, Note, Settlement};
@@ -81,7 +84,7 @@ pub type RoomId = Handle;
 pub struct Rules {
     /// How long a round lasts; whole seconds.
     pub game_time_ms: u64,
-    /// How long a lone player waits for a human.
+    /// How long a lone player waits for a human, unless it comes straight from a robot.
     pub robot_after_ms: u64,
     /// How long one who is ready waits for the same opponent.
     pub rematch_wait_ms: u64,
@@ -173,6 +176,8 @@ pub struct World {
     robot_rounds_running: usize,
     last_room: u64,
     last_robot: u64,
+    /// Who may come back for another human in a moment.
+    from_robots: LastRounds,
     draining: bool,
     tally: Tally,
     effects: VecDeque<Effect>,
@@ -200,6 +205,7 @@ impl World {
             robot_rounds_running: 0,
             last_room: 0,
             last_robot: 0,
+            from_robots: LastRounds::default(),
             draining: false,
             tally: Tally::default(),
             effects: VecDeque::new(),

@@ -3,7 +3,8 @@
 //!
 //! - **Words.** They know neither private rooms nor `away` and `ping`, and cannot ask for somebody
 //!   new: their `join` is a plain one, whatever comes with it. The page says it more often than it
-//!   has to, so that in mid-round it is no fault. They are told nothing of a room's state.
+//!   has to, so that in mid-round it is no fault. They are told nothing of a room's state, and a
+//!   robot shows them no face.
 //! - **Being ready.** The page makes a choice at every `start`. So a client that made one in the
 //!   round just ended is there and would begin the next round, with or without a `join` of its own;
 //!   one that made none has gone.
@@ -43,6 +44,11 @@ impl Player {
     /// What a `join` means that its client sent.
     pub(super) fn means(&self, join: Join) -> Join {
         if self.is_v2() { join } else { Join::Any }
+    }
+
+    /// Whether a robot may answer it with a face: the original's never did.
+    pub(super) fn knows_robots_faces(&self) -> bool {
+        self.is_v2()
     }
 
     /// What becomes of its `join` in mid-round.

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::RoomId;
+use super::room::STAY_MS;
 use super::rules::Score;
 use super::stored::Account;
 use crate::model::{Card, ConnId, Generation, Movement, ResultRow, Token};
@@ -34,6 +35,8 @@ pub(super) struct Play {
     pub(super) frozen_until: Option<Millis>,
     /// v2: the last result, for one who comes back.
     pub(super) last_result: Option<(Millis, Rc<[ResultRow; 2]>)>,
+    /// v2: when the round against a robot ended that it comes straight from.
+    pub(super) robot_left: Option<Millis>,
     /// From when on it may be sent a `movement` again, by kind.
     pub(super) relay_free_at: [Millis; 2],
     /// A `movement` of its partner's that waits for that, by kind.
@@ -81,6 +84,12 @@ impl Link {
 impl Player {
     pub(super) fn is_v2(&self) -> bool {
         self.generation == Generation::V2
+    }
+
+    /// Whether it comes straight from a round against a robot.
+    pub(super) fn comes_from_robot(&self, now: Millis) -> bool {
+        let left = self.play.as_ref().and_then(|play| play.robot_left);
+        left.is_some_and(|left| now.since(left) < STAY_MS)
     }
 
     pub(super) fn play_mut(&mut self) -> &mut Play {

@@ -185,17 +185,20 @@ impl World {
         let Some(room_id) = self.players.get(id).and_then(|player| player.room) else {
             return ignored;
         };
-        let Some(room) = self.rooms.get(room_id) else {
+        let Some(room) = self.rooms.get_mut(room_id) else {
             return ignored;
         };
-        match (
-            room.partner(id),
-            room.round().and_then(|round| round.robot()),
-        ) {
-            (Some(partner), _) => self.relay(now, partner, Movement::Face(face)),
-            // A robot has seen it; it is not moved.
-            (None, Some(_)) => (),
-            (None, None) => return ignored,
+        if let Some(partner) = room.partner(id) {
+            self.relay(now, partner, Movement::Face(face));
+            return Outcome::Done;
+        }
+        let Some((robot, _)) = room.round_mut().and_then(Round::robot_mut) else {
+            return ignored;
+        };
+        let player = self.players.get(id);
+        if player.is_some_and(Player::knows_robots_faces) {
+            robot.see_face(now, &mut self.rng);
+            self.arm_room(room_id);
         }
         Outcome::Done
     }
@@ -278,12 +281,12 @@ impl World {
             && let human = room.first_player()
             && let Some(round) = room.round_mut()
             && let Some((robot, choice)) = round.robot_mut()
-            && robot.moves_at <= now
-            && robot.moves_at < ends_at
+            && robot.acts_at() <= now
+            && robot.acts_at() < ends_at
         {
-            *choice = Some(robot.choose(&mut self.rng));
+            let movement = robot.act(choice, &mut self.rng);
             if let Some(human) = human.filter(|_| now < ends_at) {
-                self.relay(now, human, Movement::Choice);
+                self.relay(now, human, movement);
             }
         }
     }
@@ -363,7 +366,7 @@ impl World {
                 None => waiting.robot_at,
             },
             Phase::Playing(round) => match round.robot() {
-                Some(robot) => robot.moves_at.min(round.ends_at),
+                Some(robot) => robot.acts_at().min(round.ends_at),
                 None => round.ends_at,
             },
             Phase::Between(_) if self.draining => NEVER,
@@ -428,8 +431,13 @@ impl World {
                 continue;
             };
             player.forget_held();
+            if round.robot().is_some() {
+                self.from_robots.note(round.ends_at, id);
+            }
             if player.is_v2() {
-                player.play_mut().last_result = Some((now, Rc::clone(&rows)));
+                let play = player.play_mut();
+                play.last_result = Some((now, Rc::clone(&rows)));
+                play.robot_left = round.robot().map(|_| round.ends_at);
             }
             not_before = not_before.max(player.hears_start_at(now, judgement));
             self.tell(id, Event::Result(Rc::clone(&rows)));

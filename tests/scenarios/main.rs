@@ -15,6 +15,7 @@ mod origins;
 mod play;
 mod ready;
 mod rematch;
+mod robots;
 mod rooms;
 mod rounds;
 mod sessions;

@@ -54,6 +54,10 @@ type P = usize;
 const FROZEN_MS: u64 = 4_000;
 /// The original's page ignores taps from a `start` this soon after a win or a draw.
 const OLD_PAGE_MS: u64 = 1_500;
+/// After a round against a robot one may come back for another human.
+const ABOUT_MS: u64 = 10_000;
+/// From a face that a robot sees to its own, at least.
+const ROBOT_FACE_MS: u64 = 400;
 /// Two who have played stay seated; a waiting player that is lost keeps its place; a result is
 /// repeated to one who comes back.
 const MINUTE_MS: u64 = 60_000;
@@ -137,6 +141,10 @@ struct Player {
     moved_at: [Option<Millis>; 2],
     /// Since when it wants a round from strangers.
     joined_at: Option<Millis>,
+    /// When its last round ended, if that was against a robot and it did not sit since.
+    robot_left: Option<Millis>,
+    /// When its last round against a robot ended.
+    robot_ended: Option<Millis>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -155,6 +163,11 @@ struct Wait {
     entered: Millis,
     apart: Option<P>,
     parked: Option<Millis>,
+    /// It comes straight from a robot, and need not wait for the next: whether it may get that at
+    /// once, and whether it must.
+    goes_on: (bool, bool),
+    /// Another human was in a round against a robot all the same.
+    held_up: bool,
     /// At its robot's time another human was in a round against a robot.
     excused: bool,
     /// It is here because its button was freed.
@@ -192,6 +205,8 @@ struct Round {
     sides: [Side; 2],
     /// Who has not been told `start` yet; empty after the step that began it.
     untold: Vec<P>,
+    /// When the robot was shown the faces that it has not answered.
+    faces: Vec<Millis>,
     text: crate::texts::Start,
 }
 
@@ -223,6 +238,9 @@ pub(crate) struct Figures {
     pub(crate) evictions: u64,
     pub(crate) expiries: u64,
     pub(crate) movements: u64,
+    pub(crate) robot_faces: u64,
+    /// Rounds against a robot straight after one.
+    pub(crate) robots_at_once: u64,
     pub(crate) closes: u64,
     pub(crate) longest_wait_ms: u64,
 }
@@ -773,6 +791,8 @@ impl Figures {
         self.evictions += other.evictions;
         self.expiries += other.expiries;
         self.movements += other.movements;
+        self.robot_faces += other.robot_faces;
+        self.robots_at_once += other.robots_at_once;
         self.closes += other.closes;
         self.longest_wait_ms = self.longest_wait_ms.max(other.longest_wait_ms);
     }
@@ -792,6 +812,8 @@ impl Figures {
             self.evictions,
             self.expiries,
             self.movements,
+            self.robot_faces,
+            self.robots_at_once,
             self.closes,
         ]
         .iter()

@@ -72,12 +72,13 @@ pub(crate) enum Bug {
     SpinTimers,
     LoseSession,
     DeafToUnready,
+    UnaskedFace,
     ChangeBytes,
 }
 
 impl Bug {
     /// Every bug with the rule that catches it.
-    pub(crate) const ALL: [(Self, &'static str); 59] = [
+    pub(crate) const ALL: [(Self, &'static str); 60] = [
         (Self::DropResult, rules::RESULT_ONE),
         (Self::LateResult, rules::RESULT_TIME),
         (Self::EarlyTimers, rules::RESULT_TIME),
@@ -136,6 +137,7 @@ impl Bug {
         (Self::SpinTimers, rules::TIMERS),
         (Self::LoseSession, rules::RESTART),
         (Self::DeafToUnready, rules::REMATCH),
+        (Self::UnaskedFace, rules::MOVEMENT),
         (Self::ChangeBytes, rules::SAME_BYTES),
     ];
 }
@@ -404,6 +406,12 @@ impl Tamper {
             Bug::RepeatMovement => repeat(orders, "movement"),
             Bug::DropMovement => drop_first(orders, "movement"),
             Bug::WrongMover => replace(orders, "movement", r#""uid":""#, r#""uid":"x"#),
+            Bug::UnaskedFace => {
+                for text in texts(orders, "movement").filter(|text| text.contains(r#""robot-"#)) {
+                    let face = r#""movement":"face","face":1"#;
+                    *text = text.replace(r#""movement":"choice""#, face);
+                }
+            }
             Bug::EventBeforeHi => {
                 let hi = orders.iter().position(|order| is(order, "hi"));
                 if let Some(hi) = hi

@@ -4,8 +4,8 @@ use roshambo::model::ConnId;
 use roshambo::time::Millis;
 
 use super::{
-    Check, FROZEN_MS, NEVER, OLD_PAGE_MS, P, Place, Room, Round, Seat, Shadow, Side, Violation,
-    Wait, Who, ensure, rules,
+    ABOUT_MS, Check, FROZEN_MS, MINUTE_MS, NEVER, OLD_PAGE_MS, P, Place, ROBOT_FACE_MS, Room,
+    Round, Seat, Shadow, Side, Violation, Wait, Who, ensure, rules,
 };
 use crate::texts::{Row, Start};
 
@@ -46,8 +46,12 @@ impl Shadow {
                         (state.total, state.streak) = (total, streak);
                     }
                     state.held = [None, None];
+                    if round.robot() {
+                        state.robot_ended = Some(round.ends_at);
+                    }
                     if state.v2 {
                         state.last_result = Some((now, rows.cloned()));
+                        state.robot_left = round.robot().then_some(round.ends_at);
                     } else {
                         if verdict != Verdict::Lose {
                             not_before = now + OLD_PAGE_MS;
@@ -209,12 +213,20 @@ impl Shadow {
 
     pub(super) fn enter_lobby(&mut self, now: Millis, player: P, since: Millis, apart: Option<P>) {
         self.waits += 1;
+        let others = self.latest_from_robots(now, player);
         let state = &mut self.players[player];
+        let left = state.robot_left.take();
+        let left = left.is_some_and(|left| now.since(left) < MINUTE_MS);
         state.place = Place::Lobby(Wait {
             since,
             entered: now,
             apart,
             parked: None,
+            goes_on: (
+                left && others.contains(&false),
+                left && !others.contains(&true),
+            ),
+            held_up: false,
             excused: false,
             thawed: false,
             order: self.waits,
@@ -222,6 +234,21 @@ impl Shadow {
         if state.joined_at.is_none() {
             state.joined_at = Some(since);
         }
+    }
+
+    /// Of all others whose rounds against robots ended last, in one moment, whether they may come
+    /// back for another human. Nobody is like one that may not.
+    fn latest_from_robots(&self, now: Millis, player: P) -> Vec<bool> {
+        let others = || (0..self.players.len()).filter(|&other| other != player);
+        let last = others().filter_map(|it| self.players[it].robot_ended).max();
+        let Some(last) = last.filter(|&last| now.since(last) < ABOUT_MS) else {
+            return vec![false];
+        };
+        let about = |it: P| self.players[it].place == Place::Free && self.is_online(it);
+        others()
+            .filter(|&it| self.players[it].robot_ended == Some(last))
+            .map(about)
+            .collect()
     }
 
     /// Frees the original's button: as if it had asked for somebody new.
@@ -293,6 +320,7 @@ impl Shadow {
             });
         }
         self.players[player].place = Place::Seat(id);
+        self.players[player].robot_left = None;
     }
 
     /// Seats a player in a private room.
@@ -422,11 +450,13 @@ impl Shadow {
         ensure!(online, rules::START_FROM, "{who:?} are not both there");
         match places {
             (Place::Lobby(wait), None) => {
-                let at = wait.since + self.config.robot_after_ms;
+                let usual = wait.since + self.config.robot_after_ms;
+                let others = self.humans_against_robots();
+                let alone = !others.iter().any(|&it| it != player && self.is_online(it));
                 ensure!(
-                    at <= now,
+                    usual <= now || wait.goes_on.0 && alone,
                     rules::ROBOT_EARLY,
-                    "{who:?} waits since {}",
+                    "{who:?} waits since {}, others: {others:?}",
                     wait.since
                 );
                 ensure!(side == 0, rules::START, "a robot sits first");
@@ -538,6 +568,9 @@ impl Shadow {
         start: &Start,
     ) -> Check {
         let robot = matches!(other, Who::Robot(_));
+        let usual = self.config.robot_after_ms;
+        let joined_at = self.players[player].joined_at;
+        let hasty = joined_at.is_some_and(|since| now.since(since) < usual);
         let untold = match other {
             Who::Human(other) => vec![other],
             _ => Vec::new(),
@@ -582,10 +615,12 @@ impl Shadow {
             ends_at: now + self.config.game_time_ms,
             sides,
             untold,
+            faces: Vec::new(),
             text: start.clone(),
         });
         if robot {
             self.figures.robot_rounds += 1;
+            self.figures.robots_at_once += u64::from(hasty);
         } else {
             self.figures.human_rounds += 1;
         }
@@ -655,9 +690,12 @@ impl Shadow {
                     _ => None,
                 });
         if let Some((uid, began_at)) = robot {
-            let fits = *uid == movement.uid && kind == 0 && 10 <= now.since(began_at);
+            let fits = *uid == movement.uid && 10 <= now.since(began_at);
             ensure!(fits, rules::MOVEMENT, "{movement:?} from robot {uid}");
-            return Ok(());
+            return match movement.face {
+                Some(face) => self.follow_robots_face(now, player, face),
+                None => Ok(()),
+            };
         }
         let partner = self
             .partner(player)
@@ -675,6 +713,26 @@ impl Shadow {
             rules::MOVEMENT,
             "{who}: {movement:?} instead of {held:?}"
         );
+        Ok(())
+    }
+
+    /// A robot's face answers one that it was shown, and only clients that know that are told.
+    fn follow_robots_face(&mut self, now: Millis, player: P, face: u32) -> Check {
+        self.figures.robot_faces += 1;
+        let v2 = self.players[player].v2;
+        let who = self.name(player);
+        let Place::Seat(id) = self.players[player].place else {
+            return Ok(());
+        };
+        let room = self.rooms.get_mut(&id);
+        if let Some(round) = room.and_then(|room| room.round.as_mut()) {
+            let asked = |at: &Millis| ROBOT_FACE_MS <= now.since(*at);
+            let fits = v2 && (1..=4).contains(&face) && round.faces.iter().any(asked);
+            let faces = &round.faces;
+            ensure!(fits, rules::MOVEMENT, "{who}: {face} after {faces:?}");
+            // Those it saw before are answered with it.
+            round.faces.retain(|at| !asked(at));
+        }
         Ok(())
     }
 

@@ -455,10 +455,14 @@ impl Shadow {
                     self.relay(now, partner, 1, Some(face));
                     return None;
                 }
-                let robot = self
-                    .round_of(player)
-                    .is_some_and(|(_, round, _)| round.robot());
-                if robot { None } else { Some("not-playing") }
+                match self.round_of(player) {
+                    Some((room, round, _)) if round.robot() => {
+                        let round = self.rooms.get_mut(&room)?.round.as_mut()?;
+                        round.faces.push(now);
+                        None
+                    }
+                    _ => Some("not-playing"),
+                }
             }
             "leave" => {
                 self.players[player].frozen_until = None;
@@ -567,6 +571,8 @@ impl Shadow {
             held: [None, None],
             moved_at: [None, None],
             joined_at: None,
+            robot_left: None,
+            robot_ended: None,
         });
         self.live.insert(player);
         if let Some(line) = self.lines.get_mut(&conn) {

@@ -254,7 +254,12 @@ impl Shadow {
                 "{who} waits since {since}"
             );
             let late = robot_at <= now && !wait.excused;
-            ensure!(!late, rules::ROBOT_LATE, "{who} waits since {since}");
+            let slow = wait.goes_on.1 && now < robot_at && !wait.held_up;
+            ensure!(
+                !(late || slow),
+                rules::ROBOT_LATE,
+                "{who} waits since {since}"
+            );
         }
         Ok(())
     }
@@ -274,12 +279,13 @@ impl Shadow {
             let busy = just || robots.iter().any(|&other| other != player);
             if let Place::Lobby(wait) = &mut self.players[player].place {
                 wait.excused |= busy && since + self.config.robot_after_ms <= now;
+                wait.held_up |= busy;
             }
         }
     }
 
     /// Who is in a round against a robot.
-    fn humans_against_robots(&self) -> Vec<P> {
+    pub(super) fn humans_against_robots(&self) -> Vec<P> {
         let mut humans = Vec::new();
         for round in self.rooms.values().filter_map(|room| room.round.as_ref()) {
             if round.robot() {
