@@ -107,7 +107,7 @@ mutant '--max-per-address' src/net/peers.rs \
     '.is_some_and(|place| usize::MAX <= self.count(place).open)' \
     --lib net::peers
 mutant '--max-per-address in the loop' src/net/sockets.rs \
-    'self.crowd.enter(conn.peer);' '' \
+    'self.crowd.count_opened(conn.peer);' '' \
     --test hostile floods::connections_over_the_limit_of_an_address
 mutant '--head-timeout' src/net/sockets/timers.rs \
     'Phase::Head { .. } => return Some(index),' 'Phase::Head { .. } => (),' \

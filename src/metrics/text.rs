@@ -19,13 +19,13 @@ pub enum Kind {
     Gauge,
 }
 
-/// The page being written.
+/// The text being written.
 #[derive(Debug, Default)]
-pub struct Page {
+pub struct Exposition {
     text: String,
 }
 
-impl Page {
+impl Exposition {
     /// The finished text.
     #[must_use]
     pub fn finish(self) -> String {
@@ -99,7 +99,7 @@ fn type_of(kind: Kind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::super::Histogram;
-    use super::{Kind, Page};
+    use super::{Exposition, Kind};
 
     #[test]
     fn a_page_of_every_kind() {
@@ -107,7 +107,7 @@ mod tests {
         for number in [0, 2, 2_000] {
             histogram.observe(number);
         }
-        let mut page = Page::default();
+        let mut page = Exposition::default();
         page.single(Kind::Gauge, "rooms", "Rooms.", 7);
         page.family(
             Kind::Counter,

@@ -53,7 +53,7 @@ pub(crate) struct Figures<'a> {
 pub(crate) struct Admin {
     listener: Listener,
     registry: Registry,
-    conns: [Option<Conn>; CONNS_MAX],
+    conns: [Option<Visit>; CONNS_MAX],
     /// The place that is taken next: the oldest one's.
     next: usize,
     /// Somebody may wait to be accepted.
@@ -61,8 +61,9 @@ pub(crate) struct Admin {
     process: Process,
 }
 
+/// One connection, which asks once.
 #[derive(Debug)]
-struct Conn {
+struct Visit {
     socket: Socket,
     /// The kernel said that something can be done.
     stirred: bool,
@@ -148,7 +149,7 @@ impl Admin {
         let token = Token(ADMIN_TOKENS.start + 1 + index);
         let interest = Interest::READABLE | Interest::WRITABLE;
         if self.registry.register(&mut socket, token, interest).is_ok() {
-            *place = Some(Conn {
+            *place = Some(Visit {
                 socket,
                 stirred: true,
                 asked: Vec::new(),
@@ -158,7 +159,7 @@ impl Admin {
     }
 }
 
-impl Conn {
+impl Visit {
     /// Reads or writes what can be; whether to wait for more.
     fn advance(&mut self, figures: &Figures<'_>, process: &Process) -> bool {
         if self.answer.is_none() {

@@ -126,14 +126,14 @@ impl Crowd {
     }
 
     /// Counts one that opened.
-    pub(crate) fn enter(&mut self, peer: Peer) {
+    pub(crate) fn count_opened(&mut self, peer: Peer) {
         if let Some(place) = self.place_of(peer) {
             self.counts.entry(place).or_default().open += 1;
         }
     }
 
     /// Forgets one that was counted.
-    pub(crate) fn leave(&mut self, peer: Peer) {
+    pub(crate) fn count_closed(&mut self, peer: Peer) {
         if let Some(place) = self.place_of(peer) {
             self.lessen(place, |count| &mut count.open);
         }
@@ -328,14 +328,14 @@ mod tests {
         for (peer, room) in rows {
             assert_eq!(!crowd.is_full_for(peer), room, "{peer}");
             if room {
-                crowd.enter(peer);
+                crowd.count_opened(peer);
             }
         }
         assert_eq!(crowd.counts.len(), 4, "an entry per address that counts");
-        crowd.leave(tcp("203.0.113.7:1"));
+        crowd.count_closed(tcp("203.0.113.7:1"));
         assert!(!crowd.is_full_for(forwarded("203.0.113.7")));
         for (peer, _) in rows.iter().filter(|(_, room)| *room).skip(1) {
-            crowd.leave(*peer);
+            crowd.count_closed(*peer);
         }
         assert_eq!(
             crowd.counts,
@@ -400,9 +400,9 @@ mod tests {
         let mut crowd = crowd(&["--max-per-address", "0"]);
         for _ in 0..1_000 {
             assert!(!crowd.is_full_for(tcp("203.0.113.7:1")));
-            crowd.enter(tcp("203.0.113.7:1"));
+            crowd.count_opened(tcp("203.0.113.7:1"));
         }
         assert_eq!(crowd.counts, BTreeMap::new());
-        crowd.leave(tcp("203.0.113.7:1"));
+        crowd.count_closed(tcp("203.0.113.7:1"));
     }
 }

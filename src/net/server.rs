@@ -250,7 +250,7 @@ impl Server {
         let hub = &mut self.hub;
         self.reader
             .read_all(turn, &mut self.sockets, &mut |sockets, input| {
-                tell(hub, turn.now, input, sockets);
+                feed(hub, turn.now, input, sockets);
             })
     }
 
@@ -258,18 +258,18 @@ impl Server {
     fn write(&mut self) {
         let (hub, now) = (&mut self.hub, self.now);
         self.sockets
-            .write(now, &mut |sockets, input| tell(hub, now, input, sockets));
+            .write(now, &mut |sockets, input| feed(hub, now, input, sockets));
     }
 
     /// Writes before the turn's end if very many wait for that.
     fn relieve(&mut self) {
         let (hub, now) = (&mut self.hub, self.now);
         self.sockets
-            .relieve(now, &mut |sockets, input| tell(hub, now, input, sockets));
+            .relieve(now, &mut |sockets, input| feed(hub, now, input, sockets));
     }
 
-    fn tell(&mut self, input: Input<'_>) {
-        tell(&mut self.hub, self.now, input, &mut self.sockets);
+    fn feed(&mut self, input: Input<'_>) {
+        feed(&mut self.hub, self.now, input, &mut self.sockets);
     }
 
     /// Lets due timers fire; returns how many did.
@@ -281,7 +281,7 @@ impl Server {
             match alarm {
                 Alarm::Hub(timer) => {
                     self.sockets.fired(timer);
-                    self.tell(Input::Due { timer });
+                    self.feed(Input::Due { timer });
                 }
                 Alarm::Socket(id) => self.reader.on_timer(self.now, id, &mut self.sockets),
                 Alarm::Accept => self.entrance.accept_again(),
@@ -299,7 +299,7 @@ impl Server {
 }
 
 /// One input, then all outputs, before the next input.
-fn tell(hub: &mut Hub, now: Millis, input: Input<'_>, sockets: &mut Sockets) {
+fn feed(hub: &mut Hub, now: Millis, input: Input<'_>, sockets: &mut Sockets) {
     hub.handle(now, input);
     carry_out_orders(hub, now, sockets);
 }

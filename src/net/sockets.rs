@@ -312,7 +312,7 @@ impl Sockets {
         self.wheel.cancel(timer);
         self.numbers += 1;
         self.open += 1;
-        self.crowd.enter(conn.peer);
+        self.crowd.count_opened(conn.peer);
         conn.since = now;
         conn.phase = Phase::Open {
             dialect,
@@ -597,7 +597,7 @@ impl Sockets {
             self.wheel.cancel(timer);
         }
         if was_open {
-            self.leave(index);
+            self.count_closed(index);
         }
         self.not_silent(silent);
         let timer = self.wheel.arm(now + patience_ms, Alarm::Socket(id));
@@ -626,7 +626,7 @@ impl Sockets {
                 if let Some(timer) = timer {
                     self.wheel.cancel(timer);
                 }
-                self.leave(index);
+                self.count_closed(index);
             }
             Phase::Gone => return,
         }
@@ -643,10 +643,10 @@ impl Sockets {
     }
 
     /// One that spoke WebSocket does not count any more.
-    fn leave(&mut self, index: usize) {
+    fn count_closed(&mut self, index: usize) {
         self.open -= 1;
         if let Some(conn) = self.conns.get(index) {
-            self.crowd.leave(conn.peer);
+            self.crowd.count_closed(conn.peer);
         }
     }
 

@@ -51,7 +51,7 @@ impl Watch {
             return None;
         }
         self.slow += 1;
-        self.tell(now, || {
+        self.at_most_often(now, || {
             let late_ms = late.as_millis();
             format!("a slow turn: the process did not run for {late_ms} ms: stopped, or starved")
         })
@@ -77,7 +77,7 @@ impl Watch {
         let longest = PARTS.into_iter().zip(self.spent).max_by_key(|pair| pair.1);
         let (part, spent) = longest.unwrap_or_default();
         let (total_ms, spent_ms) = (total.as_millis(), spent.as_millis());
-        self.tell(now, || {
+        self.at_most_often(now, || {
             format!(
                 "a slow turn: {total_ms} ms, {spent_ms} of them for {part} ({})",
                 what()
@@ -85,7 +85,7 @@ impl Watch {
         })
     }
 
-    fn tell(&mut self, now: Instant, line: impl FnOnce() -> String) -> Option<String> {
+    fn at_most_often(&mut self, now: Instant, line: impl FnOnce() -> String) -> Option<String> {
         let told = Duration::from_millis(TOLD_MS);
         let last = self.told;
         if last.is_some_and(|last| now.saturating_duration_since(last) < told) {

@@ -6,6 +6,7 @@
 //! Absent: the server's own types; and TLS, unless it was built with the feature `tls`.
 
 mod advice;
+mod failure;
 mod player;
 mod stream;
 #[cfg(feature = "tls")]
@@ -17,7 +18,8 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use self::player::{Failure, Player};
+use self::failure::Failure;
+use self::player::Player;
 
 const USAGE: &str = "roshambo probe: whether players get through to a server.
 
@@ -141,7 +143,7 @@ impl Finding {
 fn plain(target: &Target) -> Result<Finding, Failure> {
     let mut player = Player::connect(target, "")?;
     player.greet()?;
-    player.leave();
+    player.close();
     Finding::fine("upgraded and greeted")
 }
 
@@ -151,7 +153,7 @@ fn eio3(target: &Target) -> Result<Finding, Failure> {
     player.expect("40")?;
     player.say("2")?;
     player.expect("3")?;
-    player.leave();
+    player.close();
     Finding::fine("upgraded, opened, pinged")
 }
 
@@ -160,7 +162,7 @@ fn eio4(target: &Target) -> Result<Finding, Failure> {
     player.expect("0{\"sid\":")?;
     player.say("40")?;
     player.expect("40{\"sid\":")?;
-    player.leave();
+    player.close();
     Finding::fine("upgraded, opened, connected")
 }
 
@@ -174,7 +176,7 @@ fn round_trip(target: &Target) -> Result<Finding, Failure> {
         player.expect(r#"["pong""#)?;
         times.push(sent.elapsed());
     }
-    player.leave();
+    player.close();
     times.sort_unstable();
     let middle = times.get(ROUND_TRIPS / 2).copied().unwrap_or_default();
     Ok(Finding {
@@ -193,7 +195,7 @@ fn round(target: &Target) -> Result<Finding, Failure> {
     player.say(r#"["choice",{"choice":2}]"#)?;
     player.expect(r#"["result","#)?;
     player.say(r#"["leave"]"#)?;
-    player.leave();
+    player.close();
     let opponent = if start.contains("\"uid\":\"robot-") {
         "a robot"
     } else {
@@ -214,7 +216,7 @@ fn idle(target: &Target) -> Result<Finding, Failure> {
     player.idle(target.idle)?;
     player.say(r#"["ping"]"#)?;
     player.expect(r#"["pong""#)?;
-    player.leave();
+    player.close();
     Finding::fine(format!("still there after {:.0?} of silence", target.idle))
 }
 

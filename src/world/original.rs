@@ -25,7 +25,7 @@
 
 use super::player::{Play, Player};
 use super::room::Seat;
-use super::rules::Outcome as Judgement;
+use super::rules::Judgement;
 use super::{Outcome, World};
 use crate::model::{Choice, Generation, Join, PlayerId, ProblemCode, Request};
 use crate::time::Millis;

@@ -7,7 +7,7 @@ use super::robot::Robot;
 use super::room::{
     ABSENCE_MS, Between, Contender, NEVER, PRIVATE_IDLE_MS, Phase, Room, Round, STAY_MS, Seat, Who,
 };
-use super::rules::{self, Outcome as Judgement, Score};
+use super::rules::{self, Judgement, Score};
 use super::{Effect, Outcome, RoomId, World};
 use crate::model::{
     Avatar, Choice, Event, Face, Movement, Name, PlayerId, ProblemCode, Profile, ResultRow,

@@ -4,7 +4,7 @@ use crate::model::Choice;
 
 /// How a round ended for one side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Judgement {
     /// It beat the other.
     Win,
     /// It was beaten.
@@ -34,26 +34,26 @@ impl Score {
 ///
 /// No choice loses to any choice; two silent hands draw.
 #[must_use]
-pub fn judge(own: Option<Choice>, other: Option<Choice>) -> Outcome {
+pub fn judge(own: Option<Choice>, other: Option<Choice>) -> Judgement {
     use Choice::{Paper, Rock, Scissors};
     match (own, other) {
-        (own, other) if own == other => Outcome::Draw,
-        (None, _) => Outcome::Lose,
-        (_, None) => Outcome::Win,
+        (own, other) if own == other => Judgement::Draw,
+        (None, _) => Judgement::Lose,
+        (_, None) => Judgement::Win,
         (Some(Rock), Some(Scissors))
         | (Some(Scissors), Some(Paper))
-        | (Some(Paper), Some(Rock)) => Outcome::Win,
-        _ => Outcome::Lose,
+        | (Some(Paper), Some(Rock)) => Judgement::Win,
+        _ => Judgement::Lose,
     }
 }
 
-/// Applies an outcome; returns the new score and the points of this round.
+/// Applies a judgement; returns the new score and the points of this round.
 ///
 /// A win is worth the length of the streak it makes, a draw keeps the streak, a loss ends it.
 #[must_use]
-pub fn score(before: Score, outcome: Outcome) -> (Score, u32) {
-    match outcome {
-        Outcome::Win => {
+pub fn score(before: Score, judgement: Judgement) -> (Score, u32) {
+    match judgement {
+        Judgement::Win => {
             let streak = before.streak.saturating_add(1);
             (
                 Score {
@@ -63,24 +63,24 @@ pub fn score(before: Score, outcome: Outcome) -> (Score, u32) {
                 streak,
             )
         }
-        Outcome::Lose => (
+        Judgement::Lose => (
             Score {
                 streak: 0,
                 ..before
             },
             0,
         ),
-        Outcome::Draw => (before, 0),
+        Judgement::Draw => (before, 0),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Outcome::{Draw, Lose, Win};
+    use super::Judgement::{Draw, Lose, Win};
     use super::*;
 
     #[track_caller]
-    fn check(first: Option<Choice>, second: Option<Choice>, want: Outcome) {
+    fn check(first: Option<Choice>, second: Option<Choice>, want: Judgement) {
         let mirrored = match want {
             Win => Lose,
             Lose => Win,
@@ -112,8 +112,8 @@ mod tests {
     fn a_streak_makes_wins_worth_more() {
         let mut at = Score::default();
         let mut points = Vec::new();
-        for outcome in [Win, Win, Draw, Win, Lose, Draw, Win] {
-            let (next, round) = score(at, outcome);
+        for judgement in [Win, Win, Draw, Win, Lose, Draw, Win] {
+            let (next, round) = score(at, judgement);
             points.push((round, next.total, next.streak));
             at = next;
         }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use super::process::{Process, Usage};
 use super::{CONNS_MAX, Figures};
-use crate::metrics::text::{self, Kind, Page};
+use crate::metrics::text::{self, Exposition, Kind};
 use crate::metrics::{Refusal, STATUSES};
 use crate::model::{ClientKind, Dialect, EventKind, RequestKind};
 
@@ -32,7 +32,7 @@ pub(super) fn find(
 }
 
 fn metrics(figures: &Figures<'_>, process: &Process) -> String {
-    let mut page = Page::default();
+    let mut page = Exposition::default();
     game(&mut page, figures);
     sockets(&mut page, figures);
     machine(&mut page, figures, process);
@@ -40,7 +40,7 @@ fn metrics(figures: &Figures<'_>, process: &Process) -> String {
 }
 
 /// What the hub and the world counted.
-fn game(page: &mut Page, figures: &Figures<'_>) {
+fn game(page: &mut Exposition, figures: &Figures<'_>) {
     let (counters, tally) = (figures.hub.counters(), figures.hub.tally());
     let name = "roshambo_connections";
     page.head(
@@ -148,7 +148,7 @@ fn game(page: &mut Page, figures: &Figures<'_>) {
 }
 
 /// What the loop and the sockets counted.
-fn sockets(page: &mut Page, figures: &Figures<'_>) {
+fn sockets(page: &mut Exposition, figures: &Figures<'_>) {
     let traffic = figures.traffic;
     let (name, help) = ("roshambo_accepts_total", "Connections accepted.");
     page.single(Kind::Counter, name, help, traffic.accepted);
@@ -216,7 +216,7 @@ fn sockets(page: &mut Page, figures: &Figures<'_>) {
 }
 
 /// What the kernel says; the names are those that Prometheus' own clients use.
-fn machine(page: &mut Page, figures: &Figures<'_>, process: &Process) {
+fn machine(page: &mut Exposition, figures: &Figures<'_>, process: &Process) {
     let usage = Usage::read();
     let name = "roshambo_build_info";
     page.head(name, "The version that runs.", "gauge");

@@ -536,7 +536,7 @@ fn whose_request_it_is_and_who_has_too_many() {
     };
     let mut crowd = Crowd::new(&config);
     let [ann, bob] = [7, 8].map(|last| Peer::Forwarded([203, 0, 113, last].into()));
-    crowd.enter(ann);
+    crowd.count_opened(ann);
     let context = Context {
         crowd: &crowd,
         ..SERVING

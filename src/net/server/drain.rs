@@ -59,7 +59,7 @@ impl Server {
         let farewell_ms = (config.linger_ms + 500).min(spare_ms.max(config.drain_timeout_ms / 4));
         self.sockets.wheel.arm(end - farewell_ms, Alarm::DrainHurry);
         self.sockets.wheel.arm(end, Alarm::DrainEnd);
-        self.tell(Input::Drain);
+        self.feed(Input::Drain);
     }
 
     /// Takes a drain one step further.
@@ -74,7 +74,7 @@ impl Server {
                 let until = next.saturating_add(DISMISSALS_MAX).min(last);
                 for index in next..until {
                     if let Some(conn) = self.sockets.open_at(index) {
-                        self.tell(Input::Dismiss { conn });
+                        self.feed(Input::Dismiss { conn });
                     }
                 }
                 self.life = if until == last {

@@ -2,9 +2,9 @@
 //!
 //! Absent: finding failures.
 
-use super::player::Failure;
+use super::failure::Failure;
 #[cfg(feature = "tls")]
-use super::tls::Fault;
+use super::failure::TlsFault;
 
 /// What the failure means, and what to do, line by line.
 pub(super) fn lines(failure: &Failure) -> &'static [&'static str] {
@@ -71,34 +71,34 @@ pub(super) fn lines(failure: &Failure) -> &'static [&'static str] {
 
 /// What to do about a certificate.
 #[cfg(feature = "tls")]
-fn certificate(fault: &Fault) -> &'static [&'static str] {
+fn certificate(fault: &TlsFault) -> &'static [&'static str] {
     match fault {
-        Fault::NotTls => &[
+        TlsFault::NotTls => &[
             "The port is there without TLS. In nginx's server:",
             "    listen 443 ssl;",
         ],
-        Fault::Gap(_) => &[
+        TlsFault::Gap(_) => &[
             "Desktop browsers find the missing part by themselves, phones and mini programs do",
             "not. Use the full chain, your certificate first and then those above it:",
             "    ssl_certificate /etc/letsencrypt/live/YOUR.DOMAIN/fullchain.pem;",
         ],
-        Fault::SelfSigned | Fault::UnknownAuthority(_) => &[
+        TlsFault::SelfSigned | TlsFault::UnknownAuthority(_) => &[
             "Nobody but you believes it. Get one that phones know (README, Deploy, step 4), and",
             "    ssl_certificate /etc/letsencrypt/live/YOUR.DOMAIN/fullchain.pem;",
             "For an authority of your own: SSL_CERT_FILE=its.pem roshambo probe ...",
         ],
-        Fault::WrongName(_) => &[
+        TlsFault::WrongName(_) => &[
             "It is another site's certificate: nginx has no server for this name, or that names",
             "a wrong file:",
             "    server_name YOUR.DOMAIN;",
             "    ssl_certificate /etc/letsencrypt/live/YOUR.DOMAIN/fullchain.pem;",
         ],
-        Fault::Expired(_) => &[
+        TlsFault::Expired(_) => &[
             "It was not renewed, or nginx still has the old one in memory:",
             "certbot renew && systemctl reload nginx",
         ],
-        Fault::NotYet(_) => &["Look at the clocks of both machines: timedatectl"],
-        Fault::Other(_) => &[
+        TlsFault::NotYet(_) => &["Look at the clocks of both machines: timedatectl"],
+        TlsFault::Other(_) => &[
             "WeChat wants TLS 1.2 or newer. In nginx's server:",
             "    ssl_protocols TLSv1.2 TLSv1.3;",
         ],

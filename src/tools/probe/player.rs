@@ -2,8 +2,6 @@
 //!
 //! Absent: what is asked of it, and what a failure means.
 
-use std::fmt;
-use std::io;
 use std::time::{Duration, Instant};
 
 use tungstenite::error::Error;
@@ -11,62 +9,9 @@ use tungstenite::handshake::HandshakeError;
 use tungstenite::http::Response;
 use tungstenite::{Message, WebSocket};
 
+use super::failure::{Failure, is_timeout};
 use super::stream::Stream;
-#[cfg(feature = "tls")]
-use super::tls;
 use super::{PATIENCE, Target};
-
-/// What went wrong.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// The name has no address.
-    Name(String),
-    /// Nobody takes the connection.
-    Connect(io::Error),
-    /// TLS does not come about.
-    #[cfg(feature = "tls")]
-    Tls(tls::Fault),
-    /// A port that wants TLS was asked without.
-    WantsTls,
-    /// Asked without TLS, and sent to where it is: the status and the address.
-    ToTls(u16, String),
-    /// The answer sends elsewhere: the status and the address.
-    Moved(u16, String),
-    /// Another answer than 101.
-    Status(u16),
-    /// The answer is no HTTP, or it ended before there was one.
-    Handshake(String),
-    /// Nothing came for this long.
-    Silence(Duration),
-    /// The connection ended, after this long, with this close code if there was one.
-    Ended(Duration, Option<u16>),
-    /// Something else came than what has to.
-    Unexpected(String),
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What comes from outside is shown with its control characters escaped.
-        match self {
-            Self::Name(reason) => write!(f, "the name cannot be resolved: {reason}"),
-            Self::Connect(error) => write!(f, "cannot connect: {error}"),
-            #[cfg(feature = "tls")]
-            Self::Tls(fault) => write!(f, "{fault}"),
-            Self::WantsTls => f.write_str("the port wants TLS"),
-            Self::ToTls(status, place) | Self::Moved(status, place) => {
-                write!(f, "status {status}, sent to {}", place.escape_debug())
-            }
-            Self::Status(status) => write!(f, "status {status} instead of 101"),
-            Self::Handshake(reason) => {
-                write!(f, "the handshake failed: {}", reason.escape_debug())
-            }
-            Self::Silence(time) => write!(f, "nothing came for {time:.0?}"),
-            Self::Ended(time, Some(code)) => write!(f, "closed with {code} after {time:.1?}"),
-            Self::Ended(time, None) => write!(f, "cut after {time:.1?}"),
-            Self::Unexpected(text) => write!(f, "unexpected: {}", text.escape_debug()),
-        }
-    }
-}
 
 /// A connection and when it was opened.
 pub(super) struct Player {
@@ -148,7 +93,7 @@ impl Player {
     }
 
     /// Closes politely; what becomes of it does not matter.
-    pub(super) fn leave(mut self) {
+    pub(super) fn close(mut self) {
         let _ = self.socket.close(None);
         let _ = self.socket.flush();
     }
@@ -181,11 +126,4 @@ fn refusal(target: &Target, answer: &Response<Option<Vec<u8>>>) -> Failure {
         true => Failure::WantsTls,
         false => Failure::Status(status),
     }
-}
-
-pub(super) fn is_timeout(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
-    )
 }

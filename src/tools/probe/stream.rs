@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-use super::player::Failure;
+use super::failure::Failure;
 #[cfg(feature = "tls")]
 use super::tls;
 use super::{PATIENCE, Target};

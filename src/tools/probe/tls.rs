@@ -3,7 +3,6 @@
 //! The checks are rustls' own and none is left out; a refused chain is only looked at again, to
 //! tell a certificate that is missing from one that nobody knows. Absent: sockets, advice.
 
-use std::fmt;
 use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -16,60 +15,12 @@ use rustls::{
     RootCertStore, SignatureScheme, StreamOwned, crypto,
 };
 
-use super::player::{Failure, is_timeout};
+use super::failure::{Failure, TlsFault, is_timeout};
 
 pub(super) type Stream = StreamOwned<ClientConnection, TcpStream>;
 
 /// Whom to believe, read once for all connections.
 pub(super) type Settings = Arc<ClientConfig>;
-
-/// Why no TLS connection came about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// What answers is no TLS.
-    NotTls,
-    /// The certificate is of nobody but itself.
-    SelfSigned,
-    /// Nobody known signed it, and the certificate of who did (this name) was not sent.
-    Gap(String),
-    /// The chain is whole and ends at this authority, whom the system does not know.
-    UnknownAuthority(String),
-    /// It is another name's certificate; these.
-    WrongName(Vec<String>),
-    /// It, or one above it, is no longer valid.
-    Expired(String),
-    /// It will be valid, or this machine's clock is wrong.
-    NotYet(String),
-    /// Anything else, in the library's words.
-    Other(String),
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Names come from a certificate that nobody vouches for.
-        match self {
-            Self::NotTls => f.write_str("what answers there speaks no TLS"),
-            Self::SelfSigned => f.write_str("the certificate is self-signed"),
-            Self::Gap(issuer) => write!(
-                f,
-                "the chain has a gap: the certificate of {issuer:?}, who signed, was not sent"
-            ),
-            Self::UnknownAuthority(name) => {
-                write!(
-                    f,
-                    "the chain ends at {name:?}, which this system does not know"
-                )
-            }
-            Self::WrongName(names) => {
-                write!(f, "the certificate is for another name, {names:?}")
-            }
-            Self::Expired(text) | Self::NotYet(text) => f.write_str(text),
-            Self::Other(text) => write!(f, "TLS failed: {}", text.escape_debug()),
-        }
-    }
-}
-
-impl std::error::Error for Fault {}
 
 /// Reads the system's certificates: the usual places, or what `SSL_CERT_FILE` names.
 ///
@@ -109,7 +60,7 @@ pub(super) fn shake_hands(
     name: &str,
     mut stream: TcpStream,
 ) -> Result<Stream, Failure> {
-    let fault = |text: String| Failure::Tls(Fault::Other(text));
+    let fault = |text: String| Failure::Tls(TlsFault::Other(text));
     let name = ServerName::try_from(name.to_owned()).map_err(|error| fault(error.to_string()))?;
     let tls = ClientConnection::new(Arc::clone(settings), name);
     let mut tls = tls.map_err(|error| fault(error.to_string()))?;
@@ -125,20 +76,20 @@ fn explain(error: &io::Error) -> Failure {
     let known = error.get_ref().and_then(|inner| inner.downcast_ref());
     match known {
         Some(Error::InvalidCertificate(CertificateError::Other(OtherError(inner)))) => {
-            match inner.downcast_ref::<Fault>() {
+            match inner.downcast_ref::<TlsFault>() {
                 Some(fault) => Failure::Tls(fault.clone()),
-                None => Failure::Tls(Fault::Other(inner.to_string())),
+                None => Failure::Tls(TlsFault::Other(inner.to_string())),
             }
         }
-        Some(Error::InvalidMessage(_)) => Failure::Tls(Fault::NotTls),
-        Some(other) => Failure::Tls(Fault::Other(other.to_string())),
+        Some(Error::InvalidMessage(_)) => Failure::Tls(TlsFault::NotTls),
+        Some(other) => Failure::Tls(TlsFault::Other(other.to_string())),
         None if is_timeout(error) => Failure::Silence(super::PATIENCE),
-        None if error.kind() == io::ErrorKind::UnexpectedEof => Failure::Tls(Fault::NotTls),
-        None => Failure::Tls(Fault::Other(error.to_string())),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => Failure::Tls(TlsFault::NotTls),
+        None => Failure::Tls(TlsFault::Other(error.to_string())),
     }
 }
 
-/// The strict verifier, whose refusals become a [`Fault`].
+/// The strict verifier, whose refusals become a [`TlsFault`].
 #[derive(Debug)]
 struct Explaining(Arc<WebPkiServerVerifier>);
 
@@ -182,41 +133,41 @@ impl ServerCertVerifier for Explaining {
 }
 
 /// What a refusal means; only ever asked about a chain that is refused already.
-fn fault_of(error: &Error, end: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Fault {
+fn fault_of(error: &Error, end: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> TlsFault {
     use CertificateError as E;
     let Error::InvalidCertificate(reason) = error else {
-        return Fault::Other(error.to_string());
+        return TlsFault::Other(error.to_string());
     };
     match reason {
-        E::Expired | E::ExpiredContext { .. } => Fault::Expired(error.to_string()),
-        E::NotValidYet | E::NotValidYetContext { .. } => Fault::NotYet(error.to_string()),
-        E::NotValidForNameContext { presented, .. } => Fault::WrongName(presented.clone()),
-        E::NotValidForName => Fault::WrongName(Vec::new()),
+        E::Expired | E::ExpiredContext { .. } => TlsFault::Expired(error.to_string()),
+        E::NotValidYet | E::NotValidYetContext { .. } => TlsFault::NotYet(error.to_string()),
+        E::NotValidForNameContext { presented, .. } => TlsFault::WrongName(presented.clone()),
+        E::NotValidForName => TlsFault::WrongName(Vec::new()),
         // A certificate that signs itself is refused in several ways, by what else it says.
-        _ => end_of_chain(end, others).unwrap_or_else(|| Fault::Other(error.to_string())),
+        _ => end_of_chain(end, others).unwrap_or_else(|| TlsFault::Other(error.to_string())),
     }
 }
 
 /// Goes from the server's certificate up as far as the ones that were sent lead.
-fn end_of_chain(end: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Option<Fault> {
+fn end_of_chain(end: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Option<TlsFault> {
     let certs = std::iter::once(end).chain(others);
     let names: Vec<_> = certs.filter_map(names_of).collect();
     let (subject, issuer) = names.first()?;
     let mut issuer = issuer;
     if subject == issuer {
-        return Some(Fault::SelfSigned);
+        return Some(TlsFault::SelfSigned);
     }
     // Each step leads to another certificate, so there are no more of them than certificates.
     for _ in others {
         match names.iter().find(|(subject, _)| subject == issuer) {
             Some((subject, above)) if subject == above => {
-                return Some(Fault::UnknownAuthority(common_name(issuer)));
+                return Some(TlsFault::UnknownAuthority(common_name(issuer)));
             }
             Some((_, above)) => issuer = above,
             None => break,
         }
     }
-    Some(Fault::Gap(common_name(issuer)))
+    Some(TlsFault::Gap(common_name(issuer)))
 }
 
 /// A certificate's subject and issuer, as they stand in it.
