@@ -359,9 +359,7 @@ impl Avatar {
 pub struct Profile {
     /// Shown to opponents; proves nothing.
     pub uid: Uid,
-    /// The shown name.
     pub name: Name,
-    /// The shown picture.
     pub avatar: Avatar,
 }
 
@@ -556,9 +554,7 @@ pub enum Request {
     Hello(Box<Hello>),
     /// Asks for a round.
     Join(Join),
-    /// Shows a hand.
     Choice(Choice),
-    /// Shows an emotion.
     Face(Face),
     /// Gives up the place.
     Leave,
@@ -574,9 +570,7 @@ pub struct Hello {
     /// `None` when it is missing or not valid: an old client's `hello` is refused then, a v2 client
     /// needs none.
     pub uid: Option<Uid>,
-    /// The name to show.
     pub name: Name,
-    /// The picture to show.
     pub avatar: Avatar,
     /// The client said `"v":2` (or a later number).
     pub v2: bool,
@@ -626,14 +620,12 @@ pub enum Event {
     },
     /// The other player did something.
     Movement {
-        /// Who moved.
         uid: Uid,
         /// What it did, never which choice.
         movement: Movement,
     },
     /// The other player gave up its place or is gone for good.
     Leave {
-        /// Who.
         uid: Uid,
     },
     /// v2: the player's own seat, or its place in the lobby, went while it was absent.
@@ -641,13 +633,11 @@ pub enum Event {
         /// Its own.
         uid: Uid,
     },
-    /// A round is over.
     Result(Rc<[ResultRow; 2]>),
     /// v2: the state of the player's room.
     Room(Box<RoomState>),
     /// The named request was refused.
     Problem {
-        /// Why.
         code: ProblemCode,
         /// The request's name, as the client wrote it.
         event: Box<str>,
@@ -694,44 +684,33 @@ pub struct HiSession {
     pub resumed: bool,
     /// The store could not be asked yet: what was won earlier is still to come.
     pub pending: bool,
-    /// Points so far.
     pub total_score: u32,
-    /// Wins in a row.
     pub win_streak: u32,
 }
 
 /// One player in `start`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StartUser {
-    /// Who.
     pub profile: Profile,
     /// Its choice: only one's own, and only when a round is resumed.
     pub choice: Option<Choice>,
-    /// Points so far.
     pub total_score: u32,
-    /// Wins in a row.
     pub win_streak: u32,
 }
 
 /// What `movement` tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Movement {
-    /// A hand was chosen.
     Choice,
-    /// An emotion was sent.
     Face(Face),
 }
 
 /// One player in `result`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResultRow {
-    /// Who.
     pub uid: Uid,
-    /// Points of this round.
     pub round_score: u32,
-    /// Points so far.
     pub total_score: u32,
-    /// Wins in a row.
     pub win_streak: u32,
     /// The hand it showed, if any.
     pub choice: Option<Choice>,
@@ -744,20 +723,16 @@ pub struct RoomState {
     pub number: u64,
     /// Who sits there, in the order of the seats.
     pub users: Vec<RoomUser>,
-    /// Both seats are taken.
     pub full: bool,
-    /// A private room's code.
     pub code: Option<RoomCode>,
 }
 
 /// One player in `room`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoomUser {
-    /// Who.
     pub profile: Profile,
     /// Playing, or willing to play the next round.
     pub ready: bool,
-    /// A robot.
     pub robot: bool,
     /// Connected and not away.
     pub online: bool,
@@ -768,11 +743,8 @@ pub struct RoomUser {
 pub struct SessionRecord {
     /// Proves it.
     pub token: Token,
-    /// Whose.
     pub profile: Profile,
-    /// Points so far.
     pub total_score: u32,
-    /// Wins in a row.
     pub win_streak: u32,
     /// How long its player has been offline, in milliseconds.
     pub idle_ms: u64,

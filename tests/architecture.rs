@@ -212,6 +212,13 @@ fn arrows_never_point_up() {
 #[test]
 fn every_rule_can_fail() {
     let rows = [
+        // What is public says what it is.
+        (
+            "time.rs",
+            "#[must_use]\npub fn now() {}",
+            "is not documented",
+        ),
+        ("time.rs", "// No.\npub struct Now;", "is not documented"),
         // The table.
         (
             "world/mod.rs",
@@ -510,6 +517,14 @@ fn no_rule_cries_wolf() {
             "mod logging;\nuse roshambo::config::Config;\nfn main() { logging::install(1) }",
         ),
         ("lib.rs", "pub mod time;\npub mod extra;"),
+        (
+            "time.rs",
+            "/// What it is.\n#[must_use]\npub fn now() {}\npub(crate) fn then() {}",
+        ),
+        (
+            "time.rs",
+            "/// What it is.\npub struct Now {\n    pub at: u64,\n}",
+        ),
     ];
     for (name, source) in rows {
         let faults = check(name, &format!("//! What it is.\n\n{source}\n"));
@@ -546,6 +561,7 @@ fn check(name: &str, text: &str) -> Vec<String> {
             faults.push(format!("{name}:{} is wider than 100 columns", index + 1));
         }
     }
+    check_docs(name, text, &mut faults);
     let module = name.split('/').next().unwrap_or(name);
     let module = module.strip_suffix(".rs").unwrap_or(module);
     let Some(row) = TABLE.iter().find(|row| row.module == module) else {
@@ -575,6 +591,28 @@ fn check(name: &str, text: &str) -> Vec<String> {
         }
     }
     faults
+}
+
+/// Every public item says what it is, in a sentence.
+///
+/// The compiler's `missing_docs` asks that of fields and variants, too, whose names mostly say it
+/// already: what it was given there was "Who." and "When.". They are documented where there is
+/// something to say, as a unit, a range, or what `None` means.
+fn check_docs(name: &str, text: &str, faults: &mut Vec<String>) {
+    const ITEMS: &[&str] = &[
+        "fn ", "const ", "unsafe ", "struct ", "enum ", "trait ", "type ", "static ",
+    ];
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    for (index, line) in lines.iter().enumerate() {
+        // What a macro makes is documented where it is used.
+        let item = line.strip_prefix("pub ").filter(|item| !item.contains('$'));
+        let is_item = item.is_some_and(|item| ITEMS.iter().any(|kind| item.starts_with(kind)));
+        let mut above = lines[..index].iter().rev();
+        let told = above.find(|line| !line.starts_with("#["));
+        if is_item && !told.is_some_and(|line| line.starts_with("///")) {
+            faults.push(format!("{name}:{} is not documented: {line}", index + 1));
+        }
+    }
 }
 
 /// Who uses whom. Any test may draw numbers from a seed: `drawn_by_test` says nothing else does.

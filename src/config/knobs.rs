@@ -97,7 +97,6 @@ pub(super) enum Unit {
     Milliseconds,
     /// A duration in whole seconds, kept in milliseconds.
     WholeSeconds,
-    /// A size.
     Bytes,
     /// Things, named in the plural.
     Count(&'static str),

@@ -31,7 +31,6 @@ pub use self::networks::Networks;
 pub enum Listen {
     /// A TCP address; port 0 lets the system choose.
     Tcp(SocketAddr),
-    /// A unix socket's path.
     Unix(PathBuf),
 }
 
@@ -108,9 +107,7 @@ pub struct Config {
 /// Who set a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// The command line.
     Flag,
-    /// The named environment variable.
     Env(String),
     /// Nobody: so few files may be open that no more is possible.
     Descriptors(u64),
@@ -119,7 +116,6 @@ pub enum Origin {
 /// What the command line asks for.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Serve.
     Run(Box<Config>),
     /// Print this text, in which the program is called `roshambo`: `--help`.
     Help(String),

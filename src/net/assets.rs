@@ -13,11 +13,8 @@ use flate2::write::GzEncoder;
 pub(crate) struct Asset {
     /// Relative to `/` and to `BASE/`.
     pub(crate) path: &'static str,
-    /// The value of `Content-Type`.
     pub(crate) content_type: &'static str,
-    /// The value of `Cache-Control`.
     pub(crate) cache: &'static str,
-    /// The file itself.
     pub(crate) bytes: &'static [u8],
 }
 

@@ -42,7 +42,6 @@ pub(crate) enum Phase {
         held: bool,
         /// Its number in the log.
         number: u64,
-        /// Its unfinished message.
         fragments: Fragments,
         /// Its heartbeat's; it goes with the connection.
         timer: Option<TimerKey>,
@@ -75,7 +74,6 @@ pub(crate) struct Lingering {
 pub(crate) struct Conn {
     /// Tells it from others that had its index.
     pub(crate) generation: u32,
-    /// Its socket.
     pub(crate) socket: Socket,
     /// The other end; from the request head on, whom a trusted proxy speaks for.
     pub(crate) peer: Peer,

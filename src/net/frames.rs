@@ -41,9 +41,7 @@ pub enum Step<'a> {
     Starved,
     /// A part of a message, or of a frame that is too long to be waited for; more is to come.
     Fragment,
-    /// A whole text message.
     Text(Text<'a>),
-    /// A whole binary message.
     Binary(Bytes),
     /// A ping or pong; the answer, if one is due, is in [`Decoder::replies`].
     Control,

@@ -53,9 +53,7 @@ impl Buffers {
 /// An open listener.
 #[derive(Debug)]
 pub enum Listener {
-    /// On a TCP address.
     Tcp(TcpListener),
-    /// On a unix socket.
     Unix(UnixListener, SocketFile),
 }
 
@@ -367,9 +365,7 @@ fn explain(error: &io::Error) -> String {
 /// One accepted connection.
 #[derive(Debug)]
 pub enum Socket {
-    /// By TCP.
     Tcp(TcpStream),
-    /// By unix socket.
     Unix(UnixStream),
 }
 

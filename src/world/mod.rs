@@ -102,26 +102,20 @@ pub struct Rules {
 pub enum Effect {
     /// Tell a connection an event.
     Tell {
-        /// Whom.
         conn: ConnId,
-        /// What.
         event: Event,
     },
     /// A newer connection speaks for this one's player from now on: close it.
     Supersede {
-        /// Which.
         conn: ConnId,
     },
     /// Hand `timer` to [`World::due`] at `at` or later.
     Arm {
-        /// When.
         at: Millis,
-        /// What.
         timer: Timer,
     },
     /// Whom this timer is for is gone: it need not be handed back.
     Disarm {
-        /// What.
         timer: Timer,
     },
     /// Tell the store.
@@ -142,7 +136,6 @@ pub enum Timer {
 /// What became of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was carried out.
     Done,
     /// It came at the wrong time; no fault, nobody is told but an acknowledgement.
     Ignored(ProblemCode),

@@ -18,7 +18,6 @@ pub(super) struct Player {
     pub(super) token: Option<Token>,
     pub(super) link: Link,
     pub(super) score: Score,
-    /// Where it sits.
     pub(super) room: Option<RoomId>,
     /// v2: its seat or its place in the lobby went while it was absent, and it is yet to be told.
     pub(super) unseated: bool,

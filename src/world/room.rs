@@ -56,7 +56,6 @@ pub(super) struct Seat {
 pub(super) enum Phase {
     /// One player waits in the lobby.
     Waiting(Waiting),
-    /// A round runs.
     Playing(Round),
     /// No round runs: private rooms between rounds, and two who may meet again.
     Between(Between),

@@ -5,11 +5,8 @@ use crate::model::Choice;
 /// How a round ended for one side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Judgement {
-    /// It beat the other.
     Win,
-    /// It was beaten.
     Lose,
-    /// Neither.
     Draw,
 }
 
@@ -18,7 +15,6 @@ pub enum Judgement {
 pub struct Score {
     /// Of all rounds, saturating.
     pub total: u32,
-    /// Wins in a row.
     pub streak: u32,
 }
 

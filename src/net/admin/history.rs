@@ -22,7 +22,6 @@ pub(crate) struct History {
 pub(crate) struct Sample {
     /// Connections open at their end.
     pub(crate) open: u32,
-    /// Rounds begun in them.
     pub(crate) rounds: u32,
     /// The 99th percentile of their turns, in microseconds.
     pub(crate) turn_p99_us: u32,

@@ -33,7 +33,6 @@ const ADMIN_UNIX_MODE: u32 = 0o660;
 /// Why a server could not start.
 #[derive(Debug)]
 pub enum StartError {
-    /// The listener.
     Bind(BindError),
     /// Something else that the system refused.
     System(io::Error),

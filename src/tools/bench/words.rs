@@ -14,7 +14,6 @@ pub(super) enum Word {
     Choice,
     /// A round began.
     Start(Start),
-    /// A round is over.
     Result(Vec<Row>),
     /// The partner is gone.
     Leave,
