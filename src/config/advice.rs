@@ -1,5 +1,6 @@
-//! What is allowed and probably not meant: names of variables that are none, and values that
-//! somebody will wonder about. Each is a sentence for the person who typed; none is a fault.
+//! What is allowed and probably not meant: variables that look like settings and are not, and
+//! values that somebody will wonder about. Each is a sentence for the person who typed; none is a
+//! fault.
 //!
 //! Absent: faults, which end the start, and where the sentences are written.
 
@@ -16,7 +17,7 @@ const PROXY_SILENCE_MS: u64 = 60_000;
 /// What the tests of this project and their tools read: nothing to wonder about.
 const OF_TESTS: [&str; 2] = ["ROSHAMBO_BIN", "ROSHAMBO_PATIENCE_MS"];
 
-/// The variables that look like settings and are none, a sentence each with the name that was
+/// The variables that look like settings and are not, a sentence each with the name that was
 /// probably meant.
 ///
 /// `variables` are those of the process. One that is empty counts as not set. Values are never
@@ -132,8 +133,8 @@ impl Config {
         let unit = parse::show_duration(UNIT_STOP_MS);
         vec![format!(
             "--drain-timeout {drain} is longer than TimeoutStopSec={unit} of the unit: systemd is \
-             asked to wait longer (EXTEND_TIMEOUT_USEC); whoever else stops it has to be told, as \
-             docker stop -t"
+             asked to wait longer (EXTEND_TIMEOUT_USEC); whatever else stops it needs its own \
+             setting, for example docker stop -t"
         )]
     }
 }

@@ -25,7 +25,7 @@ Examples:
   roshambo --listen 0.0.0.0:8080 --game-time 5s   for everybody in the house, with longer rounds
   ROSHAMBO_STATE=/var/lib/roshambo.json roshambo --check
 
-Every flag has an environment variable, named at its right; a flag goes before it.
+Every flag has an environment variable, named on the right; if both are set, the flag counts.
 Durations: 100ms, 3s, 30m, 1h. Sizes in bytes: 4096, or 4k.
 ",
     );
@@ -106,7 +106,7 @@ checks that players get through to one,
 looks into the file that keeps points, copies it or erases somebody; all tell their flags with
 .BR \\-\\-help .
 .SH OPTIONS
-Every flag has an environment variable, named below it; a flag goes before it.
+Every flag has an environment variable, named below it; if both are set, the flag counts.
 Durations are written 100ms, 3s, 30m, 1h; sizes in bytes, 4096 or 4k.
 ",
     );

@@ -221,8 +221,8 @@ pub(super) const KNOBS: &[Knob] = &[
         section: Section::Game,
         kind: number!(robot_after_ms, Unit::Milliseconds, 0, MINUTE),
         default: "1s",
-        help: "How long a lonely player waits for a human before a robot sits down; 0 is at\n\
-               once.",
+        help: "How long a lonely player waits for a human before a robot sits down, unless it\n\
+               has just played against one; 0 is at once.",
     },
     Knob {
         flag: "--rematch-wait",
@@ -368,8 +368,8 @@ pub(super) const KNOBS: &[Knob] = &[
         kind: number!(drain_timeout_ms, Unit::Milliseconds, 100, 10 * MINUTE),
         default: "10s",
         help: "After SIGTERM, SIGINT or SIGHUP running rounds end first, but the process is gone\n\
-               by then. systemd is asked to wait as long; whoever else stops it has to be told,\n\
-               as docker stop -t.",
+               by then. systemd is asked to wait as long; whatever else stops it needs its own\n\
+               setting, for example docker stop -t.",
     },
     Knob {
         flag: "--drain-spread",

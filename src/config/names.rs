@@ -1,4 +1,4 @@
-//! Which name was probably meant by one that is none.
+//! Which name was probably meant by a misspelt one.
 //!
 //! Absent: what is said about it.
 

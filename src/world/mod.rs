@@ -101,23 +101,13 @@ pub struct Rules {
 #[derive(Debug)]
 pub enum Effect {
     /// Tell a connection an event.
-    Tell {
-        conn: ConnId,
-        event: Event,
-    },
+    Tell { conn: ConnId, event: Event },
     /// A newer connection speaks for this one's player from now on: close it.
-    Supersede {
-        conn: ConnId,
-    },
+    Supersede { conn: ConnId },
     /// Hand `timer` to [`World::due`] at `at` or later.
-    Arm {
-        at: Millis,
-        timer: Timer,
-    },
+    Arm { at: Millis, timer: Timer },
     /// Whom this timer is for is gone: it need not be handed back.
-    Disarm {
-        timer: Timer,
-    },
+    Disarm { timer: Timer },
     /// Tell the store.
     Note(Note),
 }

@@ -64,7 +64,7 @@ impl fmt::Display for Failure {
 pub(super) enum TlsFault {
     /// What answers is no TLS.
     NotTls,
-    /// The certificate is of nobody but itself.
+    /// Nobody signed the certificate but its own key.
     SelfSigned,
     /// Nobody known signed it, and the certificate of who did (this name) was not sent.
     Gap(String),
