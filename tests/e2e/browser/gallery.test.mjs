@@ -105,7 +105,7 @@ async function walk(locale) {
   await early.close();
   const [a, b] = [await ada.open(), await min.open()];
   await Promise.all([online(a), online(b)]);
-  await keep(a, '01-free', { phase: ['free'], link: ['online'] });
+  await keep(a, '01-free', { phase: 'free', link: 'online' });
   await pick(b, 'profile');
   await keep(b, '02-card', { selector: '#card:not([hidden])' });
   await b.keyboard.press('Escape');
@@ -113,23 +113,30 @@ async function walk(locale) {
   await keep(a, '02-friend', { selector: '#friend-sheet:not([hidden])' });
   await a.keyboard.press('Escape');
   await ask(a);
-  await keep(a, '03-waiting', { phase: ['waiting'] });
+  await keep(a, '03-waiting', { phase: 'waiting' });
+  const robot = [
+    keep(a, '04-robot', { phase: 'playing', selector: '#hands [aria-pressed=true]' }),
+    keep(a, '05-robot-result', { moment: 'points' }),
+  ];
   await phase(a, 'playing');
   await a.keyboard.press('2');
-  await keep(a, '04-robot', { phase: ['playing'], selector: '#hands [aria-pressed=true]' });
-  await keep(a, '05-robot-result', { phase: ['between'], moment: ['points', 'rest'] });
+  await Promise.all(robot);
   await pick(a, 'leave');
   await phase(a, 'free');
 
+  // What comes of itself is waited for before.
+  const human = [
+    keep(a, '06-human', { phase: 'playing', says: words('pick') }),
+    keep(a, '07-face', { selector: '#other .pop:not([hidden])' }),
+    keep(a, '08-clash', { moment: 'clash' }),
+    keep(a, '08-win', { moment: 'points', selector: '#points:not(:empty)' }),
+    keep(b, '08-lose', { moment: 'points', selector: '#points:not(:empty)' }),
+  ];
   await meet(a, b);
-  await keep(a, '06-human', { phase: ['playing'], says: words('pick') });
   await a.keyboard.press('2');
   await b.keyboard.press('1');
   await b.click('#faces button[value="1"]');
-  await keep(a, '07-face', { selector: '#other .pop:not([hidden])' });
-  await keep(a, '08-clash', { moment: ['clash'] });
-  await keep(a, '08-win', { moment: ['points'], selector: '#points:not(:empty)' });
-  await keep(b, '08-lose', { moment: ['points'], selector: '#points:not(:empty)' });
+  await Promise.all(human);
   await a.click('#menu');
   await keep(a, '09-menu', { selector: '#menu-sheet:not([hidden])' });
   await a.keyboard.press('Escape');
@@ -160,7 +167,7 @@ async function walk(locale) {
 
   const copy = await twin(a, server);
   await link(a, 'stopped');
-  await keep(a, '15-taken-over', { link: ['stopped'] });
+  await keep(a, '15-taken-over', { link: 'stopped' });
   await copy.close();
   await a.click('#back');
   await online(a);
@@ -231,11 +238,11 @@ describe('the gallery', { concurrency: 3 }, () => {
       await device(browser, server, { name: 'Maximiliane von Hohenstein' }),
     ];
     const [a, b] = [await ada.open(), await bob.open()];
-    stills.push(['free', await take(a, { phase: ['free'], link: ['online'] })]);
+    stills.push(['free', await take(a, { phase: 'free', link: 'online' })]);
+    const played = [take(a, { phase: 'playing' }), take(a, { moment: 'points' })];
     await meet(a, b);
-    stills.push(['playing', await take(a, { phase: ['playing'] })]);
     await a.keyboard.press('2');
-    stills.push(['result', await take(a, { moment: ['points'] })]);
+    stills.push(['playing', await played[0]], ['result', await played[1]]);
     await ada.close();
     await bob.close();
     const glass = await mirror(browser, server);

@@ -1,27 +1,36 @@
 // Stills of a page: the elements that it shows at a moment, without script or connection, so that they
 // can be drawn at every size and in every colour while the game itself goes on.
 
-import { device } from './lib.mjs';
+import { PATIENCE_MS, device } from './lib.mjs';
 
-/** As the page was when it was in this state: `main` has these data, `says` matches its status, and
- * `selector` is there. Looked at and taken at once: some states last no longer than a look. */
-export async function take(page, { selector = 'main', says = '', ...data } = {}) {
-  const taken = await page.waitForFunction(([there, status, wanted]) => {
-    const main = document.querySelector('main');
-    const is = Object.entries(wanted).every(([name, values]) => values.includes(main.dataset[name]));
-    const heard = new RegExp(status).test(document.querySelector('#status').textContent);
-    if (!is || !heard || !document.querySelector(there)) return '';
-    const copy = document.documentElement.cloneNode(true);
-    // What is typed and chosen is no part of the markup.
-    const inputs = copy.querySelectorAll('input');
-    document.querySelectorAll('input').forEach(({ value, checked }, index) => {
-      inputs[index].setAttribute('value', value);
-      inputs[index].toggleAttribute('checked', checked);
-    });
-    copy.querySelectorAll('script, link[rel=modulepreload]').forEach((each) => each.remove());
-    return `<!doctype html>${copy.outerHTML}`;
-  }, [selector, says, data]);
-  return taken.jsonValue();
+/** The page as it was when it first was in this state: `main` has these data, `says` matches its status,
+ * and `selector` is there. Taken in that very moment: some states last no longer than a look. */
+export function take(page, { selector = 'main', says = '', ...data } = {}) {
+  return page.evaluate(([there, status, wanted, patience]) => new Promise((done, failed) => {
+    const still = () => {
+      const copy = document.documentElement.cloneNode(true);
+      // What is typed and chosen is no part of the markup.
+      const inputs = copy.querySelectorAll('input');
+      document.querySelectorAll('input').forEach(({ value, checked }, index) => {
+        inputs[index].setAttribute('value', value);
+        inputs[index].toggleAttribute('checked', checked);
+      });
+      copy.querySelectorAll('script, link[rel=modulepreload]').forEach((each) => each.remove());
+      return `<!doctype html>${copy.outerHTML}`;
+    };
+    const observer = new MutationObserver(look);
+    function look() {
+      const main = document.querySelector('main');
+      const is = Object.entries(wanted).every(([name, value]) => main.dataset[name] === value);
+      const heard = new RegExp(status).test(document.querySelector('#status').textContent);
+      if (!is || !heard || !document.querySelector(there)) return;
+      observer.disconnect();
+      done(still());
+    }
+    observer.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
+    look();
+    setTimeout(() => failed(new Error(`never seen: ${JSON.stringify([there, status, wanted])}`)), patience);
+  }), [selector, says, data, PATIENCE_MS]);
 }
 
 /** A page that shows stills, one after the other. */
