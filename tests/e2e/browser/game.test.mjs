@@ -13,8 +13,8 @@ import {
 } from './lib.mjs';
 
 /** People meet people, and a busy machine has time for what a test does within a round. */
-const SLOWLY = ['--robot-after', '1m', '--rematch-wait', '1m', '--game-time', '10s', '--drain-timeout', '40s'];
-const LONG = ['--game-time', '15s'];
+const SLOWLY = ['--robot-after', '1m', '--rematch-wait', '1m', '--game-time', '12s', '--drain-timeout', '40s'];
+const LONG = ['--game-time', '20s'];
 /** They mostly wait: for the ends of rounds, and for a busy machine. */
 const AT_ONCE = 4;
 
@@ -54,7 +54,7 @@ const turned = (page) => page.evaluate(() => {
   return animationName === 'spin' ? transform : 'still';
 });
 
-people('two pages play each other, again, and part', async (server) => {
+on(SLOWLY, LONG)('two pages play each other, again, and part', async (server) => {
   const [ada, bob] = [
     await device(browser, server, { name: 'Ada', ...MOVING }),
     await device(browser, server, { name: 'Bob', avatar: 6, size: DESKTOP, ...MOVING }),
