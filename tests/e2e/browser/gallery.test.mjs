@@ -108,7 +108,8 @@ async function walk(locale) {
     await context.addInitScript(() => { Math.random = () => 0.1; });
   }
   const early = await ada.context.newPage();
-  // A socket that never opens.
+  // A socket that never opens, and nobody's patience ends.
+  await early.addInitScript(() => { window.setTimeout = () => 0; });
   await early.routeWebSocket(/websocket/, () => new Promise(() => {}));
   await early.goto(server.url);
   await keep(early, '00-connecting', { says: words('link:') });
