@@ -326,6 +326,6 @@ aria($('#other'), 'label', t('opponent'));
 aria(menuButton, 'label', t('menu'));
 show();
 const asked = new URLSearchParams(location.search).get('room');
-if (asked) game.play({ room: asked });
+if (asked) game.play({ room: asked, ready: false });
 if (asksInside()) lookInside().then(game.open);
 else game.open();

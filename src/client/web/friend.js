@@ -23,7 +23,8 @@ function createEntry(t, game) {
   say(enter, t('join'));
   const go = (room) => {
     sheet.close();
-    game.play({ room });
+    // The first round waits until both have tapped a hand.
+    game.play({ room, ready: false });
   };
   invite.onclick = () => go('new');
   last.onclick = () => go(tab.get('room'));

@@ -145,6 +145,9 @@ export function createSession(env) {
     changed('link');
   }
 
+  /** Back into my private room: rounds wait there until I ask for one. */
+  const ownRoom = () => ({ room: state.code, ready: false });
+
   /** Forgets the connection; nothing more from it counts. */
   function drop() {
     if (state.leaving) part();
@@ -154,7 +157,7 @@ export function createSession(env) {
     if (state.phase === 'waiting' || state.again) {
       wanted = true;
       readied = state.again;
-      if (state.code) wish = { room: state.code };
+      if (state.code) wish = ownRoom();
     }
     if (onlineSince !== null && STEADY_MS <= env.now() - onlineSince) attempts = 0;
     onlineSince = null;
@@ -504,7 +507,7 @@ export function createSession(env) {
     state.again = false;
     if (state.code) {
       // A friend may be there, or still come.
-      const room = { room: state.code };
+      const room = ownRoom();
       if (settling) [wanted, wish] = [true, room];
       else play(room);
     } else if (dozed || !wanted) {

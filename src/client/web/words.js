@@ -40,6 +40,7 @@ const words = {
   friend: ['Send this code or the link to a friend.', '把房间号或链接发给朋友。'],
   arrived: ['{name} is here!', '{name} 来了！'],
   greeting: ['{name} is here. Ready?', '{name} 来了，准备好了吗？'],
+  greetingReady: ['{name} is ready. You?', '{name} 准备好了，你呢？'],
   asleep: ['{name} is here, but looking elsewhere.', '{name} 在房间里，但暂时离开了屏幕。'],
   pick: ['You’re up against {name}. Pick a hand!', '对手是 {name}，请出手！'],
   hurry: ['{name} has picked. And you?', '{name} 选好了，该你了！'],
@@ -140,7 +141,7 @@ export function statusText(t, state) {
   if (note === 'restarted' && !other.present) return t('note:restarted');
   if (other.left || !other.present) return t('left', { name });
   if (!other.online) return t(state.outcome ? 'offline' : 'asleep', { name });
-  if (!state.outcome && state.code && !state.again) return t('greeting', { name });
+  if (!state.outcome && state.code && !state.again) return t(other.ready ? 'greetingReady' : 'greeting', { name });
   if (state.again) return t('againWaiting', { name });
   return noted + (other.ready ? t('ready', { name }) : t('over'));
 }

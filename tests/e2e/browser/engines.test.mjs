@@ -25,6 +25,12 @@ async function round(a, b, mine, theirs) {
   await b.click(`#hands button[value="${theirs}"]`);
   await Promise.all([a, b].map((each) => each.is({ moment: 'points' })));
 }
+/** Two friends see each other in a room, and each says that the round may begin. */
+async function together(...players) {
+  for (const each of players) await each.says(/is here\. Ready\?/);
+  for (const each of players) await each.click('#hands button[value="1"]');
+  await playing(...players);
+}
 const playing = (...players) => Promise.all(players.map((each) => each.is({ phase: 'playing' })));
 
 /** What is played one after the other, by two players whose pages are fresh or where they were left. */
@@ -58,7 +64,7 @@ const SCENARIOS = {
     const code = await a.text('#room strong');
     assert.match(code, /^[2-9A-Z]{6}$/);
     await b.open(`${url}?room=${code}`);
-    await playing(a, b);
+    await together(a, b);
     await round(a, b, 1, 3);
     for (const place of ['#hands button[value="1"]', '#hands button[value="2"]', '#hands button[value="3"]',
       '#faces button', '#more', '#menu']) {
@@ -150,7 +156,7 @@ const SCENARIOS = {
     await a.click('#copy');
     await a.there('#copy', /Copy it by hand/);
     await b.open(`${url}?room=${code}`);
-    await playing(a, b);
+    await together(a, b);
     await round(a, b, 2, 1);
     assert.match(await a.text('#outcome'), /You win/);
   },

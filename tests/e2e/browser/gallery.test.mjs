@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { quietPort, serve, stopAll } from '../server.mjs';
 import {
   DESKTOP, LOST, PHONE, ask, device, enter, invite, judged, launch, leave, link, meet, online, phase,
-  pick, shot, twin, undoWithin, unusable,
+  pick, shot, together, twin, undoWithin, unusable,
 } from './lib.mjs';
 import { mirror, take } from './stills.mjs';
 
@@ -168,6 +168,8 @@ async function walk(locale) {
   await a.click('#undo');
   await a.waitForSelector('#room:not([hidden])');
   const c = await min.open(`?room=${code.toLowerCase()}`);
+  await keep(a, '12-greeting', { says: words('greeting') });
+  await together(a, c);
   await judged(a);
   await leave(c);
   await keep(a, '13-friend-left', { selector: '#room:not([hidden])', says: words('left') });

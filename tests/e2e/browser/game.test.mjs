@@ -8,8 +8,8 @@ import { after, before, describe, test } from 'node:test';
 import readCode from 'jsqr';
 import { quietPort, serve, stopAll } from '../server.mjs';
 import {
-  DESKTOP, LOST, ask, device, enter, invite, judged, launch, leave, link, meet, online, passes, phase,
-  pick, says, shot, text, twin, undoWithin,
+  DESKTOP, GREETED, LOST, ask, device, enter, invite, judged, launch, leave, link, meet, online, passes, phase,
+  pick, says, shot, text, together, twin, undoWithin,
 } from './lib.mjs';
 
 /** People meet people, and a busy machine has time for what a test does within a round. */
@@ -221,7 +221,7 @@ people('taps of habit destroy nothing: twice at every place, in every phase', as
     await page.mouse.click(x, y);
   };
   await b.goto(`${server.url}?room=${code}`);
-  await both(a, b)((page) => phase(page, 'playing'));
+  await together(a, b);
   await both(a, b)(judged);
   // Everything that asks for the next round, and where the first screen's buttons were.
   for (const selector of ['#hands button[value="1"]', '#hands button[value="3"]', '#more']) {
@@ -321,9 +321,11 @@ for (const part of [0, 1, 2]) {
         await says(a, '#copy', /Copied|Copy it by hand/);
       });
       if (await a.isVisible('#share')) await a.click('#share');
-      // Chosen before the round.
-      await a.click('#hands button[value="2"]');
       await b.goto(`${server.url}?room=${code}`);
+      for (const page of [a, b]) await says(page, '#status', GREETED);
+      await ask(b);
+      // The hand that says that the round may begin is kept for it.
+      await a.click('#hands button[value="2"]');
       await both(a, b)(judged);
       assert.match(await text(a, '#outcome'), /You win/, what);
       await ada.close();
@@ -347,7 +349,7 @@ people('the address is written when it differs, and only then', async (server) =
   const [a, b] = [await ada.open(), await bob.open()];
   const code = await invite(a);
   await b.goto(`${server.url}?room=${code}`);
-  await both(a, b)((page) => phase(page, 'playing'));
+  await together(a, b);
   await a.evaluate(async () => {
     for (let i = 0; i < 40; i += 1) {
       document.querySelectorAll('#hands button')[i % 3].click();
@@ -644,8 +646,15 @@ people('a friend comes by link; the round waits until both look', async (server)
   await shot(b, 'desktop-19-asleep');
   assert.equal(await a.title(), '● Bob is here!');
   await look(false);
-  await both(a, b)((page) => phase(page, 'playing'));
+  await both(a, b)((page) => says(page, '#status', GREETED));
+  await shot(a, 'phone-19-greeted');
+  // One of them alone begins nothing.
+  await a.click('#hands button[value="1"]');
+  await says(a, '#status', /Waiting for Bob/);
+  await says(b, '#status', /Ada is ready\. You\?/);
+  await shot(b, 'desktop-19-wanted');
   await b.keyboard.press('2');
+  await both(a, b)((page) => phase(page, 'playing'));
   await both(a, b)(judged);
   await a.reload();
   await ask(a);
@@ -657,7 +666,7 @@ people('a friend comes by link; the round waits until both look', async (server)
   await b.waitForSelector('#room:not([hidden])');
   assert.equal(await text(b, '#room strong'), code, 'the room stays open');
   await enter(a, code.toLowerCase());
-  await both(a, b)((page) => phase(page, 'playing'));
+  await together(a, b);
   const cy = await device(browser, server, { name: 'Cy' });
   const c = await cy.open(`?room=${code}`);
   await says(c, '#status', /Two are playing/);
@@ -675,7 +684,7 @@ people('a friend\'s link goes before a round that runs elsewhere', async (server
   await a.goto(`${server.url}?room=${code.toLowerCase()}`);
   await says(b, '#status', /Ada (gave up|has left)/);
   await says(a, '#other .name bdi', /Cy/);
-  await both(a, c)((page) => phase(page, 'playing'));
+  await together(a, c);
   assert.equal(new URL(a.url()).search, `?room=${code}`);
   // The link of the room one sits in leads back into its round.
   await a.keyboard.press('2');

@@ -156,8 +156,14 @@ export async function meet(one, other) {
   await Promise.all([phase(one, 'playing'), phase(other, 'playing')]);
 }
 
-/** Two friends are in one room, and their round runs. */
-export const together = (...pages) => Promise.all(pages.map((page) => phase(page, 'playing')));
+/** A friend is in the room, and nobody is ready: what each page says then. */
+export const GREETED = /is here\. Ready\?|来了，准备好了吗？/;
+
+/** Two friends are in one room; each says that the round may begin, and it runs. */
+export async function together(...pages) {
+  for (const page of pages) await says(page, '#status', GREETED);
+  await meet(...pages);
+}
 
 /** A duplicate of a page's tab: it knows the same session. */
 export async function twin(page, server) {

@@ -9,7 +9,7 @@ import http from 'node:http';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
 import { serve, stopAll } from '../server.mjs';
-import { LOST, device, invite, launch, online, phase, says, text } from './lib.mjs';
+import { LOST, device, invite, launch, online, phase, says, text, together } from './lib.mjs';
 
 let browser;
 let server;
@@ -131,7 +131,7 @@ test('a link into a private room keeps the folder, also when the slash was forgo
   await a.waitForURL(/\/game\/\?room=[A-Z0-9]{6}$/);
   const asked = new URL(a.url());
   const b = await bob.open(`/game${asked.search}`);
-  await Promise.all([a, b].map((page) => phase(page, 'playing')));
+  await together(a, b);
   assert.equal(await text(b, '#other .name bdi'), 'Ada');
   for (const each of devices) await each.close(AHEAD);
   front.close();

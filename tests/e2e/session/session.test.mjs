@@ -372,6 +372,17 @@ play('a private room: made, entered, left by the friend, entered again', [
   ['<room', room([user(ME), user('cy')], 'K7M2QX')], { outcome: '', there: true },
   ['<start', start('cy')], { phase: 'playing' },
 ]);
+play('a friend is greeted, and the first round waits until both have tapped a hand', [
+  ['play', { room: 'new', ready: false }],
+  ['<room', room([user(ME, { ready: false })], 'K7M2QX')], { phase: 'waiting', code: 'K7M2QX' },
+  ['<room', two({ ready: false }, { ready: false }, 'K7M2QX')],
+  { phase: 'between', outcome: '', again: false, there: true },
+  ['<room', two({ ready: false }, {}, 'K7M2QX')], { phase: 'between', again: false },
+  ['choose', 2], { phase: 'between', again: true, next: 2 },
+  ['>', ['join', { room: 'new', ready: false }], ['join']],
+  ['<room', two({}, {}, 'K7M2QX')], ['<start', start()],
+  { phase: 'playing' }, ['>', ['choice', { choice: 2 }]],
+]);
 play('a friend comes while I am away: it waits', [
   ['play', { room: 'k7m2qx' }], ['<room', two({}, { online: false, ready: false }, 'K7M2QX')],
   { phase: 'between', outcome: '', again: true, code: 'K7M2QX' },
@@ -427,7 +438,7 @@ play('lost in a private room after a round: only the player says again', [
 play('the server forgot me in a private room: I ask for the same one', [
   ['play', { room: 'new' }], ['<room', room([user(ME)], 'K7M2QX')],
   ['returns', { resumed: false, session: 'token-2' }],
-  ['>', ['join', { room: 'K7M2QX' }]], { phase: 'waiting', friend: true },
+  ['>', ['join', { room: 'K7M2QX', ready: false }]], { phase: 'waiting', friend: true },
 ]);
 play('a hand tapped before there was a connection goes out when the round begins', [
   ['breaks'], ['choose', 2], { phase: 'waiting', next: 2 },
@@ -555,12 +566,12 @@ play('away for too long in the lobby: it is said, and nothing begins by itself',
   ['play'], ['>', ['join']], { phase: 'waiting', note: '' },
 ]);
 play('away for too long in my own room: I ask for it again', [
-  ...inRoom, ['away'], ...back, ['>', ['join', { room: 'K7M2QX' }]],
+  ...inRoom, ['away'], ...back, ['>', ['join', { room: 'K7M2QX', ready: false }]],
   { phase: 'waiting', friend: true }, ['<pong'], ['>'],
   ['<room', two({}, {}, 'K7M2QX')], ['<start', start()], { phase: 'playing', code: 'K7M2QX' },
 ]);
 play('away for too long in my own room, and others sit there now: it is said', [
-  ...inRoom, ['away'], ...back, ['>', ['join', { room: 'K7M2QX' }]],
+  ...inRoom, ['away'], ...back, ['>', ['join', { room: 'K7M2QX', ready: false }]],
   ['<problem', { code: 'room-full', event: 'join' }], { phase: 'free', note: 'room-full' },
 ]);
 play('away when a round ended, and the seat went with it', [
@@ -577,13 +588,13 @@ play('away and then without a connection in the lobby: it is said', [
     { resumed: true }, absent], ['>'], { phase: 'free', note: 'absent' },
 ]);
 play('without a connection for too long in my own room: I ask for it again', [
-  ...inRoom, ['returns', {}, absent], ['>', ['join', { room: 'K7M2QX' }]],
+  ...inRoom, ['returns', {}, absent], ['>', ['join', { room: 'K7M2QX', ready: false }]],
   { phase: 'waiting', friend: true },
 ]);
 play('without a connection for too long between two rounds in a private room', [
   ...inRoom, ['<room', two({}, {}, 'K7M2QX')], ['<start', start()], ['<result', result()],
   ['<room', two({ ready: false }, { ready: false }, 'K7M2QX')], ['returns', {}, absent],
-  ['>', ['join', { room: 'K7M2QX' }]], { phase: 'waiting', friend: true },
+  ['>', ['join', { room: 'K7M2QX', ready: false }]], { phase: 'waiting', friend: true },
 ]);
 play('without a connection when the round ended and the other one went', [
   ...met, ['returns', {}, ['result', result({ roundScore: 1 })], absent],
