@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 
 use roshambo::config::{Command, Config};
 use roshambo::hub::{Dialect, Hub, Input, Output, Timer};
-use roshambo::model::{ConnId, Event, Face, Movement, Origin, Uid};
+use roshambo::model::{
+    ConnId, Event, Face, Movement, Origin, StoreOp, StoreReply, Stored, StoredProfile, Uid,
+};
 use roshambo::net::frames::{Decoder, Fragments};
 use roshambo::net::server::Server;
 use roshambo::session::Session;
@@ -157,6 +159,50 @@ impl Table {
                 | Output::Disarm { .. } => (),
             }
         }
+    }
+
+    /// Somebody of the store's, who has so many points and is gone again.
+    fn seat_of_the_store(&mut self, number: u32, total: u32) {
+        let conn = conn(1, number + 1);
+        let (dialect, from) = (Dialect::Plain, None);
+        self.tell(
+            0,
+            Input::Opened {
+                conn,
+                dialect,
+                from,
+            },
+        );
+        let token = format!("{number:024}");
+        let text = format!(r#"["hello",{{"user":{{}},"v":2,"session":"{token}"}}]"#);
+        self.hub
+            .handle(Millis(0), Input::Text { conn, text: &text });
+        let mut owner = None;
+        while let Some(output) = self.hub.pop_output() {
+            if let Output::Store(op) = output
+                && let StoreOp::Take { owner: asked, .. } = *op
+            {
+                owner = Some(asked);
+            }
+        }
+        let profile = StoredProfile {
+            uid: format!("p-{number}"),
+            ..StoredProfile::default()
+        };
+        let stored = (total != 0).then(|| {
+            Box::new(Stored {
+                profile,
+                total,
+                streak: 0,
+            })
+        });
+        let reply = StoreReply::Taken {
+            token,
+            owner: owner.expect("it asks"),
+            stored,
+        };
+        self.tell(0, Input::Stored { reply: &reply });
+        self.tell(0, Input::Closed { conn });
     }
 
     fn say(&mut self, now: u64, index: u32, text: &str) {
@@ -395,16 +441,11 @@ fn newcomer_steps(bench: &mut Bench) {
         let most = count.to_string();
         let config = config(&["--max-sessions", &most, "--max-connections", "100"]);
         let mut table = Table::with(&config);
-        let session = |number: usize| {
-            format!(
-                r#"{{"token":"{number:024}","uid":"p-{number}","uname":"","uavatar":"","totalScore":{total},"winStreak":0,"idle_ms":{number}}}"#
-            )
-        };
-        let sessions: Vec<String> = (0..count).map(session).collect();
-        let state = format!(r#"{{"roshambo":1,"sessions":[{}]}}"#, sessions.join(","));
-        let taken = table.hub.import_sessions(Millis::ZERO, &state);
-        assert_eq!(taken, Ok(count), "a state file of this version");
-        while table.hub.pop_output().is_some() {}
+        table.hub.use_store();
+        for number in 0..count {
+            table.seat_of_the_store(number as u32, total);
+        }
+        assert_eq!(table.hub.population().2, count);
         let mut generation = 0;
         bench.step(&name, None, || {
             generation += 1;

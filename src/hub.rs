@@ -27,7 +27,7 @@ use crate::metrics::Counters;
 use crate::model::{self, ClientKind, CloseReason, ConnId, Ended, Entropy, Origin, PlayerId};
 use crate::session::{BURST_MS, Pace, Pulse, Session};
 use crate::time::Millis;
-use crate::wire::{Inbound, engine_io, socket_io, state};
+use crate::wire::{Inbound, engine_io, socket_io};
 use crate::world::{Rules, Tally, World};
 
 pub use self::facts::{Input, Output, Place, Played, Slot, Timer};
@@ -37,10 +37,6 @@ use self::recent::Recent;
 use self::store::Desk;
 pub use crate::wire::Dialect;
 pub use crate::world::Timer as GameTimer;
-
-/// Why a state file was not read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StateError(pub String);
 
 /// The whole game behind one call.
 ///
@@ -212,24 +208,6 @@ impl Hub {
     #[must_use]
     pub fn population(&self) -> (usize, usize, usize) {
         self.world.population()
-    }
-
-    /// All sessions as the text of a state file (`--state`).
-    #[must_use]
-    pub fn export_sessions(&self, now: Millis) -> String {
-        state::encode(&self.world.export(now))
-    }
-
-    /// Takes the sessions of a state file in. Returns how many of them are still alive.
-    ///
-    /// # Errors
-    ///
-    /// The file is damaged; nothing was taken in.
-    pub fn import_sessions(&mut self, now: Millis, text: &str) -> Result<usize, StateError> {
-        let records = state::decode(text).map_err(StateError)?;
-        let taken = self.world.import(now, records);
-        self.carry_effects(now);
-        Ok(taken)
     }
 
     fn open(&mut self, now: Millis, conn: ConnId, dialect: Dialect, from: Option<Origin>) {

@@ -29,7 +29,7 @@
 //! | [`slots`] | handles that go stale: index and generation | players, rooms |
 //! | [`wheel`] | a hierarchical timing wheel | players, sockets, a clock |
 //! | [`model`] | the words that wire and world share, parsed once, valid ever after | behaviour |
-//! | [`wire`] | text ⇄ typed: Engine.IO 3 and 4, Socket.IO, events, the state file | rules, time, sockets |
+//! | [`wire`] | text ⇄ typed: Engine.IO 3 and 4, Socket.IO, events | rules, time, sockets |
 //! | [`world`] | the game: lobby, rooms, rounds, robots, sessions | text, IO, the clock |
 //! | [`session`] | what one connection's protocol remembers | rooms, sockets |
 //! | [`hub`] | the one sans-IO entry: sessions, world, seed | mio, tungstenite, log, clock |
@@ -66,6 +66,9 @@
 //! - A handle is index and generation; a stale one finds nothing.
 //! - Nothing per message grows with the number of connections. Deadlines are lazy: traffic stores
 //!   when it came, the one timer of a session, room or player looks at that when it fires.
+//! - What has to outlive the process is an order to the store, and its answer is a fact like any
+//!   other. A result is told at once, and committed some 50 ms later; no round waits for it, and a
+//!   time-out is never taken for "it did not happen".
 //! - The world's and the hub's own invariants are swept after every input in debug builds.
 //!
 //! # A part alone

@@ -4,15 +4,22 @@ mod logging;
 
 use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use roshambo::config::{Command, Config, Origin, strange_variables};
+use roshambo::config::{self, Command, Config, Origin, strange_variables};
 use roshambo::net::handed::Handed;
-use roshambo::net::server::{RESERVE, Server, StopSignals};
+use roshambo::net::server::{RESERVE, Server, StopSignals, StoreEnd};
+use roshambo::store::{self, Opened, Running};
 use roshambo::tools::program;
 
-/// Descriptors that are no player's connection: poll, listeners, pipes, the state file, the
+/// Descriptors that are no player's connection: poll, listeners, pipes, the store's files, the
 /// standard ones, those who ask for metrics.
 const OTHER_DESCRIPTORS: usize = 64;
+
+/// How long the end waits for the store, beyond the time that the drain takes.
+const FLUSH: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1).peekable();
@@ -23,7 +30,7 @@ fn main() -> ExitCode {
         return roshambo::tools::probe::main(args);
     }
     if args.next_if(|first| first == "store").is_some() {
-        return roshambo::store::command::main(&program(), args);
+        return store::command::main(&program(), args);
     }
     let config = match Config::load(args, |name| std::env::var_os(name)) {
         Ok(Command::Run(config)) => config,
@@ -109,14 +116,59 @@ fn run(mut config: Config) -> Result<(), String> {
             u64::from_ne_bytes(bytes)
         }
     };
+    // Whoever connects finds the points that there are.
+    let opened = open_store(&config)?;
+    log::info!("points are kept {}", opened.place());
     let mut server = Server::start(config, seed, Box::new(entropy), handed)
         .map_err(|error| error.to_string())?;
+    let store = start_store(opened, &mut server)?;
     server
         .watch_signals(signals)
         .map_err(|error| format!("cannot watch for signals: {error}"))?;
-    server
+    let served = server
         .run()
-        .map_err(|error| format!("cannot poll: {error}"))
+        .map_err(|error| format!("cannot poll: {error}"));
+    // The server is gone, and with it the other end of its orders.
+    let kept = store.finish(FLUSH).map_err(|unwritten| {
+        format!(
+            "{} results could not be written and are lost: {}",
+            unwritten.orders,
+            unwritten.trouble.as_deref().unwrap_or("it took too long")
+        )
+    });
+    served.and(kept)
+}
+
+fn open_store(config: &Config) -> Result<Opened, String> {
+    let choice = match &config.store {
+        config::Store::Memory => store::Choice::Memory,
+        config::Store::File(path) => store::Choice::File(path.clone()),
+    };
+    let limits = store::Limits {
+        score_ttl_ms: config.score_ttl_ms,
+    };
+    store::open(&choice, limits).map_err(|error| error.to_string())
+}
+
+/// Starts the store's thread and connects it with the loop.
+fn start_store(opened: Opened, server: &mut Server) -> Result<Running, String> {
+    let (orders, to_store) = channel();
+    let (to_loop, answers) = channel();
+    let health = Arc::new(Mutex::default());
+    let wake = server.waker();
+    let answer = move |reply| {
+        // It fails only when the loop is gone.
+        let _ = to_loop.send(reply);
+        wake();
+    };
+    let running = opened.start(to_store, answer, Arc::clone(&health), server.started());
+    let running = running.map_err(|error| error.to_string())?;
+    server.use_store(StoreEnd {
+        orders,
+        answers,
+        health,
+    });
+    Ok(running)
 }
 
 /// Every connection is a descriptor: asks for enough, and serves fewer if the system refuses.

@@ -738,18 +738,6 @@ pub struct RoomUser {
     pub online: bool,
 }
 
-/// One session as it is kept over a restart.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SessionRecord {
-    /// Proves it.
-    pub token: Token,
-    pub profile: Profile,
-    pub total_score: u32,
-    pub win_streak: u32,
-    /// How long its player has been offline, in milliseconds.
-    pub idle_ms: u64,
-}
-
 /// Why a request was refused or ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ProblemCode {

@@ -95,7 +95,7 @@ const _: () = assert!(
 );
 
 /// What most clients never need: what this one did wrong lately, and what it waits for.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Trouble {
     /// It waits for the store until then, and nothing is read from it.
     held_until: Option<Millis>,
@@ -107,7 +107,7 @@ struct Trouble {
 }
 
 /// Counts happenings in a window that begins with the first of them.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Window {
     since: Millis,
     count: u32,
@@ -265,6 +265,9 @@ impl Session {
     pub fn release(&mut self) {
         if let Some(trouble) = &mut self.trouble {
             trouble.held_until = None;
+            if **trouble == Trouble::default() {
+                self.trouble = None;
+            }
         }
     }
 

@@ -21,6 +21,7 @@ impl Server {
         let mut child = Command::new(BINARY)
             .args(["--listen", "127.0.0.1:0", "--game-time", "1s"])
             .args(flags)
+            .env("ROSHAMBO_STORE", "memory")
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

@@ -297,15 +297,33 @@ mutant '--max-sessions, points go last' src/world/sessions.rs \
 mutant '--max-sessions, offline' src/world/sessions.rs \
     'while self.rules.max_sessions < self.offline.len() {' 'while false {' \
     --test scenarios sessions::a_newcomer
-mutant '--max-sessions at the start' src/world/sessions.rs \
-    'records.truncate(self.rules.max_sessions.saturating_sub(self.by_token.len()));' '' \
-    --test loopback drain::of_a_state_file
 mutant '--session-ttl' src/world/sessions.rs \
     'let expires_at = now + self.rules.session_ttl_ms;' 'let expires_at = Millis(u64::MAX);' \
     --test scenarios sessions
-mutant '--session-ttl over a restart' src/world/sessions.rs \
-    'records.retain(|record| record.idle_ms < self.rules.session_ttl_ms);' '' \
-    --test loopback drain::of_a_state_file
+
+# --- the store ---
+
+mutant 'connections that wait for the store' src/hub/store.rs \
+    'full || WAITS_MAX <= self.desk.waits.len() {' 'full {' \
+    --test scenarios store::a_thousand_wait
+mutant 'tokens that the store is asked about' src/hub/store.rs \
+    'while !self.desk.away && self.desk.takes.len() < WAITS_MAX {' 'while !self.desk.away {' \
+    --test scenarios store::a_thousand_wait
+mutant 'the wait for the store' src/hub/store.rs \
+    'session.hold(now + WAIT_MS);' 'session.hold(now + (WAIT_MS << 20));' \
+    --test scenarios store::when_no_answer
+mutant 'bytes kept of who waits for the store' src/net/front.rs \
+    'if conn.is_held() && HELD_BYTES_MAX < input.len() {' 'if false {' \
+    --lib net::server::tests::held
+mutant 'sessions owed to a store that is away' src/hub/store.rs \
+    'self.desk.open && self.max_sessions < self.world.owed()' 'false' \
+    --test scenarios store::no_more_sessions
+mutant 'answers per turn' src/net/server/store.rs \
+    'for _ in 0..ANSWERS_MAX {' 'for _ in 0..usize::MAX {' \
+    --lib net::server::tests::held
+mutant 'a word to the store of a room a minute' src/world/presence.rs \
+    'if TOUCH_MS <= now.since(private.told) {' 'if true {' \
+    --test scenarios store::a_room_that_lives
 
 # --- per turn ---
 

@@ -33,6 +33,7 @@ impl Server {
                 "0",
             ])
             .args(flags)
+            .env("ROSHAMBO_STORE", "memory")
             .stderr(Stdio::piped())
             .spawn()
             .expect("it starts");

@@ -105,7 +105,7 @@ fn the_unit_waits_longer_than_a_drain_takes() {
         .strip_suffix('s')
         .and_then(|seconds| seconds.parse().ok())
         .expect("seconds");
-    // Some seconds are for the sessions' file.
+    // Some seconds are for the store's queue.
     assert!(drain + 5 <= value("TimeoutStopSec="));
     // A loop that hangs in its drain is not waited for any longer than one that serves and hangs.
     assert!(value("WatchdogSec=") <= value("TimeoutStopSec="));
@@ -287,13 +287,15 @@ fn systemd_itself_hands_sockets_over() {
     let (game, admin) = (manager.path("game.sock"), manager.path("admin.sock"));
     let mut command = Command::new("systemd-socket-activate");
     command
-        .args(["--fdname", "roshambo:roshambo-admin", "-E", "NOTIFY_SOCKET"])
+        .args(["--fdname", "roshambo:roshambo-admin"])
+        .args(["-E", "NOTIFY_SOCKET", "-E", "ROSHAMBO_STORE"])
         .arg("-l")
         .arg(&game)
         .arg("-l")
         .arg(&admin)
         .arg(env!("CARGO_BIN_EXE_roshambo"))
         .env("NOTIFY_SOCKET", manager.path("notify"))
+        .env("ROSHAMBO_STORE", "memory")
         .stderr(Stdio::piped());
     // It says so once it listens; the first who comes has it start the server.
     let mut server = manager.spawn(command);

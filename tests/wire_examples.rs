@@ -361,6 +361,7 @@ fn the_reference_tells_what_is_answered() {
             page: Page::new("/applet/websocket", false),
             full: false,
             ending: None,
+            store_away: false,
             peer: Peer::Unix,
             crowd: &Crowd::EMPTY,
         };

@@ -45,6 +45,7 @@ impl Server {
             .args(["--rate-limit", "0", "--relay-interval", "0"])
             .args(["--max-per-address", "0"])
             .args(flags)
+            .env("ROSHAMBO_STORE", "memory")
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

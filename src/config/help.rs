@@ -23,10 +23,10 @@ Usage: roshambo [FLAG VALUE]...
 Examples:
   roshambo                                        then open http://127.0.0.1:9595/
   roshambo --listen 0.0.0.0:8080 --game-time 5s   for everybody in the house, with longer rounds
-  ROSHAMBO_STATE=/var/lib/roshambo.json roshambo --check
+  ROSHAMBO_STORE=/srv/roshambo.db roshambo --check
 
 Every flag has an environment variable, named on the right; if both are set, the flag counts.
-Durations: 100ms, 3s, 30m, 1h. Sizes in bytes: 4096, or 4k.
+Durations: 100ms, 3s, 30m, 1h, 7d. Sizes in bytes: 4096, or 4k.
 ",
     );
     for section in Section::ALL {

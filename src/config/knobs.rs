@@ -339,8 +339,8 @@ pub(super) const KNOBS: &[Knob] = &[
         section: Section::Sessions,
         kind: number!(session_ttl_ms, Unit::Milliseconds, SECOND, 7 * 24 * HOUR),
         default: "30m",
-        help: "How long a player who is cut off keeps name, score and streak; the default is\n\
-               about the life of a suspended mini program.",
+        help: "How long a player who is cut off keeps its place, and a session that won nothing;\n\
+               the default is about the life of a suspended mini program.",
     },
     Knob {
         flag: "--max-sessions",
@@ -351,16 +351,23 @@ pub(super) const KNOBS: &[Knob] = &[
                Those with points are never forgotten for a newcomer's sake.",
     },
     Knob {
-        flag: "--state",
+        flag: "--store",
         section: Section::Sessions,
         kind: Kind::Text {
             metavar: "FILE",
-            get: |config| config.state.as_ref().map(|path| path.display().to_string()),
-            set: |config, text| parse::path(text).map(|path| config.state = Some(path)),
+            get: |config| Some(parse::show_store(&config.store)),
+            set: |config, text| parse::store(text).map(|store| config.store = store),
         },
-        default: "",
-        help: "Sessions are written there when the server stops and read back at start; without\n\
-               it a restart forgets the scores.",
+        default: "roshambo.db",
+        help: "Points and streaks are kept there, each result as soon as it is told: an SQLite\n\
+               file. memory: until the process ends.",
+    },
+    Knob {
+        flag: "--score-ttl",
+        section: Section::Sessions,
+        kind: number!(score_ttl_ms, Unit::Milliseconds, MINUTE, 3650 * 24 * HOUR),
+        default: "30d",
+        help: "How long points and streak are kept of a player who does not come back.",
     },
     Knob {
         flag: "--drain-timeout",

@@ -26,6 +26,15 @@ use self::knobs::{KNOBS, Kind, Knob, Unit};
 use self::names::nearest_flag;
 pub use self::networks::Networks;
 
+/// Where points are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// In the process, until it ends.
+    Memory,
+    /// In a file.
+    File(PathBuf),
+}
+
 /// Where the server listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listen {
@@ -65,8 +74,10 @@ pub struct Config {
     pub session_ttl_ms: u64,
     /// `--max-sessions`
     pub max_sessions: usize,
-    /// `--state`
-    pub state: Option<PathBuf>,
+    /// `--store`
+    pub store: Store,
+    /// `--score-ttl`
+    pub score_ttl_ms: u64,
     /// `--max-connections`
     pub max_connections: usize,
     /// `--max-per-address`: connections; 0 is off.
@@ -319,6 +330,12 @@ impl Config {
             let value = duration(self.session_ttl_ms);
             return at_least("--session-ttl", value, why, game);
         }
+        if self.score_ttl_ms < self.session_ttl_ms {
+            let seat = duration(self.session_ttl_ms);
+            let why = format!("who still has a seat would lose its points (--session-ttl {seat})");
+            let value = duration(self.score_ttl_ms);
+            return at_least("--score-ttl", value, why, seat);
+        }
         if self.max_sessions < self.max_connections {
             let connections = self.max_connections.to_string();
             let why = format!(
@@ -397,7 +414,8 @@ impl Config {
             rate_limit: 0,
             session_ttl_ms: 0,
             max_sessions: 0,
-            state: None,
+            store: Store::Memory,
+            score_ttl_ms: 0,
             max_connections: 0,
             max_per_address: 0,
             max_message: 0,

@@ -6,9 +6,12 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use super::Listen;
+use super::{Listen, Store};
 
-/// A number of milliseconds from `3s`, `100ms`, `30m`, `1h` or `0`.
+/// Of 24 hours.
+const DAY_MS: u64 = 24 * 3_600_000;
+
+/// A number of milliseconds from `3s`, `100ms`, `30m`, `1h`, `7d` or `0`.
 pub(super) fn duration_ms(text: &str) -> Result<u64, String> {
     let (digits, unit) = number_and_unit(text);
     let factor = match unit {
@@ -17,12 +20,15 @@ pub(super) fn duration_ms(text: &str) -> Result<u64, String> {
         "s" => Some(1_000),
         "m" => Some(60_000),
         "h" => Some(3_600_000),
+        "d" => Some(DAY_MS),
         "" if digits.bytes().all(|digit| digit == b'0') => Some(1),
         "" => return Err(format!("needs a unit: {digits}s or {digits}ms")),
         _ => None,
     };
     let Some(factor) = factor else {
-        return Err("is not a duration: whole numbers with a unit, as 100ms, 3s, 30m or 1h".into());
+        return Err(
+            "is not a duration: whole numbers with a unit, as 100ms, 3s, 30m, 1h or 7d".into(),
+        );
     };
     // Too many digits are merely out of range, whatever the range is.
     let number: u64 = digits.parse().unwrap_or(u64::MAX);
@@ -33,6 +39,8 @@ pub(super) fn duration_ms(text: &str) -> Result<u64, String> {
 pub(super) fn show_duration(ms: u64) -> String {
     match ms {
         0 => "0".into(),
+        // A day is better known as 24h.
+        _ if ms.is_multiple_of(DAY_MS) && ms != DAY_MS => format!("{}d", ms / DAY_MS),
         _ if ms.is_multiple_of(3_600_000) => format!("{}h", ms / 3_600_000),
         // A minute is better known as 60s.
         _ if ms.is_multiple_of(60_000) && ms != 60_000 => format!("{}m", ms / 60_000),
@@ -240,8 +248,29 @@ pub(super) fn show_switch(on: bool) -> &'static str {
     if on { "yes" } else { "no" }
 }
 
+/// `memory`, or a file's path.
+pub(super) fn store(text: &str) -> Result<Store, String> {
+    if text == "memory" {
+        return Ok(Store::Memory);
+    }
+    if let Some((scheme, _)) = text.split_once("://") {
+        return Err(format!(
+            "is no file: {scheme}:// is not offered, a file's path or memory is needed"
+        ));
+    }
+    path(text).map(Store::File)
+}
+
+/// The text that [`store`] reads as this.
+pub(super) fn show_store(store: &Store) -> String {
+    match store {
+        Store::Memory => "memory".into(),
+        Store::File(path) => path.display().to_string(),
+    }
+}
+
 /// A file's path.
-pub(super) fn path(text: &str) -> Result<PathBuf, String> {
+fn path(text: &str) -> Result<PathBuf, String> {
     match text {
         "" => Err("is empty: a file's path is needed".into()),
         _ if text.ends_with('/') => Err("is a directory: a file's path is needed".into()),

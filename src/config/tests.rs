@@ -94,9 +94,12 @@ fn good_values() {
         ("--ping-timeout-eio4", "1500ms", "1500ms"),
         ("--ping-timeout-v2", "1h", "1h"),
         ("--linger", "100ms", "100ms"),
-        ("--session-ttl", "168h", "168h"),
+        ("--session-ttl", "168h", "7d"),
         ("--max-sessions", "1", "1"),
-        ("--state", "/var/lib/r.json", "/var/lib/r.json"),
+        ("--store", "/var/lib/r.db", "/var/lib/r.db"),
+        ("--store", "memory", "memory"),
+        ("--store", "./memory", "./memory"),
+        ("--score-ttl", "90d", "90d"),
         ("--drain-timeout", "5m", "5m"),
         ("--drain-spread", "0", "0"),
         ("--log-level", "DEBUG", "debug"),
@@ -276,30 +279,32 @@ fn bad_values_name_the_knob_the_value_and_what_would_be_right() {
         ("--ping-timeout-eio4", "20 s", "is not a duration"),
         ("--ping-timeout-v2", "10", "needs a unit: 10s or 10ms"),
         ("--linger", "31s", "is out of range: 100ms to 30s"),
-        ("--session-ttl", "169h", "is out of range: 1s to 168h"),
+        ("--session-ttl", "169h", "is out of range: 1s to 7d"),
         (
             "--max-sessions",
             "99999999999999999999",
             "1 to 10000000 sessions",
         ),
-        ("--state", "", "is empty"),
-        ("--state", "/var/lib/", "is a directory"),
+        ("--store", "", "is empty"),
+        ("--store", "redis://[::1]", "redis:// is not offered"),
+        ("--score-ttl", "59s", "is out of range: 60s to 3650d"),
+        ("--store", "/var/lib/", "is a directory"),
         (
-            "--state",
+            "--store",
             "~/sessions",
             "begins with ~: write the whole path",
         ),
         (
-            "--state",
+            "--store",
             "/var/sessions ",
             "has quotes or white space around it: /var/sessions would do",
         ),
         (
-            "--state",
+            "--store",
             "'/var/sessions'",
             "has quotes or white space around it: /var/sessions would do",
         ),
-        ("--drain-timeout", "1d", "is not a duration"),
+        ("--drain-timeout", "1d", "is out of range"),
         ("--drain-spread", "11m", "is out of range: 0 to 10m"),
         (
             "--log-level",
@@ -349,8 +354,8 @@ fn the_command_line_itself() {
             "there is no flag --proxy; did you mean --trusted-proxy?",
         ),
         (
-            &["--state-file", "a"],
-            "there is no flag --state-file; did you mean --state?",
+            &["--store-file", "a"],
+            "there is no flag --store-file; did you mean --store?",
         ),
         // There are several.
         (&["--ping", "9s"], "there is no flag --ping"),
@@ -386,9 +391,9 @@ fn the_command_line_itself() {
             "there is no flag --port; did you mean --listen?",
         ),
         (&["--listen"], "--listen needs a value"),
-        (&["--state", "--seed", "1"], "--state needs a value"),
+        (&["--store", "--seed", "1"], "--store needs a value"),
         (&["--check=yes"], "--check takes no value"),
-        (&["--state", "a\nb/"], "--state \"a\\nb/\" is a directory"),
+        (&["--store", "a\nb/"], "--store \"a\\nb/\" is a directory"),
     ];
     for (args, want) in rows {
         let found = refusal(args, &[]);
@@ -504,9 +509,10 @@ fn the_defaults_are_as_documented_and_fit_each_other() {
     );
     assert_eq!(config.base_path, "/applet/websocket");
     assert_eq!(
-        (config.public_url, config.state, config.seed),
-        (None, None, None)
+        (config.public_url, config.seed, config.store),
+        (None, None, Store::File("roshambo.db".into()))
     );
+    assert_eq!(config.score_ttl_ms, 30 * 24 * 3_600_000);
     assert!(!config.remote_avatars);
     assert_eq!((config.game_time_ms, config.robot_after_ms), (3_000, 1_000));
     assert_eq!(
@@ -604,7 +610,7 @@ fn check_shows_what_could_be_typed_and_who_set_it() {
         ("--game-time = 5s", "flag"),
         ("--max-queue = 32k", "environment, ROSHAMBO_MAX_QUEUE"),
         ("--session-ttl = 30m", "default"),
-        ("--state is not set", "default"),
+        ("--store = roshambo.db", "default"),
     ] {
         assert!(lines.contains(&want), "{want:?} is not in\n{text}");
     }
@@ -632,7 +638,7 @@ fn check_shows_what_was_given_and_is_not_used() {
         ("ROSHAMBO_LISTEN", "[::1]:6"),
         ("PORT", "80"),
         ("ROSHAMBO_LINGER", "1s"),
-        ("ROSHAMBO_STATE", "a\nb"),
+        ("ROSHAMBO_STORE", "a\nb"),
     ];
     let Ok(Command::Check(config)) = load(&args, &env) else {
         panic!("{args:?} is no check");

@@ -78,6 +78,12 @@ impl Hub {
         self.world.keep_in_store(u64::from_le_bytes(first));
     }
 
+    /// Whether the store said that it cannot be asked just now.
+    #[must_use]
+    pub fn is_store_away(&self) -> bool {
+        self.desk.away
+    }
+
     /// How many connections wait for the store.
     #[must_use]
     pub fn waiting(&self) -> usize {

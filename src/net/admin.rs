@@ -20,6 +20,7 @@ use mio::{Interest, Registry, Token};
 
 use super::http::{FIELDS_MAX, HEAD_BYTES_MAX};
 use super::listen::{Listener, Socket};
+use super::server::StoreEnd;
 use crate::config::Config;
 use crate::hub::Hub;
 use crate::metrics::Traffic;
@@ -46,6 +47,7 @@ pub(crate) struct Figures<'a> {
     /// Connections in any phase.
     pub(crate) sockets: usize,
     pub(crate) timers: usize,
+    pub(crate) store: Option<&'a StoreEnd>,
 }
 
 /// The listener and those who ask.

@@ -72,6 +72,7 @@ pub fn serve(listener: Listener, config: &Config, answer: Answer) -> io::Result<
             now,
             life: Life::Serving,
             handed: false,
+            store_away: false,
         };
         let mut hear = |sockets: &mut Sockets, input: Input<'_>| hear(now, input, sockets, answer);
         entrance.accept(now, turn.life, &mut sockets);

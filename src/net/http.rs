@@ -37,6 +37,8 @@ pub struct Context<'a> {
     pub full: bool,
     /// The server is asked to stop: who asks.
     pub ending: Option<Ending>,
+    /// The store cannot be asked or written to just now.
+    pub store_away: bool,
     /// The other end of the connection.
     pub peer: Peer,
     /// Whom to believe about addresses, and who has too many connections.
@@ -314,7 +316,10 @@ fn route(request: &Request<'_>, context: Context<'_>) -> Decision {
         _ if under_base == Some("") => Reply::of(426).field("Upgrade", "websocket"),
         "healthz" => Reply::of(200),
         "readyz" if refuses(context) => unavailable(context).readable(),
-        "readyz" => Reply::of(200).readable(),
+        "readyz" => Reply {
+            body: ready(context),
+            ..Reply::of(200).readable()
+        },
         _ => match asset(request, folder, file, context.page) {
             Some(reply) => reply,
             None if context.ending == Some(Ending::Newcomer) => unavailable(context),
@@ -476,6 +481,14 @@ fn unavailable(context: Context<'_>) -> Reply {
         b"too many connections from your address\n"
     };
     reply
+}
+
+/// What whoever could come in is told besides that. A store that is away keeps nobody out.
+fn ready(context: Context<'_>) -> &'static [u8] {
+    match context.store_away {
+        true => b"ok, but points wait to be written\n",
+        false => b"ok\n",
+    }
 }
 
 /// An answer that says nothing but its status.

@@ -21,7 +21,6 @@
 //! - `admin`: metrics and status on a listener of their own;
 //! - `manager`: what the service manager is told;
 //! - `stall`: turns of the loop that took too long;
-//! - `state`: the sessions' file;
 //! - [`bare`]: the same layer without the game, for tools that test it.
 
 mod admin;
@@ -44,4 +43,3 @@ mod rest;
 pub mod server;
 mod sockets;
 mod stall;
-mod state;

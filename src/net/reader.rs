@@ -36,6 +36,8 @@ pub(crate) struct Turn {
     pub(crate) life: Life,
     /// Somebody goes on listening when we are gone: nobody new comes to us once we end.
     pub(crate) handed: bool,
+    /// The store cannot be asked or written to just now.
+    pub(crate) store_away: bool,
 }
 
 /// Reads all connections.

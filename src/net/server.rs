@@ -5,20 +5,23 @@
 //! It tells the service manager how it is, itself, so that a hung loop is noticed.
 //! Absent: the rules of the game, the text of any dialect, and the single connection.
 //!
-//! - `start`: listeners, limits and sessions before the first turn;
+//! - `start`: listeners and limits before the first turn;
 //! - `drain`: from the first signal to the last goodbye;
 //! - `report`: what those who look on are told;
-//! - `signals`: which signals are a request to stop.
+//! - `signals`: which signals are a request to stop;
+//! - `store`: what goes to the store and comes back.
 
 mod drain;
 mod report;
 mod signals;
 mod start;
+mod store;
 #[cfg(test)]
 mod tests;
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, Waker};
@@ -31,13 +34,13 @@ use super::manager::Manager;
 use super::reader::{Reader, Turn};
 use super::sockets::{Alarm, Sockets};
 use super::stall::Watch;
-use super::state;
 use crate::config::Config;
 use crate::hub::{Hub, Input};
 use crate::time::Millis;
 
 pub use self::signals::StopSignals;
 pub use self::start::StartError;
+pub use self::store::StoreEnd;
 
 /// Connections beyond `--max-connections`, so that somebody is there to answer 503 and `/readyz`,
 /// and those that make room for others and are closed at their turn's end.
@@ -49,10 +52,11 @@ const EVENTS_MAX: usize = 1024;
 
 const LISTENER: Token = Token(usize::MAX - 1);
 const SIGNALS: Token = Token(usize::MAX - 2);
-const STOP: Token = Token(usize::MAX - 3);
+/// From another thread: a request to stop, or answers of the store's.
+const WAKE: Token = Token(usize::MAX - 3);
 
 const _: () = assert!(
-    ADMIN_TOKENS.end <= STOP.0,
+    ADMIN_TOKENS.end <= WAKE.0,
     "tokens are told apart by their number"
 );
 
@@ -71,6 +75,11 @@ pub struct Server {
     manager: Manager,
     signals: Option<StopSignals>,
     waker: Arc<Waker>,
+    /// Somebody asked to stop, from another thread.
+    stop_asked: Arc<AtomicBool>,
+    store: Option<StoreEnd>,
+    /// There were more answers than a turn takes.
+    answers_wait: bool,
     started: Instant,
     watch: Watch,
     life: Life,
@@ -80,13 +89,17 @@ pub struct Server {
 
 /// Asks a running server to stop, from another thread; like a SIGTERM.
 #[derive(Clone, Debug)]
-pub struct Stopper(Arc<Waker>);
+pub struct Stopper {
+    waker: Arc<Waker>,
+    asked: Arc<AtomicBool>,
+}
 
 impl Stopper {
     /// Asks once; asking again more than a second later is asking not to wait any longer.
     pub fn stop(&self) {
+        self.asked.store(true, Ordering::Release);
         // It fails only when the kernel's object is gone, and with it the server.
-        let _ = self.0.wake();
+        let _ = self.waker.wake();
     }
 }
 
@@ -121,10 +134,13 @@ impl Server {
     /// To stop it from another thread.
     #[must_use]
     pub fn stopper(&self) -> Stopper {
-        Stopper(Arc::clone(&self.waker))
+        Stopper {
+            waker: Arc::clone(&self.waker),
+            asked: Arc::clone(&self.stop_asked),
+        }
     }
 
-    /// Serves until it is asked to stop, then drains and writes the sessions.
+    /// Serves until it is asked to stop, then drains.
     ///
     /// # Errors
     ///
@@ -140,9 +156,6 @@ impl Server {
         self.tick();
         while self.life != Life::Over {
             self.turn(&mut events)?;
-        }
-        if let Some(path) = &self.config.state {
-            state::write(path, &self.hub.export_sessions(self.now));
         }
         let tally = self.hub.tally();
         log::info!(
@@ -177,12 +190,13 @@ impl Server {
         if let Some(line) = self.watch.wake(woken, patience) {
             log::warn!("{line}");
         }
-        let (mut signalled, mut asked) = (false, false);
+        let mut signalled = false;
         for event in events.iter() {
             match event.token() {
                 LISTENER => self.entrance.gate.note(),
                 SIGNALS => signalled = true,
-                STOP => asked = true,
+                // Whatever it was for is looked for in any case.
+                WAKE => (),
                 Token(token) if ADMIN_TOKENS.contains(&token) => {
                     if let Some(admin) = &mut self.admin {
                         admin.note(token);
@@ -198,9 +212,10 @@ impl Server {
         if signalled {
             self.on_signals();
         }
-        if asked {
+        if self.stop_asked.swap(false, Ordering::Acquire) {
             self.on_stop("asked");
         }
+        self.hear_store();
         self.watch.lap(Instant::now());
         let timers = self.fire_timers();
         self.drain();
@@ -208,6 +223,7 @@ impl Server {
         self.write();
         self.watch.lap(Instant::now());
         self.sockets.sweep();
+        self.order_store();
         self.serve_admin();
         let connections = self.sockets.len();
         let done = || format!("{to_read} to read, {timers} timers, {connections} connections");
@@ -225,7 +241,7 @@ impl Server {
     fn patience(&self) -> Option<Duration> {
         let dismissing = matches!(self.life, Life::Dismissing { .. });
         let admin_waits = self.admin.as_ref().is_some_and(Admin::waits);
-        match dismissing || admin_waits {
+        match dismissing || admin_waits || self.answers_wait {
             true => Some(Duration::ZERO),
             false => self.sockets_patience(),
         }
@@ -246,6 +262,7 @@ impl Server {
             now: self.now,
             life: self.life,
             handed: self.entrance.gate.is_handed(),
+            store_away: self.hub.is_store_away(),
         };
         let hub = &mut self.hub;
         self.reader

@@ -17,7 +17,6 @@ pub mod engine_io;
 pub mod event;
 mod json;
 pub mod socket_io;
-pub mod state;
 
 use std::fmt;
 

@@ -1,12 +1,11 @@
 //! Players as they come, are named, get lost and come back, and the sessions that outlive their
-//! connections: by token, limited in number and time, kept over a restart.
+//! connections: by token, limited in number and time.
 
 use super::player::{Link, Player};
 use super::rules::Score;
 use super::{Effect, Timer, World};
 use crate::model::{
-    Avatar, Card, ConnId, Event, Generation, HiSession, Name, PlayerId, Profile, SessionRecord,
-    Token, Uid,
+    Avatar, Card, ConnId, Event, Generation, HiSession, Name, PlayerId, Profile, Token, Uid,
 };
 use crate::time::Millis;
 
@@ -149,59 +148,6 @@ impl World {
         }
         self.keep_within_limit(now);
         self.arm_sweep(now);
-    }
-
-    /// All sessions, as they are to be kept over a restart.
-    #[must_use]
-    pub fn export(&self, now: Millis) -> Vec<SessionRecord> {
-        let record = |(_, player): (PlayerId, &Player)| {
-            Some(SessionRecord {
-                token: player.token.clone()?,
-                profile: player.card.profile(),
-                total_score: player.score.total,
-                win_streak: player.score.streak,
-                idle_ms: match player.link {
-                    Link::Online(_) | Link::Away(..) => 0,
-                    Link::Offline { expires_at, .. } => self
-                        .rules
-                        .session_ttl_ms
-                        .saturating_sub(expires_at.since(now)),
-                },
-            })
-        };
-        self.players.iter().filter_map(record).collect()
-    }
-
-    /// Takes sessions of an earlier process in; their players are offline. Returns how many were
-    /// still worth it: not too old, not known yet, not more than there may be.
-    pub fn import(&mut self, now: Millis, mut records: Vec<SessionRecord>) -> usize {
-        records.sort_by_key(|record| (record.total_score == 0, record.idle_ms));
-        records.retain(|record| record.idle_ms < self.rules.session_ttl_ms);
-        records.truncate(self.rules.max_sessions.saturating_sub(self.by_token.len()));
-        let mut taken = 0;
-        for record in records {
-            if self.by_token.contains_key(&record.token) {
-                continue;
-            }
-            let expires_at = now + (self.rules.session_ttl_ms - record.idle_ms);
-            let link = Link::Offline {
-                since: now,
-                expires_at,
-            };
-            let token = Some(record.token);
-            let id = self.insert_player(&record.profile, Generation::V2, token, link);
-            if let Some(player) = self.players.get_mut(id) {
-                player.score = Score {
-                    total: record.total_score,
-                    streak: record.win_streak,
-                };
-            }
-            let has_points = 0 < record.total_score;
-            self.offline.insert(expires_at, id, has_points);
-            taken += 1;
-        }
-        self.arm_sweep(now);
-        taken
     }
 
     pub(super) fn insert_player(

@@ -3,12 +3,12 @@
 //! Absent here: sockets, sleeps, the real clock, anything unseeded.
 
 #[allow(dead_code, reason = "not every test looks")]
-mod shelf;
+pub(crate) mod shelf;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use roshambo::config::Config;
-use roshambo::hub::{Dialect, GameTimer, Hub, Input, Output, StateError, Timer};
+use roshambo::hub::{Dialect, GameTimer, Hub, Input, Output, Timer};
 use roshambo::model::{ConnId, Ended, Origin};
 use roshambo::time::Millis;
 
@@ -207,32 +207,17 @@ impl Bench {
         std::mem::take(&mut self.deeds)
     }
 
-    /// Reads the sessions of another hub.
-    #[allow(dead_code, reason = "not every test does")]
-    pub(crate) fn import(&mut self, state: &str) -> Result<usize, StateError> {
-        let taken = self
-            .hub
-            .import_sessions(Millis(self.now - self.born), state);
-        self.carry_out();
-        taken
-    }
-
-    /// Ends this process and starts the next, which reads the sessions that the first one wrote.
+    /// Ends this process and starts the next, which has nothing of the first but its store.
     #[allow(dead_code, reason = "not every test restarts")]
     pub(crate) fn restart(&mut self) {
-        let state = self.hub.export_sessions(Millis(self.now - self.born));
         self.timers.clear();
         self.held.clear();
         self.hub = new_hub(&self.config, self.now);
         self.born = self.now;
         if let Some(shelf) = &mut self.shelf {
             shelf.restart();
-            return self.hub.use_store();
+            self.hub.use_store();
         }
-        self.hub
-            .import_sessions(Millis::ZERO, &state)
-            .expect("a hub reads what a hub wrote");
-        self.carry_out();
     }
 
     /// The hub itself, for what it can be asked.

@@ -18,8 +18,32 @@ pub(crate) struct Shelf {
     /// Answers that nobody has been told yet.
     answers: VecDeque<StoreReply>,
     away: bool,
+    /// Orders wait until it is told to work.
+    pub(crate) lazy: bool,
+    /// What it does wrong, to see that it is noticed.
+    pub(crate) fault: Option<Fault>,
+    /// The order that it took last.
+    last: Option<StoreOp>,
     /// How often each kind of order came.
     pub(crate) counts: BTreeMap<&'static str, usize>,
+}
+
+/// A promise that a store could break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// An order that comes twice counts twice.
+    Twice,
+    /// An order is answered and not carried out.
+    Dropped,
+    /// A total is told that is not the stored one.
+    Misled,
+    /// A session that is there is said not to be.
+    Denied,
+}
+
+impl Fault {
+    /// All of them.
+    pub(crate) const ALL: [Self; 4] = [Self::Twice, Self::Dropped, Self::Misled, Self::Denied];
 }
 
 /// One session.
@@ -45,9 +69,29 @@ impl Shelf {
             StoreOp::ClaimRoom { .. } => "claim",
         };
         *self.counts.entry(kind).or_insert(0) += 1;
-        match self.away {
-            true => self.waiting.push_back(op),
-            false => self.apply(op),
+        self.waiting.push_back(op);
+        if !self.lazy {
+            self.work(usize::MAX);
+        }
+    }
+
+    /// Carries out so many orders that wait, if it can.
+    pub(crate) fn work(&mut self, count: usize) {
+        for _ in 0..count {
+            if self.away {
+                return;
+            }
+            match self.waiting.pop_front() {
+                Some(op) => self.apply(op),
+                None => return,
+            }
+        }
+    }
+
+    /// The last order is carried out once more, as after a commit of which nobody knows.
+    pub(crate) fn repeat_order(&mut self) {
+        if let Some(op) = self.last.clone().filter(|_| !self.away) {
+            self.apply(op);
         }
     }
 
@@ -64,8 +108,8 @@ impl Shelf {
             true => self.answers.push_front(StoreReply::Away(true)),
             false => self.answers.push_back(StoreReply::Away(false)),
         }
-        while let Some(op) = self.waiting.pop_front().filter(|_| !away) {
-            self.apply(op);
+        if !self.lazy {
+            self.work(usize::MAX);
         }
     }
 
@@ -73,6 +117,7 @@ impl Shelf {
     pub(crate) fn restart(&mut self) {
         self.waiting.clear();
         self.answers.clear();
+        self.last = None;
         self.away = false;
     }
 
@@ -106,6 +151,7 @@ impl Shelf {
     }
 
     fn apply(&mut self, op: StoreOp) {
+        self.last = Some(op.clone());
         let reply = match op {
             StoreOp::Take { token, owner } => {
                 let stored = self.take(&token, owner);
@@ -145,6 +191,9 @@ impl Shelf {
 
     fn take(&mut self, token: &str, owner: Owner) -> Option<Box<Stored>> {
         let row = self.sessions.get_mut(token)?;
+        if self.fault == Some(Fault::Denied) {
+            return None;
+        }
         if !row.seqs.contains_key(&owner.0) {
             row.owner = Some(owner);
             row.seqs.insert(owner.0, 0);
@@ -166,7 +215,8 @@ impl Shelf {
         let row = self.sessions.entry(settle.token.clone()).or_default();
         let present = *row.owner.get_or_insert(settle.owner) == settle.owner;
         let last = row.seqs.entry(settle.owner.0).or_insert(0);
-        if *last < settle.seq {
+        let fresh = *last < settle.seq && self.fault != Some(Fault::Dropped);
+        if fresh || self.fault == Some(Fault::Twice) {
             *last = settle.seq;
             row.total = row.total.saturating_add(settle.points);
             if present {
@@ -176,7 +226,7 @@ impl Shelf {
                 }
             }
         }
-        let total = row.total;
+        let total = row.total + u32::from(self.fault == Some(Fault::Misled));
         match present {
             true => Settled::Kept { total },
             false => Settled::FormerOwner { total },

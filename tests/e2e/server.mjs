@@ -44,6 +44,7 @@ export async function quietPort() {
 export async function serve(flags = [], port = 0) {
   const child = spawn(BINARY, ['--listen', `127.0.0.1:${port}`, ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ROSHAMBO_STORE: 'memory' },
   });
   running.add(child);
   const gone = once(child, 'exit').finally(() => running.delete(child));

@@ -1,8 +1,8 @@
-//! What stands in a message: each dialect's packets, events, and the state file.
+//! What stands in a message: each dialect's packets and events.
 
 use fastrand::Rng;
-use roshambo::model::{Avatar, Event, Join, Name, Profile, Request, SessionRecord, Token, Uid};
-use roshambo::wire::{self, Dialect, Inbound, event, state};
+use roshambo::model::{Event, Join, Request, Uid};
+use roshambo::wire::{self, Dialect, Inbound, event};
 
 use crate::{Target, fuzz};
 
@@ -150,42 +150,6 @@ fn check_uid(uid: Uid) {
     );
 }
 
-fn run_state(bytes: &[u8], _: &mut Rng) -> u64 {
-    let text = String::from_utf8_lossy(bytes);
-    match state::decode(&text) {
-        Ok(records) => {
-            let again = state::encode(&records);
-            let decoded = state::decode(&again).expect("what was written is read");
-            assert_eq!(decoded.len(), records.len());
-            assert_eq!(state::encode(&decoded), again);
-            100 + records.len() as u64
-        }
-        Err(reason) => reason
-            .split(' ')
-            .take(3)
-            .map(|word| word.len() as u64)
-            .sum(),
-    }
-}
-
-/// A state file of two sessions, as a process writes it.
-fn state_file() -> String {
-    let mut rng = Rng::with_seed(1);
-    let mut entropy = move |bytes: &mut [u8]| rng.fill(bytes);
-    let records = ["Ann", "剪刀"].map(|name| SessionRecord {
-        token: Token::draw(&mut entropy),
-        profile: Profile {
-            uid: Uid::draw("p-", 12, &mut entropy),
-            name: Name::new(name),
-            avatar: Avatar::new("builtin:3"),
-        },
-        total_score: 10,
-        win_streak: 4,
-        idle_ms: 1_000,
-    });
-    state::encode(&records)
-}
-
 #[test]
 fn packets_and_events() {
     let mut seeds: Vec<Vec<u8>> = Vec::new();
@@ -200,15 +164,5 @@ fn packets_and_events() {
         seeds,
         words: WORDS,
         run: run_dialects,
-    });
-}
-
-#[test]
-fn state_files() {
-    fuzz(&Target {
-        name: "state",
-        seeds: vec![state::encode(&[]).into(), state_file().into()],
-        words: WORDS,
-        run: run_state,
     });
 }

@@ -23,6 +23,7 @@ fn run(bytes: &[u8], rng: &mut Rng) -> u64 {
             2 => Some(Ending::Newcomer),
             _ => None,
         },
+        store_away: false,
         peer: Peer::Unix,
         crowd: &Crowd::EMPTY,
     };

@@ -9,7 +9,7 @@ use crate::support::process::{Server, command, run, run_command};
 use crate::support::{Directory, PATIENCE};
 
 /// Every knob of the contract.
-const FLAGS: [&str; 26] = [
+const FLAGS: [&str; 27] = [
     "--listen",
     "--base-path",
     "--public-url",
@@ -20,7 +20,8 @@ const FLAGS: [&str; 26] = [
     "--rate-limit",
     "--session-ttl",
     "--max-sessions",
-    "--state",
+    "--store",
+    "--score-ttl",
     "--max-connections",
     "--max-message",
     "--max-queue",

@@ -1,14 +1,9 @@
 //! The end of a process: signals, the last round, goodbyes, and what the next process knows.
 
-use std::os::unix::fs::PermissionsExt;
-
-use roshambo::model::{Avatar, Name, Profile, SessionRecord, Token, Uid};
-use roshambo::wire::state;
-
 use crate::support::Directory;
 use crate::support::client::{Client, Dialect, Hi};
 use crate::support::http::{ask, get};
-use crate::support::process::Server;
+use crate::support::process::{Server, run};
 
 /// Sends a signal and waits until the server has heard it.
 fn drain(server: &Server, signal: &str) {
@@ -148,11 +143,11 @@ fn a_client_that_stays_does_not_hold_the_end_up() {
 }
 
 #[test]
-fn sessions_outlive_the_process_in_a_file_of_ours_alone() {
+fn points_outlive_the_process() {
     let directory = Directory::new();
-    let path = directory.file("sessions.json");
-    let state = path.to_str().expect("an ASCII path");
-    let server = Server::for_pairs(&["--state", state]);
+    let path = directory.file("roshambo.db");
+    let store = path.to_str().expect("an ASCII path");
+    let server = Server::for_pairs(&["--store", store]);
     let (mut ann, hi) = Client::v2(server.address(), Dialect::Plain, "Ann");
     let (mut bob, other) = Client::v2(server.address(), Dialect::Eio4, "Bob");
     for client in [&mut ann, &mut bob] {
@@ -169,19 +164,7 @@ fn sessions_outlive_the_process_in_a_file_of_ours_alone() {
     drop((ann, bob));
     assert_eq!(server.wait().code(), Some(0));
 
-    let metadata = std::fs::metadata(&path).expect("the file is written");
-    assert_eq!(
-        metadata.permissions().mode() & 0o777,
-        0o600,
-        "tokens are in it"
-    );
-    assert_eq!(
-        directory.names(),
-        ["sessions.json"],
-        "nothing else is left behind"
-    );
-
-    let server = Server::for_pairs(&["--state", state]);
+    let server = Server::for_pairs(&["--store", store]);
     let (_ann, again) = Client::resume(server.address(), Dialect::Eio3, &hi.session);
     let want = Hi {
         resumed: true,
@@ -190,128 +173,27 @@ fn sessions_outlive_the_process_in_a_file_of_ours_alone() {
         ..hi
     };
     assert_eq!(again, want);
+    // Bob won nothing that could be kept.
     let (_bob, again) = Client::resume(server.address(), Dialect::Plain, &other.session);
-    let want = Hi {
-        resumed: true,
-        ..other
-    };
-    assert_eq!(again, want);
+    assert!(!again.resumed && again.session != other.session);
 }
 
-/// Limits may be smaller than those that the file was written with.
 #[test]
-fn of_a_state_file_only_what_the_limits_allow_is_taken() {
-    let mut rng = fastrand::Rng::with_seed(1);
-    let mut entropy = move |bytes: &mut [u8]| rng.fill(bytes);
-    let idle_minutes = [3, 40, 1, 4, 2];
-    let records = idle_minutes.map(|minutes| SessionRecord {
-        token: Token::draw(&mut entropy),
-        profile: Profile {
-            uid: Uid::draw("p-", 12, &mut entropy),
-            name: Name::new("Ann"),
-            avatar: Avatar::None,
-        },
-        total_score: 7,
-        win_streak: 0,
-        idle_ms: minutes * 60_000,
-    });
+fn without_its_store_it_does_not_start_and_says_what_to_do() {
     let directory = Directory::new();
-    let path = directory.file("sessions.json");
-    // Flags, and whose time was not over and who found room: those who left last.
-    let rows: [(&[&str], &[u64]); 3] = [
-        (&["--session-ttl", "1h"], &[1, 2, 3, 4, 40]),
-        (&["--session-ttl", "30m"], &[1, 2, 3, 4]),
-        (&["--session-ttl", "1h", "--max-sessions", "2"], &[1, 2]),
-    ];
-    for (flags, want) in rows {
-        std::fs::write(&path, state::encode(&records)).expect("a writable place");
-        let state = path.to_str().expect("an ASCII path");
-        let flags = [&["--state", state, "--max-connections", "2"], flags].concat();
-        let server = Server::start(&flags);
-        let told = |line: &str| line.contains("session") && !line.contains("listening");
-        let line = server.log().wait_for("what was taken in", told);
-        assert!(
-            line.contains(&format!("{} ", want.len())),
-            "{flags:?}: {line}"
-        );
-        let mut resumed = Vec::new();
-        // The newest first: each that is unknown is a session of its own, for which one has to go.
-        for minutes in [1, 2, 3, 4, 40] {
-            let record = records
-                .iter()
-                .find(|record| record.idle_ms == minutes * 60_000);
-            let token = record.expect("one of them").token.as_str();
-            let (client, hi) = Client::resume(server.address(), Dialect::Plain, token);
-            if hi.resumed {
-                resumed.push(minutes);
-            }
-            client.leave();
-        }
-        assert_eq!(resumed, want, "{flags:?}");
-    }
-}
-
-#[test]
-fn a_damaged_state_file_is_named_and_kept_aside() {
-    let damaged = [
-        &b""[..],
-        b"{",
-        b"not JSON",
-        b"{\"roshambo\":99,\"sessions\":[]}",
-        b"\xff\xfe",
-        b"[1,2,3]\n2026-01-01T00:00:00Z INFO forged\n",
-    ];
-    for bytes in damaged {
-        let directory = Directory::new();
-        let path = directory.file("sessions.json");
-        let state = path.to_str().expect("an ASCII path");
-        std::fs::write(&path, bytes).expect("a writable place");
-        let server = Server::start(&["--state", state]);
-        server.log().wait_for("the damage", |line| {
-            line.contains(state) && line.contains("damaged")
-        });
-        let forged = server
-            .log()
-            .lines()
-            .iter()
-            .any(|line| line.starts_with("2026-01-01T00"));
-        assert!(!forged, "{}", server.log().text());
-        // It serves all the same.
-        let (client, hi) = Client::v2(server.address(), Dialect::Plain, "Ann");
-        assert!(!hi.resumed);
-        let names = directory.names();
-        let kept: Vec<_> = names
-            .iter()
-            .filter(|name| *name != "sessions.json")
-            .collect();
-        assert_eq!(kept.len(), 1, "{names:?}");
-        let copy = std::fs::read(directory.file(kept[0])).expect("it is kept");
-        assert_eq!(copy, bytes);
-        // Its own sessions go into a fresh file, and the damaged one stays.
-        drain(&server, "TERM");
-        drop(client);
-        assert_eq!(server.wait().code(), Some(0));
-        let copy = std::fs::read(directory.file(kept[0])).expect("it is kept");
-        assert_eq!(copy, bytes);
-        let server = Server::start(&["--state", state]);
-        let (_, again) = Client::resume(server.address(), Dialect::Plain, &hi.session);
-        assert!(again.resumed);
-    }
-}
-
-#[test]
-fn a_state_file_that_does_not_exist_yet_or_cannot_be_written_is_no_reason_not_to_serve() {
-    let directory = Directory::new();
-    let path = directory.file("none/sessions.json");
-    let state = path.to_str().expect("an ASCII path");
-    let server = Server::start(&["--state", state]);
-    let _client = Client::v2(server.address(), Dialect::Plain, "Ann");
-    drain(&server, "TERM");
-    let exit = server.wait();
-    assert_eq!(exit.code(), Some(0), "{}", exit.stderr);
-    assert!(
-        exit.stderr.contains(state),
-        "the failure is named: {}",
-        exit.stderr
-    );
+    let path = directory.file("none/roshambo.db");
+    let exit = run(&[
+        "--listen",
+        "127.0.0.1:0",
+        "--store",
+        path.to_str().expect("ASCII"),
+    ]);
+    assert_eq!(exit.code(), Some(1), "{}", exit.stderr);
+    let lines = exit
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with("roshambo: "));
+    assert_eq!(lines.count(), 1, "{}", exit.stderr);
+    assert!(exit.stderr.contains("none/roshambo.db"), "{}", exit.stderr);
+    assert!(!exit.stderr.contains("listening on"), "{}", exit.stderr);
 }

@@ -158,32 +158,6 @@ fn what_is_at_a_unix_socket_s_path_is_called_what_it_is_and_kept() {
     assert_eq!(kept, "precious");
 }
 
-/// Scores that cannot be saved in the end are told of in the beginning.
-#[test]
-fn a_place_where_no_sessions_can_be_kept_is_told_at_the_start() {
-    let directory = Directory::new();
-    let folder = directory.file("folder");
-    std::fs::create_dir(&folder).expect("a writable place");
-    let pipe = directory.file("pipe");
-    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
-    assert!(made.expect("mkfifo(1)").success());
-    for (state, want) in [
-        (&folder, "is no regular file"),
-        (&pipe, "is no regular file"),
-        // The kernel's own files can be made by nobody.
-        (
-            &"/proc/sessions".into(),
-            "its directory cannot be written to",
-        ),
-    ] {
-        let state = state.to_str().expect("an ASCII path");
-        let server = Server::start(&["--state", state]);
-        server.log().wait_for("the fault", |line| {
-            line.contains(state) && line.contains(want)
-        });
-    }
-}
-
 /// Whoever has only built it does not find it under its name alone, nor does what is copied from the
 /// help then work.
 #[test]

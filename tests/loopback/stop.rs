@@ -32,10 +32,7 @@ fn in_a_terminal() -> Command {
 
 #[test]
 fn a_terminal_that_closes_stops_the_server_as_sigterm_does() {
-    let directory = Directory::new();
-    let path = directory.file("sessions");
-    let state = path.to_str().expect("an ASCII path");
-    let flags = ["--drain-spread", "0", "--state", state];
+    let flags = ["--drain-spread", "0"];
     let server = Server::spawn(with_flags(in_a_terminal(), &flags));
     let (mut ann, _) = Client::v2(server.address(), Dialect::Plain, "Ann");
     server.signal("HUP");
@@ -46,7 +43,6 @@ fn a_terminal_that_closes_stops_the_server_as_sigterm_does() {
     drop(ann);
     let exit = server.wait();
     assert_eq!(exit.code(), Some(0), "{}", exit.stderr);
-    assert!(path.exists(), "the sessions are saved");
 }
 
 #[test]
@@ -122,22 +118,6 @@ fn signals_that_mean_nothing_here_do_nothing() {
     ann.leave();
     server.signal("TERM");
     assert_eq!(server.wait().code(), Some(0));
-}
-
-/// A file that may not grow is a fault to tell of, not the end of everything.
-#[test]
-fn a_limit_of_file_sizes_does_not_end_it() {
-    let directory = Directory::new();
-    let path = directory.file("sessions");
-    let state = path.to_str().expect("an ASCII path");
-    let limited = command_by(&["sh", "-c", "ulimit -f 0; exec \"$0\" \"$@\""]);
-    let server = Server::spawn(with_flags(limited, &["--state", state]));
-    drop(Client::v2(server.address(), Dialect::Plain, "Ann"));
-    server.signal("TERM");
-    let exit = server.wait();
-    assert_eq!(exit.code(), Some(0), "{}", exit.stderr);
-    let want = format!("cannot write the sessions to {state}: File too large");
-    assert!(exit.stderr.contains(&want), "{}", exit.stderr);
 }
 
 /// A supervisor may give a program no streams at all; what it opens then must not take their

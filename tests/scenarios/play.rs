@@ -12,7 +12,7 @@
 //!  2000 a ping                  the server sent a ping frame
 //!  2000 ab close 1008           of both a and b
 //!  3000 a lost                  also: seen, binary, violation 1002, dismiss
-//!  3000 * drain                 also: restart (sessions are written and read back), quiet
+//!  3000 * drain                 also: restart (only the store stays), quiet
 //!  3000 * store slow            also: quick, answers, away, back, erases <A.token>,
 //!                               loses <A.token> (another process takes it)
 //! ```

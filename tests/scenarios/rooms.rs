@@ -751,7 +751,7 @@ fn leaving_both_in_mid_round_ends_the_room() {
 }
 
 #[test]
-fn a_restart_ends_private_rooms_and_keeps_sessions() {
+fn without_a_store_a_restart_ends_private_rooms_and_sessions() {
     play_on(
         r#"
  4000 a lost
@@ -759,9 +759,8 @@ fn a_restart_ends_private_rooms_and_keeps_sessions() {
  4100 b lost
  5000 * restart
  6000 c open plain
- 6000 c > hello A v2 <A.token>
- 6000 c < hi 0 A resumed 1/1
- 6000 c <? result A:2 1/1/1 B:- 0/0/0
+ 6000 c > hello C v2 <A.token>
+ 6000 c < hi 0 C new 0/0
  6100 c > join room <code>
  6100 c < problem room-unknown join
         "#,

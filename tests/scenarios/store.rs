@@ -776,3 +776,35 @@ fn answers_that_nobody_waits_for_any_more_change_nothing() {
     assert_eq!(bench.take_deeds(), []);
     assert_eq!(bench.hub().population(), (2, 0, 1));
 }
+
+#[test]
+fn no_more_sessions_than_there_may_be_wait_for_a_store_that_is_away() {
+    let knobs = config(|config| config.max_sessions = 1);
+    let rest = "
+ 6000 a lost
+ 7000 b < result A:2 2/3/2 B:- 0/0/0
+ 7000 b < leave A
+ 8000 c enter plain C v2
+ 8000 c > join
+ 8000 c < room 3 C:ro
+ 8000 b > join
+ 8000 c < room 3 C:ro B:ro
+ 8000 bc < start 3 C 0/0 B 0/0
+ 8000 c > choice 2
+ 8000 b < movement C choice
+11000 bc < result C:2 1/1/1 B:- 0/0/0
+11000 c < leave B
+11000 b < leave C
+11500 c lost
+12000 d open plain
+12000 d > hello D v2
+12000 d < bye 1008 too-fast <any>
+12000 d close 1008
+12500 * store quick
+13000 e enter plain E v2
+    ";
+    let transcript = [FIRST_WIN, SECOND_WIN, rest].concat();
+    let mut played = play_with_store(knobs, &transcript);
+    assert_eq!(played.kept("A"), Some((3, 2)));
+    assert_eq!(played.kept("C"), Some((1, 1)));
+}

@@ -4,6 +4,7 @@ Every check writes a line to /result; the last line is `passed` only if all of t
 machine is switched off. No check waits by sleeping: each waits for an answer or for systemd's word.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -67,20 +68,19 @@ def check_watchdog():
     say(f"a blocked loop was replaced after {time.monotonic() - stopped:.1f} s (WatchdogSec=2s)")
 
 
-def sessions():
-    lines = [line for line in ask("/metrics").splitlines() if line.startswith("roshambo_sessions ")]
-    return int(lines[0].split()[1])
-
-
 def check_upgrade():
     """A round is played to its end, scores are kept, and those who come meanwhile are answered."""
     old = show("MainPID")
-    player = let_in(come())
-    say_event(player, '["hello",{"v":2,"user":{"uname":"Ann","uavatar":""}}]')
+    player, other = let_in(come()), let_in(come())
+    for name, sock in (("Ann", player), ("Bob", other)):
+        say_event(sock, '["hello",{"v":2,"user":{"uname":"%s","uavatar":""}}]' % name)
+    token = json.loads(frame(player))[1]["session"]
     say_event(player, '["join"]')
+    say_event(other, '["join"]')
     while not (frame(player) or b"").startswith(b'["start",'):
         pass
-    kept = sessions()
+    # Bob shows nothing, so Ann wins.
+    say_event(player, '["choice",{"choice":2}]')
     install = subprocess.Popen(
         ["dpkg", "--install", "/next.deb"],
         stdout=subprocess.PIPE,
@@ -100,8 +100,14 @@ def check_upgrade():
         let_in(sock)
     until_other_main(old)
     assert run("dpkg-query", "-W", "-f", "${Version}", "roshambo").endswith("+next")
-    assert 1 <= kept == sessions(), "the session was not kept"
-    say("upgrade: the round was played, its session kept, 100 came and none was refused")
+    player = let_in(come())
+    say_event(
+        player,
+        '["hello",{"v":2,"user":{"uname":"Ann","uavatar":""},"session":"%s"}]' % token,
+    )
+    hi = json.loads(frame(player))[1]
+    assert (hi["resumed"], hi["totalScore"]) == (True, 1), hi
+    say("upgrade: the round was played, its point kept, 100 came and none was refused")
 
 
 def check_purge():

@@ -51,7 +51,8 @@ impl Fds {
         let mut command = Command::new("sh");
         command
             .args(["-c", &script, env!("CARGO_BIN_EXE_roshambo")])
-            .env("LISTEN_FDNAMES", self.names);
+            .env("LISTEN_FDNAMES", self.names)
+            .env("ROSHAMBO_STORE", "memory");
         let mut fds = self.fds.into_iter();
         if let Some(first) = fds.next() {
             command.stdin(Stdio::from(first));

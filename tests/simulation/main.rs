@@ -6,6 +6,9 @@
 //! sleeping: a run is a pure function of its seed.
 
 mod actors;
+#[path = "../common/mod.rs"]
+mod common;
+mod kept;
 mod policy;
 mod run;
 mod shadow;

@@ -773,7 +773,6 @@ pub(crate) mod rules {
     pub(crate) const ROUNDS: &str = "running rounds are counted";
     pub(crate) const KEYS: &str = "texts have exactly the contract's keys in order";
     pub(crate) const OUTLIVES: &str = "no timer, session or room outlives its owner";
-    pub(crate) const RESTART: &str = "sessions survive a restart";
     pub(crate) const SAME_BYTES: &str = "the same seed gives the same bytes";
 }
 

@@ -70,7 +70,6 @@ pub(crate) enum Bug {
     FullRoom,
     MiscountRounds,
     SpinTimers,
-    LoseSession,
     DeafToUnready,
     UnaskedFace,
     ChangeBytes,
@@ -78,7 +77,7 @@ pub(crate) enum Bug {
 
 impl Bug {
     /// Every bug with the rule that catches it.
-    pub(crate) const ALL: [(Self, &'static str); 60] = [
+    pub(crate) const ALL: [(Self, &'static str); 59] = [
         (Self::DropResult, rules::RESULT_ONE),
         (Self::LateResult, rules::RESULT_TIME),
         (Self::EarlyTimers, rules::RESULT_TIME),
@@ -135,7 +134,6 @@ impl Bug {
         (Self::FullRoom, rules::ROOM),
         (Self::MiscountRounds, rules::ROUNDS),
         (Self::SpinTimers, rules::TIMERS),
-        (Self::LoseSession, rules::RESTART),
         (Self::DeafToUnready, rules::REMATCH),
         (Self::UnaskedFace, rules::MOVEMENT),
         (Self::ChangeBytes, rules::SAME_BYTES),
@@ -191,16 +189,6 @@ impl Tamper {
     /// How many rounds more than there are the hub says are running.
     pub(crate) fn rounds_too_many(&self) -> usize {
         usize::from(self.bug == Bug::MiscountRounds)
-    }
-
-    /// What happens to the state file.
-    pub(crate) fn spoil(&self, text: &mut String) {
-        if self.bug == Bug::LoseSession
-            && let Some(start) = text.find(r#"{"token""#)
-            && let Some(length) = text[start..].find("},")
-        {
-            text.replace_range(start..start + length + 2, "");
-        }
     }
 
     /// What the hub takes a fact for.
@@ -470,7 +458,6 @@ impl Tamper {
             | Bug::LongRounds
             | Bug::NoRateLimit
             | Bug::MiscountRounds
-            | Bug::LoseSession
             | Bug::DeafToUnready => (),
         }
     }

@@ -285,23 +285,6 @@ impl World {
         self.hub.population()
     }
 
-    /// A restart: what a new process takes over from this one.
-    pub(crate) fn check_restart(&self, config: &Config) -> Check {
-        let Some(shadow) = self.shadow.as_ref().filter(|shadow| !shadow.undecided) else {
-            return Ok(());
-        };
-        let mut text = self.hub.export_sessions(self.now);
-        if let Some(tamper) = &self.tamper {
-            tamper.spoil(&mut text);
-        }
-        let mut heir = Hub::new(config, 1, Box::new(|bytes: &mut [u8]| bytes.fill(1)));
-        let taken = heir.import_sessions(self.now, &text);
-        let want = shadow.sessions();
-        let same = taken == Ok(want) && heir.export_sessions(self.now).len() == text.len();
-        ensure!(same, rules::RESTART, "{taken:?} instead of {want}: {text}");
-        Ok(())
-    }
-
     fn note(&mut self, line: impl FnOnce() -> Line) {
         if self.shadow.is_some() {
             if self.trace.len() == TRACE_LINES {

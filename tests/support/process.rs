@@ -208,6 +208,8 @@ fn free(mut command: Command) -> Command {
             command.env_remove(&name);
         }
     }
+    // Unless a flag says otherwise nothing is left behind.
+    command.env("ROSHAMBO_STORE", "memory");
     command
 }
 

@@ -8,7 +8,8 @@ use super::process::{Process, Usage};
 use super::{CONNS_MAX, Figures};
 use crate::metrics::text::{self, Exposition, Kind};
 use crate::metrics::{Refusal, STATUSES};
-use crate::model::{ClientKind, Dialect, EventKind, RequestKind};
+use crate::model::{ClientKind, Dialect, EventKind, RequestKind, StoreHealth};
+use crate::time::Millis;
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
@@ -35,6 +36,9 @@ fn metrics(figures: &Figures<'_>, process: &Process) -> String {
     let mut page = Exposition::default();
     game(&mut page, figures);
     sockets(&mut page, figures);
+    if let Some(store) = figures.store {
+        kept(&mut page, figures, &store.health());
+    }
     machine(&mut page, figures, process);
     page.finish()
 }
@@ -215,6 +219,47 @@ fn sockets(page: &mut Exposition, figures: &Figures<'_>) {
     page.histogram(name, "", &traffic.turns, 1_000_000);
 }
 
+/// How the store is, and what it still has to do.
+fn kept(page: &mut Page, figures: &Figures<'_>, health: &StoreHealth) {
+    let name = "roshambo_store_up";
+    let help = "1 while results can be written, 0 while they wait.";
+    let up = u8::from(health.trouble.is_none());
+    page.single(Kind::Gauge, name, help, up);
+    let name = "roshambo_store_queue";
+    let help = "Orders to the store that are not committed yet.";
+    page.single(Kind::Gauge, name, help, health.queued);
+    let name = "roshambo_store_committed_total";
+    let help = "Orders that are committed: on the disk, if there is one.";
+    page.single(Kind::Counter, name, help, health.committed);
+    let (name, help) = ("roshambo_store_commits_total", "Commits.");
+    page.single(Kind::Counter, name, help, health.commits);
+    if let Some(age_ms) = commit_age_ms(figures, health) {
+        let name = "roshambo_store_last_commit_age_seconds";
+        let help = "Time since the last commit; where nobody wins there is none.";
+        page.single(Kind::Gauge, name, help, age_ms as f64 / 1_000.0);
+    }
+    let (name, help) = ("roshambo_store_bytes", "Bytes of the file and its log.");
+    page.single(Kind::Gauge, name, help, health.bytes);
+    let name = "roshambo_sessions_owed";
+    let help = "Sessions with results that are not known to be committed.";
+    page.single(Kind::Gauge, name, help, figures.hub.owed());
+    let name = "roshambo_store_waiting";
+    let help = "Connections that wait for an answer of the store's.";
+    page.single(Kind::Gauge, name, help, figures.hub.waiting());
+    let tally = figures.hub.tally();
+    page.family(
+        Kind::Counter,
+        "roshambo_sessions_taken_total",
+        "Sessions of unknown tokens: taken from the store, or begun before it answered.",
+        "how",
+        [("stored", tally.restored), ("pending", tally.pending)],
+    );
+}
+
+fn commit_age_ms(figures: &Figures<'_>, health: &StoreHealth) -> Option<u64> {
+    Some(figures.now.since(Millis(health.committed_at_ms?)))
+}
+
 /// What the kernel says; the names are those that Prometheus' own clients use.
 fn machine(page: &mut Exposition, figures: &Figures<'_>, process: &Process) {
     let usage = Usage::read();
@@ -297,6 +342,9 @@ fn json(figures: &Figures<'_>, process: &Process) -> String {
         process.descriptors(figures.sockets),
         process.descriptors_max,
     );
+    if let Some(store) = figures.store {
+        put_store(&mut out, figures, &store.health());
+    }
     let by_dialect = Dialect::named(counters.open)
         .map(|(name, row)| (name, row.iter().map(|&n| u64::from(n)).sum()));
     put_map(&mut out, "dialects", by_dialect);
@@ -336,6 +384,29 @@ fn json(figures: &Figures<'_>, process: &Process) -> String {
     put_text(&mut out, &figures.config.describe());
     out.push_str("}\n");
     out
+}
+
+/// Appends how the store is: `,"store":{…}`.
+fn put_store(out: &mut String, figures: &Figures<'_>, health: &StoreHealth) {
+    let _ = write!(
+        out,
+        ",\"store\":{{\"queued\":{},\"committed\":{},\"commits\":{},\"bytes\":{},\"owed\":{},\
+         \"waiting\":{}",
+        health.queued,
+        health.committed,
+        health.commits,
+        health.bytes,
+        figures.hub.owed(),
+        figures.hub.waiting(),
+    );
+    if let Some(age_ms) = commit_age_ms(figures, health) {
+        let _ = write!(out, ",\"last_commit_age_ms\":{age_ms}");
+    }
+    if let Some(trouble) = &health.trouble {
+        out.push_str(",\"trouble\":");
+        put_text(out, trouble);
+    }
+    out.push('}');
 }
 
 /// Appends `,"key":{"name":number,…}`; the names are our own and need no escape.

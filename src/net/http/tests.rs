@@ -13,6 +13,7 @@ const SERVING: Context<'_> = Context {
     page: Page::BLANK,
     full: false,
     ending: None,
+    store_away: false,
     peer: Peer::Unix,
     crowd: &NOBODY,
 };

@@ -82,6 +82,7 @@ impl Reception {
             base: &self.base_path,
             page: self.page,
             full: self.max_connections <= sockets.open_count(),
+            store_away: turn.store_away,
             ending: turn
                 .life
                 .is_ending()

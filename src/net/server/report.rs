@@ -78,6 +78,7 @@ impl Server {
             open: self.sockets.open_count(),
             sockets: self.sockets.len(),
             timers: self.sockets.wheel.len(),
+            store: self.store.as_ref(),
         });
     }
 }

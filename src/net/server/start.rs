@@ -1,4 +1,4 @@
-//! Everything before the first turn: the listeners, the hub, the sessions of an earlier process.
+//! Everything before the first turn: the listeners and the hub.
 //!
 //! Absent: the loop, and signals.
 
@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use mio::{Poll, Waker};
 
-use super::{LISTENER, STOP, Server, carry_out_orders};
+use super::{LISTENER, Server, WAKE};
 use crate::config::Config;
 use crate::hub::Hub;
 use crate::model::Entropy;
@@ -23,7 +23,6 @@ use crate::net::manager::Manager;
 use crate::net::reader::Reader;
 use crate::net::sockets::Sockets;
 use crate::net::stall::Watch;
-use crate::net::state;
 use crate::time::Millis;
 
 /// The permissions of the file of a unix socket for metrics and status: for its owner, and for the
@@ -62,7 +61,7 @@ impl From<io::Error> for StartError {
 }
 
 impl Server {
-    /// Opens the listener and reads the sessions of an earlier process.
+    /// Opens the listener.
     ///
     /// `seed` decides robots and spreads; `entropy` is the source of what nobody may guess.
     ///
@@ -126,10 +125,10 @@ impl Server {
             Some(listener) => Some(Admin::new(listener, poll.registry().try_clone()?)?),
             None => None,
         };
-        let waker = Arc::new(Waker::new(poll.registry(), STOP)?);
+        let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
         let hub = Hub::new(&config, seed, entropy);
         let registry = poll.registry().try_clone()?;
-        let mut server = Self {
+        Ok(Self {
             now: Millis::ZERO,
             entrance: Entrance::new(&config, gate),
             reader: Reader::new(&config),
@@ -142,15 +141,13 @@ impl Server {
             manager: Manager::from_env(),
             signals: None,
             waker,
+            stop_asked: Arc::default(),
+            store: None,
+            answers_wait: false,
             started: Instant::now(),
             watch: Watch::new(Instant::now()),
             life: Life::Serving,
             stopped_at: Millis::ZERO,
-        };
-        if let Some(path) = &server.config.state {
-            state::read(path, &mut server.hub, server.now);
-            carry_out_orders(&mut server.hub, server.now, &mut server.sockets);
-        }
-        Ok(server)
+        })
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing here depends on the game: frames that only the protocol answers, plain requests, limits.
 
 mod bounds;
+mod held;
 mod urgent;
 
 use std::io::{Read, Write};

@@ -536,8 +536,8 @@ on(SLOWLY, LONG)('a reload in mid-round resumes it, with score and choice', asyn
 });
 
 cases.push(['the server stops and starts: both come back by themselves, with their scores', async () => {
-  const state = join(mkdtempSync(join(tmpdir(), 'roshambo-')), 'state.json');
-  const flags = [...SLOWLY, ...LONG, '--state', state, '--drain-spread', '300ms'];
+  const store = join(mkdtempSync(join(tmpdir(), 'roshambo-')), 'roshambo.db');
+  const flags = [...SLOWLY, ...LONG, '--store', store, '--drain-spread', '300ms'];
   const first = await serve(flags, await quietPort());
   const [ada, bob] = [
     await device(browser, first, { name: 'Ada' }), await device(browser, first, { name: 'Bob' }),

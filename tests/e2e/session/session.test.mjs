@@ -613,6 +613,23 @@ play('forgotten in mid-round', [
   ...met, ['returns', { resumed: false }], { phase: 'free', note: 'forgotten', other: null }, ['>'],
 ]);
 
+play('back before the store is: nothing is forgotten, and the points come with the next hi', [
+  ...met, ['returns', { resumed: false, pending: true }],
+  { phase: 'between', note: '', there: false, streak: 0 },
+  ['<hi', { ...HI, resumed: true, totalScore: 9, winStreak: 4 }], { phase: 'between', streak: 4 },
+]);
+
+test('the token stays while the store is away, and goes when the session is erased', () => {
+  const bench = new Bench({ token: 'mine' });
+  bench.online({ session: 'mine', pending: true });
+  bench.says('hi', { ...HI, session: 'mine', resumed: true, totalScore: 9, winStreak: 4 });
+  assert.deepEqual([bench.state.me.totalScore, bench.state.me.winStreak], [9, 4]);
+  assert.deepEqual([...new Set(bench.tokens)], ['mine']);
+  bench.says('hi', { ...HI, session: 'fresh', uid: 'other' });
+  assert.deepEqual([bench.state.me.uid, bench.state.me.totalScore], ['other', 0]);
+  assert.equal(bench.tokens.at(-1), 'fresh');
+});
+
 test('what is no event of ours changes nothing and throws nothing', () => {
   const rows = ['', 'x', '1', 'null', '{}', '[]', '[1]', '["nobody"]', '["toString"]',
     '["__proto__",{}]', '["room"]', '["room",null]', '["room",{"users":[null]}]', '["start",7]',

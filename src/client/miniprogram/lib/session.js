@@ -291,10 +291,20 @@ export function createSession(env) {
     hi(hi) {
       const renamed = state.link === 'online';
       const { uid, totalScore, winStreak } = hi;
+      const had = state.me.totalScore;
       Object.assign(state.me, { uid, totalScore, winStreak });
       state.nearby = hi.nearby;
-      if (renamed) return;
-      if (token && !hi.resumed && state.phase !== 'free') {
+      if (renamed) {
+        // I am somebody else's session only if mine was erased.
+        if (hi.session && hi.session !== token) {
+          token = hi.session;
+          keep();
+        }
+        return;
+      }
+      // Who won nothing has lost nothing by a restart; what is `pending` is told by another `hi`.
+      const nothing = hi.pending || (state.reason === 'restart' && !had);
+      if (token && !hi.resumed && !nothing && state.phase !== 'free') {
         free();
         state.note = 'forgotten';
       }

@@ -127,12 +127,25 @@ function show(status) {
       ["received", bytes(status.bytes.in)],
       ["sent", bytes(status.bytes.out)],
     ]),
+    table("Store", kept(status.store)),
     table("Refused", some(status.refusals)),
     table("Ended", some(status.endings)),
     table("Events in", some(status.events_in)),
     table("Events out", some(status.events_out)),
   );
   byId("config").textContent = status.config;
+}
+
+/** How the store is; nothing where there is none. */
+function kept(store) {
+  if (!store) return [];
+  return [
+    ["state", store.trouble ?? "well"],
+    ["orders committed", count(store.committed)],
+    ["orders waiting", count(store.queued)],
+    ["last commit", store.last_commit_age_ms === undefined ? "–" : `${duration(Math.floor(store.last_commit_age_ms / 1000))} ago`],
+    ["size", bytes(store.bytes)],
+  ];
 }
 
 async function renew() {

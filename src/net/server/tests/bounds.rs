@@ -9,7 +9,8 @@ use mio::Events;
 
 use super::{PING, UPGRADE};
 use crate::config::{Config, Listen};
-use crate::hub::{GameTimer, Output, Timer};
+use crate::hub::{Dialect, GameTimer, Input, Output, Timer};
+use crate::model::{ConnId, StoreReply};
 use crate::net::gate::{Gate, Let};
 use crate::net::reader::FRAMES_MAX;
 use crate::net::server::{EVENTS_MAX, Life, Server, TIMERS_MAX};
@@ -332,17 +333,33 @@ fn a_timer_that_fired_is_nobody_s_any_more() {
 fn a_turn_ends_a_bounded_number_of_sessions() {
     const MOST: usize = 1_000;
     let count = 2 * MOST + 1;
-    let entry = |index| {
-        format!(
-            r#"{{"token":"{index:024}","uid":"u{index}","uname":"","uavatar":"","totalScore":1,"winStreak":1,"idle_ms":0}}"#
-        )
-    };
-    let entries: Vec<String> = (0..count).map(entry).collect();
-    let text = format!(r#"{{"roshambo":1,"sessions":[{}]}}"#, entries.join(","));
     let mut hand = ByHand::start(|_| ());
     let server = &mut hand.server;
-    assert_eq!(server.hub.import_sessions(Millis::ZERO, &text), Ok(count));
-    super::super::carry_out_orders(&mut server.hub, Millis::ZERO, &mut server.sockets);
+    server.hub.use_store();
+    let reply = &StoreReply::Away(true);
+    let input = Input::Stored { reply };
+    super::super::tell(&mut server.hub, Millis::ZERO, input, &mut server.sockets);
+    for index in 0..count {
+        let conn = ConnId {
+            index: index as u32,
+            generation: 1,
+        };
+        let (dialect, from) = (Dialect::Plain, None);
+        // While the store is away its token is its own.
+        let text = format!(r#"["hello",{{"user":{{}},"v":2,"session":"{index:024}"}}]"#);
+        let text = text.as_str();
+        for input in [
+            Input::Opened {
+                conn,
+                dialect,
+                from,
+            },
+            Input::Text { conn, text },
+            Input::Closed { conn },
+        ] {
+            super::super::tell(&mut server.hub, Millis::ZERO, input, &mut server.sockets);
+        }
+    }
     server.now = Millis(server.config.session_ttl_ms);
     for left in [count - MOST, 1, 0, 0] {
         hand.server.fire_timers();

@@ -22,7 +22,7 @@ export class Server {
     server.child = spawn(process.env.ROSHAMBO_BIN, [...listen, ...flags], {
       stdio: ["ignore", "inherit", "pipe"],
       // Only flags count here, whatever the surroundings have set.
-      env: { PATH: process.env.PATH },
+      env: { PATH: process.env.PATH, ROSHAMBO_STORE: "memory" },
     });
     running.add(server);
     server.ended = new Promise((resolve, reject) => {
