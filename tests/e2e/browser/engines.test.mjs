@@ -173,7 +173,7 @@ const SCENARIOS = {
 
 /** A server behind something that can fall silent, which can restart. */
 async function table() {
-  const flags = [...FLAGS, '--state', join(mkdtempSync(join(tmpdir(), 'roshambo-')), 'state.json')];
+  const flags = [...FLAGS, '--store', join(mkdtempSync(join(tmpdir(), 'roshambo-')), 'roshambo.db')];
   const port = await quietPort();
   let server = await serve(flags, port);
   const others = await serve([...FLAGS, '--robot-after', '0']);
