@@ -118,7 +118,6 @@ fn run(mut config: Config) -> Result<(), String> {
     };
     // Whoever connects finds the points that there are.
     let opened = open_store(&config)?;
-    log::info!("points are kept {}", opened.place());
     let mut server = Server::start(config, seed, Box::new(entropy), handed)
         .map_err(|error| error.to_string())?;
     let store = start_store(opened, &mut server)?;
@@ -147,7 +146,19 @@ fn open_store(config: &Config) -> Result<Opened, String> {
     let limits = store::Limits {
         score_ttl_ms: config.score_ttl_ms,
     };
-    store::open(&choice, limits).map_err(|error| error.to_string())
+    store::open(&choice, limits).map_err(|error| one_line(&error.to_string()))
+}
+
+/// A path may hold anything, line ends too.
+fn one_line(text: &str) -> String {
+    let mut line = String::new();
+    for character in text.chars() {
+        match character.is_control() {
+            true => line.extend(character.escape_default()),
+            false => line.push(character),
+        }
+    }
+    line
 }
 
 /// Starts the store's thread and connects it with the loop.
@@ -161,12 +172,14 @@ fn start_store(opened: Opened, server: &mut Server) -> Result<Running, String> {
         let _ = to_loop.send(reply);
         wake();
     };
+    let place = opened.place().to_owned();
     let running = opened.start(to_store, answer, Arc::clone(&health), server.started());
     let running = running.map_err(|error| error.to_string())?;
     server.use_store(StoreEnd {
         orders,
         answers,
         health,
+        place,
     });
     Ok(running)
 }

@@ -146,7 +146,10 @@ impl Server {
     ///
     /// Only when the kernel refuses to poll: nothing can go on then.
     pub fn run(mut self) -> io::Result<()> {
-        log::info!("{}", self.entrance.gate);
+        match &self.store {
+            Some(store) => log::info!("{}, points {}", self.entrance.gate, store.place),
+            None => log::info!("{}", self.entrance.gate),
+        }
         if let Some(admin) = &self.admin {
             log::info!("metrics and status: {}", admin.listener());
         }

@@ -23,6 +23,8 @@ pub struct StoreEnd {
     pub answers: Receiver<StoreReply>,
     /// How it is.
     pub health: Arc<Mutex<StoreHealth>>,
+    /// Where points are, as `in roshambo.db`.
+    pub place: String,
 }
 
 impl StoreEnd {

@@ -31,6 +31,7 @@ impl Scene {
             orders,
             answers: to_loop,
             health: Arc::new(Mutex::default()),
+            place: String::new(),
         });
         Self {
             hand,
