@@ -220,7 +220,7 @@ fn sockets(page: &mut Exposition, figures: &Figures<'_>) {
 }
 
 /// How the store is, and what it still has to do.
-fn kept(page: &mut Page, figures: &Figures<'_>, health: &StoreHealth) {
+fn kept(page: &mut Exposition, figures: &Figures<'_>, health: &StoreHealth) {
     let name = "roshambo_store_up";
     let help = "1 while results can be written, 0 while they wait.";
     let up = u8::from(health.trouble.is_none());

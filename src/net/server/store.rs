@@ -66,7 +66,7 @@ impl Server {
                 self.answers_wait = false;
                 return;
             };
-            self.tell(Input::Stored { reply: &reply });
+            self.feed(Input::Stored { reply: &reply });
             self.relieve();
         }
         self.answers_wait = true;

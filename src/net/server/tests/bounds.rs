@@ -338,7 +338,7 @@ fn a_turn_ends_a_bounded_number_of_sessions() {
     server.hub.use_store();
     let reply = &StoreReply::Away(true);
     let input = Input::Stored { reply };
-    super::super::tell(&mut server.hub, Millis::ZERO, input, &mut server.sockets);
+    super::super::feed(&mut server.hub, Millis::ZERO, input, &mut server.sockets);
     for index in 0..count {
         let conn = ConnId {
             index: index as u32,
@@ -357,7 +357,7 @@ fn a_turn_ends_a_bounded_number_of_sessions() {
             Input::Text { conn, text },
             Input::Closed { conn },
         ] {
-            super::super::tell(&mut server.hub, Millis::ZERO, input, &mut server.sockets);
+            super::super::feed(&mut server.hub, Millis::ZERO, input, &mut server.sockets);
         }
     }
     server.now = Millis(server.config.session_ttl_ms);
