@@ -312,8 +312,8 @@ mutant 'tokens that the store is asked about' src/hub/store.rs \
 mutant 'the wait for the store' src/hub/store.rs \
     'session.hold(now + WAIT_MS);' 'session.hold(now + (WAIT_MS << 20));' \
     --test scenarios store::when_no_answer
-mutant 'bytes kept of who waits for the store' src/net/front.rs \
-    'if conn.is_held() && HELD_BYTES_MAX < input.len() {' 'if false {' \
+mutant 'bytes kept of who waits for the store' src/net/reader.rs \
+    'if HELD_BYTES_MAX < input.len() && ' 'if false && ' \
     --lib net::server::tests::held
 mutant 'sessions owed to a store that is away' src/hub/store.rs \
     'self.desk.open && self.max_sessions < self.world.owed()' 'false' \
