@@ -94,7 +94,7 @@ async function walk(locale) {
   /** What the status says, whoever is named in it. */
   const anybody = new Proxy({}, { get: () => '*' });
   const words = (key) => t(key, anybody).replace(/[.?()]/g, '\\$&').replace(/\*/g, '.*');
-  const flags = ['--robot-after', '12s', '--game-time', '8s', '--rematch-wait', '1m', '--drain-spread', '0'];
+  const flags = ['--robot-after', '30s', '--game-time', '8s', '--rematch-wait', '1m', '--drain-spread', '0'];
   const port = await quietPort();
   let server = await serve(flags, port);
   const stills = [];
