@@ -56,6 +56,21 @@
 //! Arrows never point up, and never sideways between `session` and `world`.
 //! `tests/architecture.rs` reads the sources and enforces this.
 //!
+//! It stays one crate. A crate for the core would let its manifest keep packages such as mio away from
+//! it; but what must stay away above all is in the standard library, the clock, threads, files, and
+//! no manifest can say that, nor which module of the core may know which. The test would lose a few
+//! lines and keep its rules, and everything that hub and sockets share would have to be public.
+//!
+//! # Where to begin
+//!
+//! | to add | open |
+//! |---|---|
+//! | a close code, or a reason for one | `model/close.rs`: a row of its table |
+//! | an event or a request | `model.rs`: `Event` or `Request`; the compiler names the rest |
+//! | a limit or another setting | `config/knobs.rs`: a row of its table |
+//! | a kind of timer | `world::Timer`, and its slot in `hub/facts.rs` |
+//! | a quirk of the original | `world/original.rs` |
+//!
 //! # Invariants
 //!
 //! - The core is a value: a [`hub::Hub`] changes only through `handle(now, …)`. It has no clock, no

@@ -52,7 +52,7 @@ made() {
 deb() {
     # It comes with dpkg-dev; cargo-deb asks it for $auto.
     command -v dpkg-shlibdeps >/dev/null || fail "dpkg-dev is missing: apt-get install dpkg-dev"
-    command -v cargo-deb >/dev/null || fail "cargo-deb is missing: README, Deploy, step 1"
+    command -v cargo-deb >/dev/null || fail "cargo-deb is missing: systemd/README.md, Deploy, step 1"
     local revision
     revision=$(sed -n '1s/.*(\(.*\)).*/\1/p' systemd/deb/changelog)
     [ "${revision%-*}" = "$version" ] ||
@@ -75,7 +75,8 @@ tarball() {
     install -D -m 755 "$target/$triple/release/roshambo" "$root/roshambo"
     install -m 644 README.md README.zh-CN.md CHANGELOG.md LICENSE "$root"
     install -D -m 644 -t "$root/systemd" systemd/*.service systemd/*.socket \
-        systemd/no-socket.conf systemd/backoff.conf systemd/roshambo.sysctl systemd/roshambo.rules.yml
+        systemd/no-socket.conf systemd/backoff.conf systemd/roshambo.sysctl systemd/roshambo.rules.yml \
+        systemd/README.md systemd/README.zh-CN.md
     install -m 644 systemd/deb/default "$root/systemd/default"
     install -D -m 644 -t "$root/systemd/examples" systemd/cloud-init.yaml systemd/nginx/*.conf \
         systemd/examples/*

@@ -3,6 +3,7 @@
 //! The command line is the one printed there, so a reader who copies both sees the same bytes.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use roshambo::config::{Command, Config};
 use roshambo::hub::{Dialect, Hub, Input, Output, Timer};
@@ -168,13 +169,75 @@ fn commands_not_found(readme: &str, deploy: &str) -> Vec<String> {
 
 #[test]
 fn every_command_can_be_typed_where_it_stands() {
-    for (readme, deploy) in [
-        (include_str!("../README.md"), "Deploy"),
-        (include_str!("../README.zh-CN.md"), "部署"),
+    for readme in [
+        include_str!("../README.md"),
+        include_str!("../README.zh-CN.md"),
+        include_str!("README.md"),
     ] {
-        assert!(readme.contains(&format!("\n## {deploy}\n")));
-        assert_eq!(commands_not_found(readme, deploy), [""; 0]);
+        assert_eq!(commands_not_found(readme, ""), [""; 0]);
     }
+    // Where it is installed it is found.
+    let deploying = include_str!("../systemd/README.md");
+    assert_ne!(commands_not_found(deploying, ""), [""; 0]);
     let bad = "## Run it\n```sh\nroshambo --seed 1\n```\nor `roshambo bench --help`\n";
     assert_eq!(commands_not_found(bad, "Deploy").len(), 2);
+}
+
+/// Links of a document to files that are not there, or to headings that their file has not.
+fn dead_links(root: &Path, document: &str, text: &str) -> Vec<String> {
+    let folder = Path::new(document).parent().unwrap_or(Path::new(""));
+    let is_dead = |target: &&str| {
+        let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+        let path = match file {
+            "" => root.join(document),
+            _ => root.join(folder).join(file),
+        };
+        let titled = |text: String| {
+            let titles = text.lines().filter_map(|line| line.strip_prefix('#'));
+            let anchor = |title: &str| {
+                let title = title.trim_start_matches('#').trim().to_lowercase();
+                let kept = title
+                    .chars()
+                    .filter(|&c| c.is_alphanumeric() || " -_".contains(c));
+                kept.collect::<String>().replace(' ', "-")
+            };
+            titles.map(anchor).any(|title| title == heading)
+        };
+        let found = match heading {
+            "" => path.exists(),
+            _ => std::fs::read_to_string(&path).is_ok_and(titled),
+        };
+        !found
+    };
+    let links = text
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next());
+    let ours = links.filter(|target| !target.contains("://"));
+    ours.filter(is_dead).map(str::to_owned).collect()
+}
+
+#[test]
+fn no_document_leads_nowhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for document in [
+        "README.md",
+        "README.zh-CN.md",
+        "CHANGELOG.md",
+        "benches/README.md",
+        "benches/peers/README.md",
+        "src/decisions.md",
+        "src/net/limits.md",
+        "src/wire/reference.md",
+        "systemd/README.md",
+        "systemd/README.zh-CN.md",
+        "systemd/examples/README.md",
+        "tests/README.md",
+    ] {
+        let text = std::fs::read_to_string(root.join(document)).expect(document);
+        assert_eq!(dead_links(root, document, &text), [""; 0], "{document}");
+    }
+    let bad = "[a](nowhere.md) [b](README.md#nothing) [c](README.md#run-it) [d](#run-it)";
+    let dead = dead_links(root, "README.md", bad);
+    assert_eq!(dead, ["nowhere.md", "README.md#nothing"]);
 }

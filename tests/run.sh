@@ -264,11 +264,11 @@ need_cargo() {
     rustup component add "$component"
 }
 
-# The packager, in the version that the README names: another one may write another package.
+# The packager, in the version that systemd/README.md names: another one may write another package.
 need_cargo_deb() {
     local want tools=${CARGO_TARGET_DIR:-target}/tools
-    want=$(sed -n 's/^cargo install cargo-deb --locked --version //p' README.md)
-    [ -n "$want" ] || fail "the README names no version of cargo-deb"
+    want=$(sed -n 's/^cargo install cargo-deb --locked --version //p' systemd/README.md)
+    [ -n "$want" ] || fail "systemd/README.md names no version of cargo-deb"
     is_cargo_deb "$want" && return
     # Beside what was built, and before any other.
     mkdir -p "$tools"

@@ -1,4 +1,4 @@
-//! The examples of the wire's reference and of the README, played byte for byte.
+//! The examples of the wire's reference, played byte for byte.
 //!
 //! A block of text below a comment `<!-- played … -->` is a transcript; behind a colon the comment
 //! may hold flags of the server. Its lines are what stands on the wire:
@@ -34,7 +34,6 @@ use roshambo::net::peers::{Crowd, Peer};
 use roshambo::time::Millis;
 
 const REFERENCE: &str = include_str!("../src/wire/reference.md");
-const README: &str = include_str!("../README.md");
 
 /// One end of a connection.
 #[derive(Default)]
@@ -336,12 +335,7 @@ fn play_all(document: &str) -> usize {
 
 #[test]
 fn the_reference_tells_what_travels() {
-    assert!(12 <= play_all(REFERENCE), "examples of everything");
-}
-
-#[test]
-fn the_readme_tells_what_travels() {
-    assert!(2 <= play_all(README), "one per dialect of Socket.IO");
+    assert!(14 <= play_all(REFERENCE), "examples of everything");
 }
 
 #[test]

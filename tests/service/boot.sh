@@ -67,7 +67,7 @@ apt() {
         -o APT::Sandbox::User=root -o Dir::Log="$work" -qq "$@" >>"$work/apt.log" 2>&1 ||
         { tail -20 "$work/apt.log" >&2; fail "apt $*"; }
 }
-# What the README has apt install has to be there without a network; with what it recommends, since
+# What systemd/README.md has apt install has to be there without a network; with what it recommends, since
 # that is what the README gets.
 apt update
 apt install --download-only --yes nginx certbot python3-certbot-nginx curl
@@ -76,7 +76,7 @@ apt install --download-only --yes --no-install-recommends pebble cloud-init init
 echo 'APT::Get::Assume-Yes "true";' >"$tree/etc/apt/apt.conf.d/99-test"
 chroot "$tree" dpkg --install "/$(cd "$tree" && ls var/cache/apt/archives/pebble_*.deb)" \
     >>"$work/dpkg.log" 2>&1
-install -m 644 -D -t "$tree/check" tests/service/*.py README.md systemd/cloud-init.yaml
+install -m 644 -D -t "$tree/check" tests/service/*.py systemd/README.md systemd/cloud-init.yaml
 # The authority's own https, which certbot has to believe.
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
     -subj "/CN=the test" -addext subjectAltName=DNS:localhost \

@@ -1,4 +1,4 @@
-"""The README's steps on a fresh Debian, command by command, and what cloud-init.yaml makes of one.
+"""The steps of systemd/README.md on a fresh Debian, command by command, and what cloud-init.yaml makes of one.
 
 The commands are taken from the README itself, and what they print is held against its "You see".
 Only what a test cannot have is replaced: the domain is one of /etc/hosts, and the certificate

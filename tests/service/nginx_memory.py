@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What idle players cost nginx: the README's figure under "Sizing". Needs nginx and openssl.
+"""What idle players cost nginx: the figure of systemd/README.md under "Sizing". Needs nginx and openssl.
 
     tests/service/nginx_memory.py ROSHAMBO [PLAYERS] [--large]
 

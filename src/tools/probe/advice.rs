@@ -83,7 +83,8 @@ fn certificate(fault: &TlsFault) -> &'static [&'static str] {
             "    ssl_certificate /etc/letsencrypt/live/YOUR.DOMAIN/fullchain.pem;",
         ],
         TlsFault::SelfSigned | TlsFault::UnknownAuthority(_) => &[
-            "Nobody but you believes it. Get one that phones know (README, Deploy, step 4), and",
+            "Nobody but you believes it. Get one that phones know (systemd/README.md, Deploy,",
+            "step 4), and",
             "    ssl_certificate /etc/letsencrypt/live/YOUR.DOMAIN/fullchain.pem;",
             "For an authority of your own: SSL_CERT_FILE=its.pem roshambo probe ...",
         ],
