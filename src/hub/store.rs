@@ -7,7 +7,9 @@
 //!
 //! Absent: what is settled for whom, and threads.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+#[cfg(debug_assertions)]
+use std::collections::BTreeSet;
+use std::collections::{BTreeMap, HashMap};
 
 use super::requests::Asked;
 use super::{Hub, Order};
