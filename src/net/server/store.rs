@@ -49,7 +49,6 @@ impl Server {
     }
 
     /// Wakes the loop, from any thread, so that it looks for answers.
-    #[must_use]
     pub fn waker(&self) -> impl Fn() + Send + 'static {
         let waker = Arc::clone(&self.waker);
         move || {
