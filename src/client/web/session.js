@@ -374,7 +374,10 @@ export function createSession(env) {
       // What was played stays on the table, also when the other one has gone.
       const table = state.other && (phase === 'playing'
         || (phase === 'between' && (code ? state.outcome : !me.ready)));
-      if (other) meet(other);
+      // Who left and is back is greeted like one that comes.
+      const isBack = other && state.other && state.other.left && phase !== 'playing';
+      if (isBack) state.outcome = '';
+      if (other) meet(isBack ? Object.assign({}, other, { left: false }) : other);
       else if (table) state.other.present = false;
       else state.other = null;
       if (phase === 'playing') return;

@@ -307,7 +307,7 @@ function walk(bench, steps) {
     const where = `step ${index}: ${JSON.stringify(step)}`;
     if (!Array.isArray(step)) {
       assert.deepEqual(view({
-        ...bench.state, there: bench.state.other?.present, streak: bench.state.me.winStreak,
+        ...bench.state, there: bench.state.other?.present, left: bench.state.other?.left, streak: bench.state.me.winStreak,
       }, step), step, where);
     } else if (step[0] === '>') {
       assert.deepEqual(bench.sent(), step.slice(1), where);
@@ -382,6 +382,14 @@ play('a friend is greeted, and the first round waits until both have tapped a ha
   ['>', ['join', { room: 'new', ready: false }], ['join']],
   ['<room', two({}, {}, 'K7M2QX')], ['<start', start()],
   { phase: 'playing' }, ['>', ['choice', { choice: 2 }]],
+]);
+play('a friend that left and is back is greeted again', [
+  ['play', { room: 'new' }], ['<room', two({}, {}, 'K7M2QX')], ['<start', start()],
+  ['<result', result({ roundScore: 1 })], ['<room', two({ ready: false }, { ready: false }, 'K7M2QX')],
+  ['<leave', { uid: 'bob' }], ['<room', room([user(ME, { ready: false })], 'K7M2QX')],
+  { there: false, left: true, outcome: 'win' },
+  ['<room', two({ ready: false }, { ready: false }, 'K7M2QX')],
+  { there: true, left: false, outcome: '', phase: 'between' },
 ]);
 play('a friend comes while I am away: it waits', [
   ['play', { room: 'k7m2qx' }], ['<room', two({}, { online: false, ready: false }, 'K7M2QX')],
