@@ -1,4 +1,4 @@
-//! A request head becomes an answer or an upgrade (the table of addresses in the reference of the wire).
+//! A request head becomes an answer or an upgrade (the addresses are in the wire's reference).
 //!
 //! Pure functions over bytes: no socket, no clock, no log. A request's body is never read: every
 //! plain answer closes its connection, so nothing after a head is ever taken for another request.
