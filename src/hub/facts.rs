@@ -23,50 +23,41 @@ pub enum Input<'a> {
     },
     /// A whole text message.
     Text {
-        /// Who sent it.
         conn: ConnId,
         /// Valid UTF-8, at most `--max-message` bytes.
         text: &'a str,
     },
     /// A whole binary message.
     Binary {
-        /// Who sent it.
         conn: ConnId,
         /// The hub does not look at them.
         bytes: &'a [u8],
     },
     /// A pong frame, or a part of a message: a sign of life.
     Seen {
-        /// Who sent it.
         conn: ConnId,
     },
     /// A ping frame: wants a pong with the same payload (RFC 6455, section 5.5.3).
     Ping {
-        /// Who sent it.
         conn: ConnId,
         /// At most 125 bytes.
         payload: &'a [u8],
     },
     /// The peer broke RFC 6455, or reads too slowly; the loop will read nothing more from it.
     Violation {
-        /// Who did.
         conn: ConnId,
-        /// How.
         reason: CloseReason,
     },
     /// The peer sent a close frame; its answer is on its way already.
     Left {
-        /// Who did.
         conn: ConnId,
     },
     /// The socket is gone: nothing can be sent any more.
     Closed {
-        /// Whose.
         conn: ConnId,
     },
     /// A timer that [`Output::Arm`] asked for is due.
     Due {
-        /// Which.
         timer: Timer,
     },
     /// The store answers, or says that it is away or back.
@@ -78,7 +69,6 @@ pub enum Input<'a> {
     Drain,
     /// While draining, once no round runs: this connection is to be sent away with `bye` and 1012.
     Dismiss {
-        /// Which.
         conn: ConnId,
     },
 }
@@ -146,19 +136,15 @@ impl Timer {
 pub enum Output<'a> {
     /// Send a text message.
     Send {
-        /// To whom.
         conn: ConnId,
-        /// The whole message.
         text: &'a str,
     },
     /// Send a WebSocket ping frame without payload.
     Ping {
-        /// To whom.
         conn: ConnId,
     },
     /// Send a WebSocket pong frame.
     Pong {
-        /// To whom.
         conn: ConnId,
         /// That of the ping it answers.
         payload: &'a [u8],
@@ -169,9 +155,7 @@ pub enum Output<'a> {
     ///
     /// The hub has forgotten the connection already: no [`Input::Closed`] is owed.
     Close {
-        /// Which connection.
         conn: ConnId,
-        /// Why.
         ended: Ended,
         /// What happened on it, for the log.
         played: Played,
@@ -179,26 +163,21 @@ pub enum Output<'a> {
     /// Hand `timer` back in [`Input::Due`] at `at` or later, exactly once; it takes the place of
     /// an earlier one that has the same [`Timer::place`]. A connection's goes with it.
     Arm {
-        /// When.
         at: Millis,
-        /// What.
         timer: Timer,
     },
     /// Forget the timer that has this one's place: whom it was for is gone.
     Disarm {
-        /// What.
         timer: Timer,
     },
     /// Tell the store, in this order.
     Store(Box<StoreOp>),
     /// Tell nothing more of what this connection sends, until [`Output::Resume`] or its end.
     Hold {
-        /// Which.
         conn: ConnId,
     },
     /// Go on with what it sent and sends.
     Resume {
-        /// Which.
         conn: ConnId,
     },
 }

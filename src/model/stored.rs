@@ -30,7 +30,6 @@ pub struct StoredProfile {
 pub struct Settle {
     /// Proves the session; the store keeps its SHA-256 only.
     pub token: String,
-    /// In whose name.
     pub owner: Owner,
     /// 1, 2, 3, … for each owner: what was applied once is not applied again.
     pub seq: u64,
@@ -56,22 +55,18 @@ pub enum StoreOp {
     Settle(Box<Settle>),
     /// A private room was opened here.
     OpenRoom {
-        /// Its code.
         code: String,
     },
     /// Something happened in a room: it is kept for ten minutes more.
     TouchRoom {
-        /// Its code.
         code: String,
     },
     /// A room ended. Gets no reply.
     CloseRoom {
-        /// Its code.
         code: String,
     },
     /// Somebody asks for a room that this process does not know.
     ClaimRoom {
-        /// Its code.
         code: String,
     },
 }
@@ -79,7 +74,6 @@ pub enum StoreOp {
 /// What a session has in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// Who it is.
     pub profile: StoredProfile,
     /// Points won so far.
     pub total: u32,
@@ -109,27 +103,21 @@ pub enum Settled {
 pub enum StoreReply {
     /// To [`StoreOp::Take`].
     Taken {
-        /// That of the order.
         token: String,
-        /// That of the order.
         owner: Owner,
         /// `None`: nobody has this token.
         stored: Option<Box<Stored>>,
     },
     /// To [`StoreOp::Settle`].
     Settled {
-        /// That of the order.
         token: String,
-        /// That of the order.
         owner: Owner,
-        /// That of the order.
         seq: u64,
         /// What became of it.
         settled: Settled,
     },
     /// To [`StoreOp::ClaimRoom`].
     Claimed {
-        /// That of the order.
         code: String,
         /// There was such a room, and it is this process's now, empty.
         found: bool,
