@@ -57,9 +57,9 @@
 //! `tests/architecture.rs` reads the sources and enforces this.
 //!
 //! It stays one crate. A crate for the core would let its manifest keep packages such as mio away
-//! from it; but what must stay away above all is in the standard library, the clock, threads, files,
-//! and no manifest can say that, nor which module of the core may know which. The test would lose a
-//! few lines and keep its rules, and all that hub and sockets share would have to be public.
+//! from it; but what must stay away above all is in the standard library, the clock, threads,
+//! files, and no manifest can say that, nor which module of the core may know which. The test would
+//! lose a few lines and keep its rules, and all that hub and sockets share would have to be public.
 //!
 //! # Where to begin
 //!
