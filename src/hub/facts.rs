@@ -34,9 +34,7 @@ pub enum Input<'a> {
         bytes: &'a [u8],
     },
     /// A pong frame, or a part of a message: a sign of life.
-    Seen {
-        conn: ConnId,
-    },
+    Seen { conn: ConnId },
     /// A ping frame: wants a pong with the same payload (RFC 6455, section 5.5.3).
     Ping {
         conn: ConnId,
@@ -44,22 +42,13 @@ pub enum Input<'a> {
         payload: &'a [u8],
     },
     /// The peer broke RFC 6455, or reads too slowly; the loop will read nothing more from it.
-    Violation {
-        conn: ConnId,
-        reason: CloseReason,
-    },
+    Violation { conn: ConnId, reason: CloseReason },
     /// The peer sent a close frame; its answer is on its way already.
-    Left {
-        conn: ConnId,
-    },
+    Left { conn: ConnId },
     /// The socket is gone: nothing can be sent any more.
-    Closed {
-        conn: ConnId,
-    },
+    Closed { conn: ConnId },
     /// A timer that [`Output::Arm`] asked for is due.
-    Due {
-        timer: Timer,
-    },
+    Due { timer: Timer },
     /// The store answers, or says that it is away or back.
     Stored {
         /// What it says.
@@ -68,9 +57,7 @@ pub enum Input<'a> {
     /// The server is asked to stop: no new rounds and robots from now on.
     Drain,
     /// While draining, once no round runs: this connection is to be sent away with `bye` and 1012.
-    Dismiss {
-        conn: ConnId,
-    },
+    Dismiss { conn: ConnId },
 }
 
 /// A timer of the hub's. One that is no longer wanted does nothing when it is due.
@@ -135,14 +122,9 @@ impl Timer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output<'a> {
     /// Send a text message.
-    Send {
-        conn: ConnId,
-        text: &'a str,
-    },
+    Send { conn: ConnId, text: &'a str },
     /// Send a WebSocket ping frame without payload.
-    Ping {
-        conn: ConnId,
-    },
+    Ping { conn: ConnId },
     /// Send a WebSocket pong frame.
     Pong {
         conn: ConnId,
@@ -162,24 +144,15 @@ pub enum Output<'a> {
     },
     /// Hand `timer` back in [`Input::Due`] at `at` or later, exactly once; it takes the place of
     /// an earlier one that has the same [`Timer::place`]. A connection's goes with it.
-    Arm {
-        at: Millis,
-        timer: Timer,
-    },
+    Arm { at: Millis, timer: Timer },
     /// Forget the timer that has this one's place: whom it was for is gone.
-    Disarm {
-        timer: Timer,
-    },
+    Disarm { timer: Timer },
     /// Tell the store, in this order.
     Store(Box<StoreOp>),
     /// Tell nothing more of what this connection sends, until [`Output::Resume`] or its end.
-    Hold {
-        conn: ConnId,
-    },
+    Hold { conn: ConnId },
     /// Go on with what it sent and sends.
-    Resume {
-        conn: ConnId,
-    },
+    Resume { conn: ConnId },
 }
 
 /// What happened on a connection, in the hub's own words for the log.

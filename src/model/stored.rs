@@ -54,21 +54,13 @@ pub enum StoreOp {
     /// A session won or lost.
     Settle(Box<Settle>),
     /// A private room was opened here.
-    OpenRoom {
-        code: String,
-    },
+    OpenRoom { code: String },
     /// Something happened in a room: it is kept for ten minutes more.
-    TouchRoom {
-        code: String,
-    },
+    TouchRoom { code: String },
     /// A room ended. Gets no reply.
-    CloseRoom {
-        code: String,
-    },
+    CloseRoom { code: String },
     /// Somebody asks for a room that this process does not know.
-    ClaimRoom {
-        code: String,
-    },
+    ClaimRoom { code: String },
 }
 
 /// What a session has in the store.
