@@ -52,7 +52,7 @@ const sticking = (page, insets = {}) => page.evaluate(({ top = 0, right = 0, bot
   if (scrollWidth > innerWidth) out.push(`${scrollWidth - innerWidth} px too wide`);
   if (scrollHeight > innerHeight) out.push(`${scrollHeight - innerHeight} px too high`);
   const boxes = [...document.querySelectorAll('button, #status, #other .name, #me .name, #outcome strong, #link, .panel h2')]
-    .filter((each) => each.offsetWidth && each.textContent.trim() + each.innerHTML.includes('svg')
+    .filter((each) => each.offsetWidth && (each.textContent.trim() || each.innerHTML.includes('svg'))
       && getComputedStyle(each).visibility === 'visible')
     .map((each) => {
       if (!each.matches('#outcome *')) return [each, each.getBoundingClientRect()];
