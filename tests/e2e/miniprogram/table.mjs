@@ -33,7 +33,8 @@ export const ask = (one) => one.tap(HAND[one.language]);
 /** Two friends see each other, and each says that a round may begin. */
 export async function together(one, other) {
   await Promise.all([one, other].map((each) => each.until(
-    () => each.page?.route === 'pages/game/game' && state(each).canFace, 'the friend',
+    // In a round that still runs elsewhere somebody is there, too, but does not ask this.
+    () => state(each).canFace && /Ready\?|You\?|准备好了吗|你呢/.test(each.text()), 'the friend',
   )));
   ask(one);
   ask(other);
