@@ -16,6 +16,9 @@ QUICK=(fmt clippy test session)
 PARTS=(fmt clippy test soak doc allocations session browser engines oldest miniprogram clients nginx
     proxies mutants probe service package)
 
+# Parts that mostly wait: when everything is run, they are beside the package, which mostly builds.
+WAITING=(oldest miniprogram clients nginx proxies)
+
 # Seconds that a part may take on two cores, what it builds or installs left out; more than
 # that is said at the end, and is no failure: a machine may have other work.
 declare -A BUDGET=([test]=360 [browser]=420 [clients]=240 [package]=300)
@@ -390,6 +393,8 @@ check_tools() {
 main() {
     cd "$(dirname "${BASH_SOURCE[0]}")/.."
     exec </dev/null
+    local everything=""
+    [ $# -gt 0 ] || everything=1
     [ $# -gt 0 ] || set -- "${PARTS[@]}"
     [ "$*" != quick ] || set -- "${QUICK[@]}"
     local part
@@ -401,9 +406,18 @@ main() {
     done
     check_tools "$@"
 
-    local started part_started seconds budget summary=""
+    local started part_started seconds budget summary="" log
     started=$SECONDS
     for part in "$@"; do
+        if [ -n "$everything" ]; then
+            case " ${WAITING[*]} " in *" $part "*) continue ;; esac
+            if [ "$part" = package ]; then
+                log=$(mktemp)
+                bash tests/run.sh "${WAITING[@]}" >"$log" 2>&1 &
+                beside=$!
+                trap 'kill "$beside" 2>/dev/null || true' EXIT
+            fi
+        fi
         echo "== $part"
         part_started=$SECONDS
         # In a subshell of its own, and not in a condition, which would switch `set -e` off in it.
@@ -417,6 +431,13 @@ main() {
         summary+=$'\n'
         echo "== $part passed after $seconds s"
     done
+    if [ -n "$everything" ]; then
+        local status=0
+        wait "$beside" || status=$?
+        trap - EXIT
+        cat "$log"
+        [ $status -eq 0 ] || fail "what ran beside the package failed: see above"
+    fi
     printf '== all passed after %s s\n%s' "$((SECONDS - started))" "$summary"
 }
 
