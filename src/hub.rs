@@ -36,7 +36,6 @@ use self::origins::Origins;
 use self::recent::Recent;
 use self::store::Desk;
 pub use crate::wire::Dialect;
-pub use crate::world::Timer as GameTimer;
 
 /// The whole game behind one call.
 ///

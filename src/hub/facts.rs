@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+#[cfg(test)]
+use crate::model::PlayerId;
 use crate::model::{CloseReason, ConnId, Ended, Origin, StoreOp, StoreReply};
 use crate::time::Millis;
 use crate::wire::Dialect;
@@ -100,6 +102,18 @@ impl Slot {
     #[must_use]
     pub fn index(self) -> usize {
         self.index as usize
+    }
+}
+
+/// For tests of the loop, which knows no game.
+#[cfg(test)]
+impl Timer {
+    pub(crate) fn of_player(player: PlayerId) -> Self {
+        Self::World(world::Timer::Player(player))
+    }
+
+    pub(crate) fn of_room(room: PlayerId) -> Self {
+        Self::World(world::Timer::Room(room))
     }
 }
 

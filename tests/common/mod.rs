@@ -8,9 +8,10 @@ pub(crate) mod shelf;
 use std::collections::{BTreeMap, VecDeque};
 
 use roshambo::config::Config;
-use roshambo::hub::{Dialect, GameTimer, Hub, Input, Output, Timer};
+use roshambo::hub::{Dialect, Hub, Input, Output, Timer};
 use roshambo::model::{ConnId, Ended, Origin};
 use roshambo::time::Millis;
+use roshambo::world;
 
 use self::shelf::Shelf;
 
@@ -193,8 +194,8 @@ impl Bench {
     /// How many of them are for players, and for rooms.
     #[allow(dead_code, reason = "not every test asks")]
     pub(crate) fn game_timers(&self) -> (usize, usize) {
-        let is_player = |timer: &&Timer| matches!(timer, Timer::World(GameTimer::Player(_)));
-        let is_room = |timer: &&Timer| matches!(timer, Timer::World(GameTimer::Room(_)));
+        let is_player = |timer: &&Timer| matches!(timer, Timer::World(world::Timer::Player(_)));
+        let is_room = |timer: &&Timer| matches!(timer, Timer::World(world::Timer::Room(_)));
         let timers = || self.timers.values();
         (
             timers().filter(is_player).count(),

@@ -9,7 +9,7 @@ use mio::Events;
 
 use super::{PING, UPGRADE};
 use crate::config::{Config, Listen};
-use crate::hub::{Dialect, GameTimer, Input, Output, Timer};
+use crate::hub::{Dialect, Input, Output, Timer};
 use crate::model::{ConnId, StoreReply};
 use crate::net::gate::{Gate, Let};
 use crate::net::reader::FRAMES_MAX;
@@ -296,8 +296,8 @@ fn a_timer_takes_the_place_of_the_one_before_and_goes_with_its_room() {
         index: 3,
         generation: NonZeroU32::new(generation).expect("from 1"),
     };
-    let room = |generation| Timer::World(GameTimer::Room(handle(generation)));
-    let player = |generation| Timer::World(GameTimer::Player(handle(generation)));
+    let room = |generation| Timer::of_room(handle(generation));
+    let player = |generation| Timer::of_player(handle(generation));
     let before = sockets.wheel.len();
     for round in 1..100 {
         for timer in [room(round), player(round)] {
@@ -315,10 +315,10 @@ fn a_timer_takes_the_place_of_the_one_before_and_goes_with_its_room() {
 #[test]
 fn a_timer_that_fired_is_nobody_s_any_more() {
     let mut hand = ByHand::start(|_| ());
-    let room = Timer::World(GameTimer::Room(Handle {
+    let room = Timer::of_room(Handle {
         index: 3,
         generation: NonZeroU32::MIN,
-    }));
+    });
     let sockets = &mut hand.server.sockets;
     let at = Millis(1);
     sockets.carry_out(Millis::ZERO, Output::Arm { at, timer: room });
