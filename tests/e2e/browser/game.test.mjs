@@ -326,8 +326,9 @@ for (const part of [0, 1, 2]) {
       await ask(b);
       // The hand that says that the round may begin is kept for it.
       await a.click('#hands button[value="2"]');
-      await both(a, b)(judged);
-      assert.match(await text(a, '#outcome'), /You win/, what);
+      await Promise.all([says(a, '#outcome', /You win/), both(a, b)(judged)]).catch((error) => {
+        throw new Error(what, { cause: error });
+      });
       await ada.close();
     }
     await bob.close();
