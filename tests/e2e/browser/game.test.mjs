@@ -326,9 +326,10 @@ for (const part of [0, 1, 2]) {
       await ask(b);
       // The hand that says that the round may begin is kept for it.
       await a.click('#hands button[value="2"]');
-      await Promise.all([says(a, '#outcome', /You win/), both(a, b)(judged)]).catch((error) => {
-        throw new Error(what, { cause: error });
-      });
+      // Who is greeted is between two rounds already.
+      await both(a, b)((page) => phase(page, 'playing'));
+      await both(a, b)(judged);
+      assert.match(await text(a, '#outcome'), /You win/, what);
       await ada.close();
     }
     await bob.close();
