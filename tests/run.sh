@@ -394,8 +394,7 @@ main() {
     cd "$(dirname "${BASH_SOURCE[0]}")/.."
     exec </dev/null
     local everything=""
-    [ $# -gt 0 ] || everything=1
-    [ $# -gt 0 ] || set -- "${PARTS[@]}"
+    [ $# -gt 0 ] || { everything=1 && set -- "${PARTS[@]}"; }
     [ "$*" != quick ] || set -- "${QUICK[@]}"
     local part
     for part in "$@"; do

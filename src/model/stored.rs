@@ -63,6 +63,20 @@ pub enum StoreOp {
     ClaimRoom { code: String },
 }
 
+impl StoreOp {
+    /// The code of the room that it is about, if it is about one.
+    #[must_use]
+    pub fn room(&self) -> Option<&str> {
+        match self {
+            Self::OpenRoom { code }
+            | Self::TouchRoom { code }
+            | Self::CloseRoom { code }
+            | Self::ClaimRoom { code } => Some(code),
+            Self::Take { .. } | Self::Settle(_) => None,
+        }
+    }
+}
+
 /// What a session has in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {

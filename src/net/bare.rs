@@ -6,7 +6,7 @@
 //! suite: it has no heartbeat and no drain, and it ends with its process.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use mio::{Events, Poll, Token};
 
@@ -54,10 +54,7 @@ pub fn serve(listener: Listener, config: &Config, answer: Answer) -> io::Result<
     let mut events = Events::with_capacity(1024);
     let mut now = Millis::ZERO;
     loop {
-        let waits = !sockets.ready.is_empty() || entrance.may_accept(&sockets);
-        let wakeup = sockets.wheel.next_wakeup().map(|at| at.since(now));
-        let patience = if waits { Some(0) } else { wakeup };
-        match poll.poll(&mut events, patience.map(Duration::from_millis)) {
+        match poll.poll(&mut events, entrance.patience(now, &sockets)) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             _ => (),
         }

@@ -158,11 +158,6 @@ impl Conn {
         }
     }
 
-    /// Whether nothing is taken from it.
-    pub(crate) fn is_held(&self) -> bool {
-        matches!(self.phase, Phase::Open { held: true, .. })
-    }
-
     /// Its number and peer if it has not asked for anything yet.
     pub(crate) fn silent(&self) -> Option<(u64, Peer)> {
         match self.phase {

@@ -3,6 +3,7 @@
 //! Absent: what those who came in say.
 
 use std::io;
+use std::time::Duration;
 
 use super::gate::{Gate, Let};
 use super::life::Life;
@@ -46,9 +47,18 @@ impl Entrance {
     }
 
     /// Whether somebody may wait who may come in.
-    pub(crate) fn may_accept(&self, sockets: &Sockets) -> bool {
+    fn may_accept(&self, sockets: &Sockets) -> bool {
         let room = sockets.staying() < self.places() || sockets.has_heads();
         self.gate.waits() && !self.paused && room
+    }
+
+    /// How long the connections can wait: until the next timer, and not at all while work waits.
+    pub(crate) fn patience(&self, now: Millis, sockets: &Sockets) -> Option<Duration> {
+        if !sockets.ready.is_empty() || self.may_accept(sockets) {
+            return Some(Duration::ZERO);
+        }
+        let wakeup = sockets.wheel.next_wakeup()?;
+        Some(Duration::from_millis(wakeup.since(now)))
     }
 
     /// Most connections in any phase.

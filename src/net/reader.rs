@@ -239,11 +239,10 @@ impl Reader {
                     return 0;
                 }
             }
-            if !sockets.is_open(conn) {
-                return 0;
-            }
-            if sockets.get(conn).is_some_and(|conn| conn.is_held()) {
-                break;
+            match sockets.is_held(conn) {
+                Some(false) => (),
+                Some(true) => break,
+                None => return 0,
             }
         }
         let backlog = self.decoder.has_step(input, &fragments);
@@ -256,7 +255,7 @@ impl Reader {
                 *place = fragments;
             }
         }
-        if HELD_BYTES_MAX < input.len() && sockets.get(conn).is_some_and(|conn| conn.is_held()) {
+        if HELD_BYTES_MAX < input.len() && sockets.is_held(conn) == Some(true) {
             let reason = CloseReason::Impatient;
             hear(sockets, Input::Violation { conn, reason });
             return 0;

@@ -246,17 +246,8 @@ impl Server {
         let admin_waits = self.admin.as_ref().is_some_and(Admin::waits);
         match dismissing || admin_waits || self.answers_wait {
             true => Some(Duration::ZERO),
-            false => self.sockets_patience(),
+            false => self.entrance.patience(self.now, &self.sockets),
         }
-    }
-
-    /// How long the connections can wait: until the next timer, and not at all while work waits.
-    fn sockets_patience(&self) -> Option<Duration> {
-        if !self.sockets.ready.is_empty() || self.entrance.may_accept(&self.sockets) {
-            return Some(Duration::ZERO);
-        }
-        let wakeup = self.sockets.wheel.next_wakeup()?;
-        Some(Duration::from_millis(wakeup.since(self.now)))
     }
 
     /// Reads everybody who has something to be read, and returns how many those were.

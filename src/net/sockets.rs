@@ -209,6 +209,15 @@ impl Sockets {
         )
     }
 
+    /// Whether nothing more is to be taken from a connection for now; `None`: it does not speak
+    /// WebSocket, or not any more.
+    pub(crate) fn is_held(&mut self, id: ConnId) -> Option<bool> {
+        match self.get(id)?.phase {
+            Phase::Open { held, .. } => Some(held),
+            _ => None,
+        }
+    }
+
     /// Takes a new connection in and waits for its head.
     pub(crate) fn insert(
         &mut self,

@@ -34,13 +34,7 @@ impl Waiting {
     /// Puts one in; returns how many orders, of this one and those before, need not be done any
     /// more.
     pub(super) fn push(&mut self, order: StoreOp) -> u64 {
-        let before = match &order {
-            StoreOp::OpenRoom { code }
-            | StoreOp::TouchRoom { code }
-            | StoreOp::CloseRoom { code }
-            | StoreOp::ClaimRoom { code } => self.rooms.get(code).copied(),
-            StoreOp::Take { .. } | StoreOp::Settle(_) => None,
-        };
+        let before = order.room().and_then(|code| self.rooms.get(code).copied());
         let Some(number) = before else {
             self.append(order);
             return 0;
@@ -85,10 +79,7 @@ impl Waiting {
             let number = self.taken;
             self.taken += 1;
             let Some(order) = order else { continue };
-            if let StoreOp::OpenRoom { code }
-            | StoreOp::TouchRoom { code }
-            | StoreOp::CloseRoom { code }
-            | StoreOp::ClaimRoom { code } = &order
+            if let Some(code) = order.room()
                 && self.rooms.get(code) == Some(&number)
             {
                 self.rooms.remove(code);
@@ -100,13 +91,9 @@ impl Waiting {
     }
 
     fn append(&mut self, order: StoreOp) {
-        if let StoreOp::OpenRoom { code }
-        | StoreOp::TouchRoom { code }
-        | StoreOp::CloseRoom { code }
-        | StoreOp::ClaimRoom { code } = &order
-        {
+        if let Some(code) = order.room() {
             let number = self.taken + self.orders.len() as u64;
-            self.rooms.insert(code.clone(), number);
+            self.rooms.insert(code.to_owned(), number);
         }
         self.orders.push_back(Some(order));
         self.count += 1;
