@@ -17,7 +17,7 @@ PARTS=(fmt clippy test soak doc allocations session browser engines oldest minip
     proxies mutants probe service package)
 
 # Parts that mostly wait: when everything is run, they are beside the package, which mostly builds.
-WAITING=(oldest miniprogram clients nginx proxies)
+WAITING=(engines oldest miniprogram clients nginx proxies)
 
 # Seconds that a part may take on two cores, what it builds or installs left out; more than
 # that is said at the end, and is no failure: a machine may have other work.

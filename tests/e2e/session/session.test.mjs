@@ -708,6 +708,38 @@ play('a hand kept while a friend is waited for, and forgotten with the room', [
   ['play', { room: 'new' }], ['<room', room([user(ME)], 'K7M2QX')], ['>', ['join', { room: 'new' }]],
   ['choose', 1], ['>'], { next: 1 }, ['leave'], { next: null },
 ]);
+const neither = ['<room', two({ ready: false }, { ready: false }, 'K7M2QX')];
+const goesOut = [['>', ['join']], { next: 1, again: true, phase: 'between' },
+  ['<room', two({}, {}, 'K7M2QX')], ['<start', start()], ['>', ['choice', { choice: 1 }]], { next: null }];
+play('a hand kept while a friend is waited for asks for the round when it comes', [
+  ['play', { room: 'new' }], ['<room', room([user(ME)], 'K7M2QX')], ['>', ['join', { room: 'new' }]],
+  ['choose', 1], ['>'], { next: 1 }, neither, ...goesOut,
+]);
+play('a hand tapped before a friend\'s room is there asks for the round in it', [
+  ['play', { room: 'K7M2QX' }], ['>', ['join', { room: 'K7M2QX' }]],
+  ['choose', 1], ['>'], { next: 1 }, neither, ...goesOut,
+]);
+test('a hand tapped while the server still shows another room asks for the round where the link leads', () => {
+  const rows = [
+    ['AAAAAA', [['join', { room: 'K7M2QX' }]], { code: '', phase: 'waiting', next: 1 }],
+    ['K7M2QX', [['join']], { code: 'K7M2QX', phase: 'between', again: true, next: 1 }],
+  ];
+  for (const [code, sent, then] of rows) {
+    const bench = new Bench();
+    bench.game.open();
+    bench.game.play({ room: 'K7M2QX' });
+    bench.socket.handlers.opened();
+    bench.says('hi', { ...HI, resumed: true });
+    walk(bench, [['<room', two({ ready: false }, { ready: false }, code)], ['choose', 1]]);
+    bench.sent();
+    walk(bench, [['<pong'], ['>', ...sent], then]);
+    if (code === 'AAAAAA') walk(bench, [neither, ...goesOut]);
+  }
+});
+play('who looks elsewhere when the friend comes is asked when he is back', [
+  ['play', { room: 'new' }], ['<room', room([user(ME)], 'K7M2QX')], ['choose', 1], ['away'], neither,
+  { next: 1, again: false },
+]);
 
 // ---- Leaving, and undoing it ----
 
