@@ -352,7 +352,7 @@ fn the_reference_tells_what_is_answered() {
         let (request, want) = (side(">"), side("<"));
         let context = Context {
             base: "/applet/websocket",
-            page: Page::new("/applet/websocket", false),
+            page: Page::new("/applet/websocket", None, false),
             full: false,
             ending: None,
             store_away: false,

@@ -183,7 +183,8 @@ pub(super) const KNOBS: &[Knob] = &[
         },
         default: "",
         help: "Where players reach the web page, e.g. https://example.org/applet/websocket. Old\n\
-               mini programs load the built-in avatars from there; without it they see none.",
+               mini programs load the built-in avatars from there; without it they see none,\n\
+               and a link that is posted somewhere may show no picture.",
     },
     Knob {
         flag: "--trusted-proxy",

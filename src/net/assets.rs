@@ -43,6 +43,8 @@ macro_rules! file {
 const SOCKET_MARK: &str = "{{SOCKET}}";
 /// Where the page says yes or no to pictures from elsewhere.
 const REMOTE_MARK: &str = "{{REMOTE}}";
+/// Where the page names the folder of the picture that goes with an invitation.
+const PUBLIC_MARK: &str = "{{PUBLIC}}";
 
 /// The `Content-Security-Policy` around a list of sources for pictures: it allows the page its own
 /// script, style, pictures and socket, and nothing else.
@@ -161,12 +163,17 @@ impl Page {
     /// take one away, so only the browser knows where they are, and only we know how they lie to
     /// each other.
     ///
+    /// The picture of an invitation is for those who only read the page's head (Open Graph asks
+    /// for a whole address): below `public_url` where one is known, else relative, which some take.
+    ///
     /// It lives as long as the process, like the files that are compiled in: answers borrow it.
     #[must_use]
-    pub fn new(base: &str, remote: bool) -> Self {
+    pub fn new(base: &str, public_url: Option<&str>, remote: bool) -> Self {
+        let public = public_url.map_or_else(String::new, |url| url.replace('&', "&amp;") + "/");
         let tell = |socket: &str| {
             let text = String::from_utf8_lossy(INDEX.bytes)
                 .replace(SOCKET_MARK, socket)
+                .replace(PUBLIC_MARK, &public)
                 .replace(REMOTE_MARK, if remote { "yes" } else { "no" });
             let bytes: &'static [u8] = Box::leak(text.into_bytes().into_boxed_slice());
             Told {
@@ -271,7 +278,7 @@ mod tests {
 
     #[test]
     fn every_file_is_found_once_and_the_page_under_both_names() {
-        let page = Page::new("/applet/websocket", false);
+        let page = Page::new("/applet/websocket", None, false);
         for asset in ASSETS {
             let same = ASSETS.iter().filter(|other| other.path == asset.path);
             assert_eq!(same.count(), 1, "{}", asset.path);
@@ -296,7 +303,7 @@ mod tests {
             ("/two/three", Root, "two/three"),
             ("/one", Base, "."),
         ] {
-            let found = find(folder, "", Page::new(base, false), false).expect("the page");
+            let found = find(folder, "", Page::new(base, None, false), false).expect("the page");
             let text = String::from_utf8_lossy(found.asset.bytes);
             let meta = format!(r#"name="roshambo-socket" content="{socket}""#);
             assert!(text.contains(&meta), "{base} {folder:?}");
@@ -309,12 +316,34 @@ mod tests {
     }
 
     #[test]
+    fn the_picture_of_an_invitation_has_a_whole_address_where_one_is_known() {
+        for (public_url, picture) in [
+            (None, "og.png"),
+            (
+                Some("https://e.example/game"),
+                "https://e.example/game/og.png",
+            ),
+            (
+                Some("https://e.example/a&b"),
+                "https://e.example/a&amp;b/og.png",
+            ),
+        ] {
+            let page = Page::new("/base", public_url, false);
+            for told in [page.at_root, page.at_base] {
+                let text = String::from_utf8_lossy(told.bytes);
+                let meta = format!(r#"property="og:image" content="{picture}""#);
+                assert!(text.contains(&meta), "{meta}");
+            }
+        }
+    }
+
+    #[test]
     fn pictures_from_elsewhere_need_the_switch() {
         for (remote, word, sources) in [
             (false, "no", "img-src 'self' data:;"),
             (true, "yes", "img-src 'self' data: https: http:;"),
         ] {
-            let page = Page::new("/base", remote);
+            let page = Page::new("/base", None, remote);
             assert!(page.policy().contains(sources), "{}", page.policy());
             let text = String::from_utf8_lossy(page.at_root.bytes);
             let meta = format!(r#"name="roshambo-remote" content="{word}""#);
@@ -329,7 +358,7 @@ mod tests {
     /// come when they are looked at, and stay.
     #[test]
     fn a_first_visit_is_under_40_kilobytes() {
-        let page = Page::new("/applet/websocket", false);
+        let page = Page::new("/applet/websocket", None, false);
         let files = ASSETS.iter().filter(|asset| asset.cache != DAY);
         let paths = files.map(|asset| asset.path).chain([""]);
         let paths = paths.filter(|path| !LATER.contains(path));
@@ -354,7 +383,7 @@ mod tests {
 
     #[test]
     fn what_is_packed_is_the_file_and_has_a_tag_of_its_own() {
-        let page = Page::new("/applet/websocket", false);
+        let page = Page::new("/applet/websocket", None, false);
         for path in ASSETS.iter().map(|asset| asset.path).chain([""]) {
             let (plain, small) = (find(Root, path, page, false), find(Root, path, page, true));
             let (plain, small) = (plain.expect("a file"), small.expect("a file"));

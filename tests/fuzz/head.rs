@@ -10,7 +10,7 @@ use crate::{Target, fuzz};
 
 const BASE: &str = "/applet/websocket";
 /// A page lives as long as the process: one for all runs.
-static PAGE: LazyLock<Page> = LazyLock::new(|| Page::new(BASE, false));
+static PAGE: LazyLock<Page> = LazyLock::new(|| Page::new(BASE, None, false));
 
 fn run(bytes: &[u8], rng: &mut Rng) -> u64 {
     let context = Context {

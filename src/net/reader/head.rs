@@ -52,7 +52,11 @@ impl Reception {
     pub(super) fn new(config: &Config) -> Self {
         Self {
             base_path: config.base_path.clone(),
-            page: Page::new(&config.base_path, config.remote_avatars),
+            page: Page::new(
+                &config.base_path,
+                config.public_url.as_deref(),
+                config.remote_avatars,
+            ),
             max_connections: config.max_connections,
             max_per_address: config.max_per_address,
             polling_logged: None,
