@@ -13,11 +13,11 @@ set -euo pipefail
 # About three minutes on two cores, once everything was built.
 QUICK=(fmt clippy test session)
 
-PARTS=(fmt clippy test soak doc allocations session browser engines oldest miniprogram clients nginx
-    proxies mutants probe service package)
+PARTS=(fmt clippy test soak doc allocations session browser engines lighthouse oldest miniprogram clients
+    nginx proxies mutants probe service package)
 
 # Parts that mostly wait: when everything is run, they are beside the package, which mostly builds.
-WAITING=(engines oldest miniprogram clients nginx proxies)
+WAITING=(engines lighthouse oldest miniprogram clients nginx proxies)
 
 # Seconds that a part may take on two cores, what it builds or installs left out; more than
 # that is said at the end, and is no failure: a machine may have other work.
@@ -57,6 +57,12 @@ part_browser() {
 part_engines() {
     npm_ci tests/e2e/browser
     with_server node --test tests/e2e/browser/engines.test.mjs
+}
+
+# What Lighthouse says of the page; its figures are right on a machine that has nothing else to do.
+part_lighthouse() {
+    npm_ci tests/e2e/lighthouse
+    with_server node --test tests/e2e/lighthouse/lighthouse.test.mjs
 }
 
 # The page in a browser of 2018, without a screen.
@@ -343,7 +349,7 @@ check_tools() {
         case $part in
         fmt | clippy) need_cargo "$part" ;;
         session) need_node ;;
-        browser | miniprogram) need_browser ;;
+        browser | lighthouse | miniprogram) need_browser ;;
         engines)
             need_node
             need firefox-esr firefox-esr
