@@ -8,7 +8,8 @@
 //! - `endings`: how a connection is ended;
 //! - `origins`: what is limited for all connections of one origin together;
 //! - `store`: what waits for the store, and what its answers lead to;
-//! - `recent`: a bounded table of what happened lately.
+//! - `recent`: a bounded table of what happened lately;
+//! - `snapshot`: all of it as a value that another process reads.
 
 mod endings;
 mod facts;
@@ -16,6 +17,7 @@ mod orders;
 mod origins;
 mod recent;
 mod requests;
+mod snapshot;
 mod store;
 
 use std::collections::VecDeque;
@@ -34,6 +36,7 @@ pub use self::facts::{Input, Output, Place, Played, Slot, Timer};
 use self::orders::Order;
 use self::origins::Origins;
 use self::recent::Recent;
+pub use self::snapshot::{HubSnapshot, ImportError};
 use self::store::Desk;
 pub use crate::wire::Dialect;
 

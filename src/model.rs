@@ -14,6 +14,8 @@ use std::hash::{Hash, Hasher};
 use std::num::NonZeroU64;
 use std::rc::Rc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::slots::Handle;
 
 pub use self::close::{Blame, CloseReason, Ended};
@@ -29,7 +31,8 @@ pub use self::stored::{
 pub type Entropy = dyn FnMut(&mut [u8]);
 
 /// One connection, as the loop numbers it. A stale one names nobody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "(u32, u32)", into = "(u32, u32)")]
 pub struct ConnId {
     /// The loop's slab index.
     pub index: u32,
@@ -37,10 +40,24 @@ pub struct ConnId {
     pub generation: u32,
 }
 
+/// `[index, generation]` in a snapshot.
+impl From<(u32, u32)> for ConnId {
+    fn from((index, generation): (u32, u32)) -> Self {
+        Self { index, generation }
+    }
+}
+
+impl From<ConnId> for (u32, u32) {
+    fn from(conn: ConnId) -> Self {
+        (conn.index, conn.generation)
+    }
+}
+
 /// From where somebody comes, as far as limits count it: connections of one origin share them.
 ///
 /// Opaque here. The loop makes it of an address, and gives none to those who may be anybody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Origin(NonZeroU64);
 
 impl Origin {

@@ -5,15 +5,18 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Who writes a session's streak: drawn when a process takes a session from the store, or makes
 /// one.
 ///
 /// It is compared for equality and nothing else: the store's present owner is whoever took last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Owner(pub u64);
 
 /// A player's profile in plain strings.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredProfile {
     /// 1 to 64 bytes, as [`Uid`](super::Uid) takes it.
     pub uid: String,
@@ -26,7 +29,7 @@ pub struct StoredProfile {
 }
 
 /// What one round, or several that were merged, changed for one session.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settle {
     /// Proves the session; the store keeps its SHA-256 only.
     pub token: String,
@@ -42,7 +45,8 @@ pub struct Settle {
 }
 
 /// An order to the store. Each gets one [`StoreReply`], sooner or later, as long as both live.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum StoreOp {
     /// Become the owner of a session that this process does not know.
     Take {
@@ -78,7 +82,7 @@ impl StoreOp {
 }
 
 /// What a session has in the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stored {
     pub profile: StoredProfile,
     /// Points won so far.
@@ -88,7 +92,8 @@ pub struct Stored {
 }
 
 /// What became of a [`Settle`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Settled {
     /// It is in the store, by this order or by the same one before.
     Kept {
@@ -105,7 +110,8 @@ pub enum Settled {
 }
 
 /// What the store says to an order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum StoreReply {
     /// To [`StoreOp::Take`].
     Taken {
