@@ -74,6 +74,7 @@ const ASSETS: &[Asset] = &[
     file!("duel.js", JS, ASK),
     file!("friend.js", JS, ASK),
     file!("inside.js", JS, ASK),
+    file!("meanings.js", JS, ASK),
     file!("menu.js", JS, ASK),
     file!("old.js", JS, ASK),
     file!("player.js", JS, ASK),
@@ -352,7 +353,14 @@ mod tests {
     }
 
     /// Loaded when somebody asks for it, has a room, or comes with a browser that cannot play.
-    const LATER: &[&str] = &["inside.css", "inside.js", "old.js", "qr.js", "robots.txt"];
+    const LATER: &[&str] = &[
+        "inside.css",
+        "inside.js",
+        "meanings.js",
+        "old.js",
+        "qr.js",
+        "robots.txt",
+    ];
 
     /// Phones on a bad line wait for every byte: what a first visit costs, as it travels. Pictures
     /// come when they are looked at, and stay.

@@ -13,7 +13,7 @@ import { everything } from './wxml.mjs';
 const WEB = `${ROOT}../web/`;
 
 test('the shared files are the web page\'s own, byte for byte', () => {
-  const pairs = [['lib/session.js', 'session.js'], ['lib/words.js', 'words.js'],
+  const pairs = [...['meanings.js', 'session.js', 'words.js'].map((name) => [`lib/${name}`, name]),
     ...readdirSync(`${WEB}avatars`).map((name) => [`avatars/${name}`, `avatars/${name}`])];
   for (const [copy, original] of pairs) {
     assert.ok(readFileSync(ROOT + copy).equals(readFileSync(WEB + original)),

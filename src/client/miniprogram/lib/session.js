@@ -359,7 +359,7 @@ export function createSession(env) {
       // In the room already, there is at most to say again that I am ready.
       const there = state.code && room && !elsewhere;
       if (!there) play(wish);
-      else if (readied) play();
+      else if (readied || (next && state.phase === 'between')) play();
       // A hand that was tapped before there was a connection is not forgotten for it.
       state.next = next;
     },
@@ -385,6 +385,9 @@ export function createSession(env) {
       if (!other) state.phase = table ? 'between' : me.ready || code ? 'waiting' : phase;
       // Both ready: the `start` is on its way.
       else if (phase !== 'waiting' || !me.ready || !other.ready) between();
+      // A hand that was tapped before the friend was here has asked for the round.
+      const came = phase === 'waiting' && state.phase === 'between' && !state.again;
+      if (came && !state.leaving && !hidden && !(settling && wanted)) askKept();
     },
 
     start({ gameTime, roomUsers }) {
@@ -554,6 +557,13 @@ export function createSession(env) {
     send('join', asked);
   }
 
+  /** Asks for the round that a kept hand was for. */
+  function askKept() {
+    const { next } = state;
+    if (next) play();
+    state.next = next;
+  }
+
   /** Of a robot nothing stays but that it is one. */
   const whom = (other) => (other ? (other.robot ? ROBOT : other.uid) : '');
 
@@ -572,9 +582,11 @@ export function createSession(env) {
     }
     if (state.link === 'stopped' || env.now() - endedAt < DEAD_MS) return;
     const { other } = state;
-    if (state.phase !== 'waiting' && !state.again) play();
+    // A link is followed first: whom it leads to is whom the hand is for.
+    const led = settling && wanted && wish && wish.room;
+    if (state.phase !== 'waiting' && !state.again && !led) play();
     state.next = choice;
-    nextFor = whom(other);
+    nextFor = led ? '' : whom(other);
   }
 
   const act = (run) => (...args) => {
