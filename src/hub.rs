@@ -30,12 +30,13 @@ use crate::model::{self, ClientKind, CloseReason, ConnId, Ended, Entropy, Origin
 use crate::session::{BURST_MS, Pace, Pulse, Session};
 use crate::time::Millis;
 use crate::wire::{Inbound, engine_io, socket_io};
-use crate::world::{Rules, Tally, World};
+use crate::world::{Fault, Rules, Tally, World};
 
 pub use self::facts::{Input, Output, Place, Played, Slot, Timer};
 use self::orders::Order;
 use self::origins::Origins;
 use self::recent::Recent;
+use self::snapshot::ensure;
 pub use self::snapshot::{HubSnapshot, ImportError};
 use self::store::Desk;
 pub use crate::wire::Dialect;
@@ -74,6 +75,18 @@ const TEXTS_BYTES_KEPT: usize = 64 * 1024;
 /// Most players whose rate is remembered beyond their connections: some 2 MB, for two seconds.
 const PARTED_MAX: usize = 50_000;
 
+/// The numbers the game goes by.
+fn rules(config: &Config) -> Rules {
+    Rules {
+        game_time_ms: config.game_time_ms,
+        robot_after_ms: config.robot_after_ms,
+        rematch_wait_ms: config.rematch_wait_ms,
+        relay_interval_ms: config.relay_interval_ms,
+        session_ttl_ms: config.session_ttl_ms,
+        max_sessions: config.max_sessions,
+    }
+}
+
 impl Hub {
     /// A hub without anybody in it.
     ///
@@ -81,14 +94,12 @@ impl Hub {
     #[must_use]
     pub fn new(config: &Config, seed: u64, entropy: Box<Entropy>) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let rules = Rules {
-            game_time_ms: config.game_time_ms,
-            robot_after_ms: config.robot_after_ms,
-            rematch_wait_ms: config.rematch_wait_ms,
-            relay_interval_ms: config.relay_interval_ms,
-            session_ttl_ms: config.session_ttl_ms,
-            max_sessions: config.max_sessions,
-        };
+        let world = World::new(rules(config), rng.u64(..));
+        Self::around(config, world, rng, entropy)
+    }
+
+    /// A hub without connections around a world.
+    fn around(config: &Config, world: World, rng: Rng, entropy: Box<Entropy>) -> Self {
         Self {
             pace: Pace {
                 ping_interval_ms: config.ping_interval_ms,
@@ -101,7 +112,7 @@ impl Hub {
             max_message: config.max_message,
             public_url: config.public_url.clone(),
             drain_spread_ms: config.drain_spread_ms,
-            world: World::new(rules, rng.u64(..)),
+            world,
             sessions: Vec::new(),
             origins: Origins::new(config.max_per_address),
             desk: Desk::default(),
@@ -379,12 +390,7 @@ impl Hub {
         self.session(conn)?;
         let place = self.sessions.get_mut(conn.index as usize)?;
         let session = place.take()?;
-        let client = match (session.v2, session.player) {
-            (true, _) => ClientKind::V2,
-            (false, Some(_)) => ClientKind::Old,
-            (false, None) => ClientKind::New,
-        };
-        self.counters.went(session.dialect, client);
+        self.counters.went(session.dialect, session.client());
         self.forget_wait(conn);
         Some(session)
     }
@@ -392,10 +398,17 @@ impl Hub {
     /// What must hold between any two inputs.
     #[cfg(debug_assertions)]
     fn check_invariants(&self, now: Millis) {
-        self.world.check_invariants(now);
         self.origins.check_invariants();
         self.parted.check_invariants();
-        self.check_desk();
+        let sound = self.world.check_invariants(now);
+        if let Err(fault) = sound.and_then(|()| self.check()) {
+            panic!("{fault}");
+        }
+    }
+
+    /// What must hold between sessions, desk and world.
+    fn check(&self) -> Result<(), Fault> {
+        let mut speakers = 0;
         for (index, place) in self.sessions.iter().enumerate() {
             let Some(session) = place else {
                 continue;
@@ -404,14 +417,27 @@ impl Hub {
                 index: index as u32,
                 generation: session.generation,
             };
-            if let Some(player) = session.player {
-                let linked = self.world.conn_of(player);
-                assert_eq!(
-                    linked,
-                    Some(conn),
-                    "a session speaks for a player of another connection"
-                );
-            }
+            ensure(
+                session.is_held() == self.is_held(conn),
+                "who is held waits, and nobody else",
+            )?;
+            let Some(player) = session.player else {
+                continue;
+            };
+            speakers += 1;
+            ensure(
+                self.world.conn_of(player) == Some(conn),
+                "a session speaks for a player of another connection",
+            )?;
+            ensure(
+                self.world.is_v2(player) == session.v2,
+                "a player is of another generation than its connection",
+            )?;
         }
+        ensure(
+            self.world.connected() == speakers,
+            "a player's connection is not there",
+        )?;
+        self.check_desk()
     }
 }

@@ -69,13 +69,15 @@
 //! | an event or a request | `model.rs`: `Event` or `Request`; the compiler names the rest |
 //! | a limit or another setting | `config/knobs.rs`: a row of its table |
 //! | a kind of timer | `world::Timer`, and its slot in `hub/facts.rs` |
+//! | something that a hub remembers | `hub/snapshot.rs`: how the next release reads it |
 //! | a quirk of the original | `world/original.rs` |
 //!
 //! # Invariants
 //!
 //! - The core is a value: a [`hub::Hub`] changes only through `handle(now, …)`. It has no clock, no
 //!   socket, no logger, no thread and no global generator, so the same seed and the same inputs
-//!   give the same bytes.
+//!   give the same bytes. It can be [exported](hub::Hub::export), carried to another process or
+//!   release, and [imported](hub::Hub::import) there, and goes on as it would have here.
 //! - One input, then drain: outputs are carried out before the next input is told.
 //! - A peer's bytes never panic, block, or grow anything without a bound.
 //! - A handle is index and generation; a stale one finds nothing.
@@ -84,7 +86,8 @@
 //! - What has to outlive the process is an order to the store, and its answer is a fact like any
 //!   other. A result is told at once, and committed some 50 ms later; no round waits for it, and a
 //!   time-out is never taken for "it did not happen".
-//! - The world's and the hub's own invariants are swept after every input in debug builds.
+//! - The world's and the hub's own invariants are swept after every input in debug builds, and over
+//!   every snapshot that is read.
 //!
 //! # A part alone
 //!

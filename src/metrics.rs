@@ -2,28 +2,44 @@
 //!
 //! Numbers only: nobody is named here, and an observation costs no memory. How they read on the
 //! metrics page is in [`text`]. Absent: a clock, and whose numbers they are; hub, world and net
-//! keep their own.
+//! keep their own. In a snapshot all of them have names: buckets those of their bounds.
 
 pub mod text;
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize, Serializer};
+
 use crate::model::{ClientKind, CloseReason, Dialect, Ended, EventKind, RequestKind, kinds};
 
 /// What happened in the hub since the start.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Counters {
     /// Connections whose WebSocket handshake was done.
+    #[serde(
+        serialize_with = "Dialect::carry",
+        deserialize_with = "Dialect::carried"
+    )]
     pub opened: [u64; Dialect::COUNT],
-    /// Connections that are open now.
+    /// Connections that are open now: not carried, but counted anew.
+    #[serde(skip)]
     pub open: [[u32; ClientKind::COUNT]; Dialect::COUNT],
     /// Text messages received.
     pub texts_in: u64,
     /// Text messages sent.
     pub texts_out: u64,
     /// Events received, by name, refused and dropped ones included.
+    #[serde(
+        serialize_with = "RequestKind::carry",
+        deserialize_with = "RequestKind::carried"
+    )]
     pub events_in: [u64; RequestKind::COUNT],
     /// Events sent, by name.
+    #[serde(
+        serialize_with = "EventKind::carry",
+        deserialize_with = "EventKind::carried"
+    )]
     pub events_out: [u64; EventKind::COUNT],
     /// Events with a name that nobody knows.
     pub unknown_events: u64,
@@ -203,7 +219,44 @@ pub struct Histogram<const N: usize> {
     sum: u64,
 }
 
+/// A [`Histogram`] in a snapshot.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HistogramSnapshot {
+    /// Of each bucket that is not empty its bound and its count.
+    buckets: Vec<(u64, u64)>,
+    over: u64,
+    sum: u64,
+}
+
 impl<const N: usize> Histogram<N> {
+    /// All that it counted.
+    #[must_use]
+    pub fn export(&self) -> HistogramSnapshot {
+        let buckets = self.bounds.iter().copied().zip(self.counts);
+        HistogramSnapshot {
+            buckets: buckets.filter(|&(_, count)| 0 < count).collect(),
+            over: self.over,
+            sum: self.sum,
+        }
+    }
+
+    /// One with these bounds that goes on from there. What was counted below a bound that there is
+    /// no more is below the next one now.
+    #[must_use]
+    pub fn import(bounds: &'static [u64; N], snapshot: &HistogramSnapshot) -> Self {
+        let mut histogram = Self::new(bounds);
+        histogram.over = snapshot.over;
+        histogram.sum = snapshot.sum;
+        for &(bound, count) in &snapshot.buckets {
+            let place = bounds.iter().position(|&ours| bound <= ours);
+            let place = place.and_then(|place| histogram.counts.get_mut(place));
+            let sum = place.unwrap_or(&mut histogram.over);
+            *sum = sum.saturating_add(count);
+        }
+        histogram
+    }
+
     /// An empty one; `bounds` are the buckets' greatest numbers, ascending.
     #[must_use]
     pub const fn new(bounds: &'static [u64; N]) -> Self {
@@ -272,6 +325,12 @@ impl<const N: usize> Histogram<N> {
     }
 }
 
+impl<const N: usize> Serialize for Histogram<N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.export().serialize(serializer)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Counters, Histogram, STATUSES, Traffic};
@@ -305,6 +364,37 @@ mod tests {
         let fresh = histogram.since(&earlier);
         assert_eq!((fresh.count(), fresh.sum()), (2, 550));
         assert_eq!(fresh.percentile(50), 100);
+    }
+
+    #[test]
+    fn a_carried_histogram_keeps_its_numbers_also_below_other_bounds() {
+        const FEWER: [u64; 2] = [10, 50];
+        let mut histogram = Histogram::new(&BOUNDS);
+        for number in [0, 1, 2, 11, 100, 101] {
+            histogram.observe(number);
+        }
+        let carried = histogram.export();
+        assert_eq!(Histogram::import(&BOUNDS, &carried), histogram);
+        let other = Histogram::import(&FEWER, &carried);
+        assert_eq!((other.count(), other.sum()), (6, 215));
+        let cumulated: Vec<_> = other.cumulated().collect();
+        assert_eq!(cumulated, [(10, 3), (50, 3)]);
+    }
+
+    #[test]
+    fn carried_counters_have_names() {
+        let mut counters = Counters::default();
+        counters.count_event_in("hello");
+        counters.texts_out = 7;
+        let text = serde_json::to_string(&counters).expect("counters");
+        let carried: Counters = serde_json::from_str(&text).expect("the same counters");
+        assert_eq!(carried.events_in, counters.events_in);
+        assert_eq!(carried.texts_out, 7);
+        // From a release that counted something else, too, and knew less.
+        let other = r#"{"events_in":{"dance":3,"hello":2},"moods":1}"#;
+        let carried: Counters = serde_json::from_str(other).expect("counters");
+        assert_eq!(carried.events_in, [2, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(carried.texts_out, 0);
     }
 
     #[test]

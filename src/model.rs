@@ -2,12 +2,14 @@
 //!
 //! No behaviour beyond conversion: no rules, no text of a dialect, no time. What goes to the store
 //! and comes back is in `stored`, why a connection ends in `close`, what is
-//! counted by kind in `kinds`.
+//! counted by kind in `kinds`, and how a snapshot carries what was parsed in `carried`.
 
+mod carried;
 mod close;
 mod kinds;
 mod stored;
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -72,7 +74,8 @@ impl Origin {
 pub type PlayerId = Handle;
 
 /// What a hand can show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Choice {
     /// 1 on the wire.
     Scissors,
@@ -109,7 +112,8 @@ impl Choice {
 }
 
 /// An emotion sent to the opponent: 1 laugh, 2 cry, 3 angry, 4 smirk; any other number is relayed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Face(pub u32);
 
 impl Face {
@@ -369,10 +373,21 @@ impl Avatar {
             Self::None
         }
     }
+
+    /// In the words of v2 clients; [`Avatar::new`] reads it back, the robot's excepted.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::None => Cow::Borrowed(""),
+            Self::Address(address) => Cow::Borrowed(address.as_str()),
+            Self::Builtin(number) => Cow::Owned(format!("builtin:{number}")),
+            Self::Robot => Cow::Borrowed("builtin:robot"),
+        }
+    }
 }
 
 /// Who a player is to others.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
     /// Shown to opponents; proves nothing.
     pub uid: Uid,
@@ -381,7 +396,8 @@ pub struct Profile {
 }
 
 /// A [`Profile`] as it is kept: its texts in one allocation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "Profile", into = "Profile")]
 pub struct Card {
     /// Uid, name and the picture's address, one after the other.
     texts: Rc<str>,
@@ -469,7 +485,8 @@ impl Card {
 }
 
 /// What a client understands. It is named in the first `hello`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Generation {
     /// The original mini program and everything written for it.
     Old {
@@ -716,14 +733,15 @@ pub struct StartUser {
 }
 
 /// What `movement` tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Movement {
     Choice,
     Face(Face),
 }
 
 /// One player in `result`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResultRow {
     pub uid: Uid,
     pub round_score: u32,

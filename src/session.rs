@@ -1,9 +1,15 @@
 //! What one connection's protocol has to remember: dialect, opening, heartbeat, rate, player.
 //!
 //! No rooms, no sockets, no JSON. A session is told the time; it asks for one timer, the lazy one:
-//! traffic only notes when it came, the timer looks at that when it fires.
+//! traffic only notes when it came, the timer looks at that when it fires. How it is carried to
+//! another process is in `snapshot`.
 
-use crate::model::{CloseReason, Origin, PlayerId};
+mod snapshot;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::snapshot::SessionSnapshot;
+use crate::model::{ClientKind, CloseReason, Origin, PlayerId};
 use crate::time::Millis;
 use crate::wire::{self, Dialect, Inbound};
 
@@ -95,19 +101,25 @@ const _: () = assert!(
 );
 
 /// What most clients never need: what this one did wrong lately, and what it waits for.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 struct Trouble {
     /// It waits for the store until then, and nothing is read from it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     held_until: Option<Millis>,
     /// The payload of the latest ping frame that is not answered yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
     ping: Option<Box<[u8]>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     told_at: Option<Millis>,
+    #[serde(skip_serializing_if = "Window::is_empty")]
     drops: Window,
+    #[serde(skip_serializing_if = "Window::is_empty")]
     wrong_codes: Window,
 }
 
 /// Counts happenings in a window that begins with the first of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Window {
     since: Millis,
     count: u32,
@@ -148,6 +160,16 @@ impl Session {
             pinged_at: if dialect == Dialect::Eio4 { now } else { NEVER },
             earned_at: 0,
             trouble: None,
+        }
+    }
+
+    /// What is at its other end, as far as it has said.
+    #[must_use]
+    pub fn client(&self) -> ClientKind {
+        match (self.v2, self.player) {
+            (true, _) => ClientKind::V2,
+            (false, Some(_)) => ClientKind::Old,
+            (false, None) => ClientKind::New,
         }
     }
 

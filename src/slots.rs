@@ -1,33 +1,58 @@
-//! A slab whose handles go stale: index and generation.
+//! A table whose handles go stale: index and generation.
 //!
 //! A handle that outlived its value finds nothing, also when the index was given to somebody else.
+//! Which index the next value gets follows from those in use alone: the lowest that is free. So a
+//! table that was carried to another process goes on as it would have here.
 //! It knows neither players nor rooms.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::num::NonZeroU32;
 
-use slab::Slab;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// Most indexes that a carried table may have: many times those of the largest server, and little
+/// enough to be allocated for a snapshot that is not sound.
+const CARRIED_MAX: u32 = 1 << 22;
 
 /// Values behind `(index, generation)` handles.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Slots<T> {
-    entries: Slab<(NonZeroU32, T)>,
+    entries: Vec<Option<(NonZeroU32, T)>>,
+    /// The indexes without a value.
+    vacant: BinaryHeap<Reverse<u32>>,
     /// The next value's.
     generation: NonZeroU32,
 }
 
 /// Names one value of a [`Slots`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "(u32, NonZeroU32)", into = "(u32, NonZeroU32)")]
 pub struct Handle {
-    /// Position in the slab.
+    /// Position in the table.
     pub index: u32,
     /// Which of the values that had this position; never zero, so that no handle takes no room.
     pub generation: NonZeroU32,
 }
 
+/// `[index, generation]` in a snapshot.
+impl From<(u32, NonZeroU32)> for Handle {
+    fn from((index, generation): (u32, NonZeroU32)) -> Self {
+        Self { index, generation }
+    }
+}
+
+impl From<Handle> for (u32, NonZeroU32) {
+    fn from(handle: Handle) -> Self {
+        (handle.index, handle.generation)
+    }
+}
+
 impl<T> Default for Slots<T> {
     fn default() -> Self {
         Self {
-            entries: Slab::new(),
+            entries: Vec::new(),
+            vacant: BinaryHeap::new(),
             generation: NonZeroU32::MIN,
         }
     }
@@ -38,18 +63,21 @@ impl<T> Slots<T> {
     pub fn insert(&mut self, value: T) -> Handle {
         let generation = self.generation;
         self.generation = generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
-        let index = self.entries.insert((generation, value));
-        Handle {
-            index: index as u32,
-            generation,
+        let entry = Some((generation, value));
+        let free = self.vacant.pop().map(|Reverse(index)| index);
+        let index = free.unwrap_or(self.entries.len() as u32);
+        match self.entries.get_mut(index as usize) {
+            Some(place) => *place = entry,
+            None => self.entries.push(entry),
         }
+        Handle { index, generation }
     }
 
     /// The value, unless the handle is stale.
     #[must_use]
     pub fn get(&self, handle: Handle) -> Option<&T> {
         match self.entries.get(handle.index as usize) {
-            Some((generation, value)) if *generation == handle.generation => Some(value),
+            Some(Some((generation, value))) if *generation == handle.generation => Some(value),
             _ => None,
         }
     }
@@ -57,7 +85,7 @@ impl<T> Slots<T> {
     /// The value, unless the handle is stale.
     pub fn get_mut(&mut self, handle: Handle) -> Option<&mut T> {
         match self.entries.get_mut(handle.index as usize) {
-            Some((generation, value)) if *generation == handle.generation => Some(value),
+            Some(Some((generation, value))) if *generation == handle.generation => Some(value),
             _ => None,
         }
     }
@@ -65,32 +93,82 @@ impl<T> Slots<T> {
     /// Takes the value out; its handle is stale from now on.
     pub fn remove(&mut self, handle: Handle) -> Option<T> {
         self.get(handle)?;
-        Some(self.entries.remove(handle.index as usize).1)
+        let (_, value) = self.entries.get_mut(handle.index as usize)?.take()?;
+        self.vacant.push(Reverse(handle.index));
+        Some(value)
     }
 
     /// How many values there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.entries.len() - self.vacant.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
     }
 
     /// All values, in the order of their indexes.
     pub fn iter(&self) -> impl Iterator<Item = (Handle, &T)> {
-        self.entries.iter().map(|(index, (generation, value))| {
-            (
-                Handle {
-                    index: index as u32,
-                    generation: *generation,
-                },
-                value,
-            )
+        let entries = (0..).zip(&self.entries);
+        entries.filter_map(|(index, entry)| {
+            let (generation, value) = entry.as_ref()?;
+            let generation = *generation;
+            Some((Handle { index, generation }, value))
         })
+    }
+
+    /// All values, to be changed.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        let entries = self.entries.iter_mut().flatten();
+        entries.map(|(_, value)| value)
+    }
+
+    /// All handles, in the order of their indexes.
+    #[must_use]
+    pub fn handles(&self) -> Vec<Handle> {
+        self.iter().map(|(handle, _)| handle).collect()
+    }
+}
+
+/// A table in a snapshot.
+#[derive(Serialize, Deserialize)]
+struct Carried<E> {
+    /// The next value's generation.
+    generation: NonZeroU32,
+    /// In the order of their indexes.
+    values: E,
+}
+
+impl<T: Serialize> Serialize for Slots<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let values: Vec<_> = self.iter().collect();
+        let generation = self.generation;
+        Carried { generation, values }.serialize(serializer)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Slots<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let carried = Carried::<Vec<(Handle, T)>>::deserialize(deserializer)?;
+        let mut slots = Self {
+            generation: carried.generation,
+            ..Self::default()
+        };
+        for (handle, value) in carried.values {
+            let end = slots.entries.len() as u32;
+            if handle.index < end || CARRIED_MAX <= handle.index {
+                return Err(de::Error::custom("indexes that are not in order"));
+            }
+            for index in end..handle.index {
+                slots.entries.push(None);
+                slots.vacant.push(Reverse(index));
+            }
+            slots.entries.push(Some((handle.generation, value)));
+        }
+        Ok(slots)
     }
 }
 
@@ -104,12 +182,55 @@ mod tests {
         let first = slots.insert("first");
         assert_eq!(slots.remove(first), Some("first"));
         let second = slots.insert("second");
-        assert_eq!(second.index, first.index, "the slab reuses the index");
+        assert_eq!(second.index, first.index, "the index is used again");
         assert_eq!(slots.get(first), None);
         assert_eq!(slots.get_mut(first), None);
         assert_eq!(slots.remove(first), None);
         assert_eq!(slots.get(second), Some(&"second"));
         assert_eq!(slots.len(), 1);
+    }
+
+    #[test]
+    fn the_lowest_free_index_is_used_next() {
+        let mut slots = Slots::default();
+        let handles: Vec<_> = (0..4).map(|number| slots.insert(number)).collect();
+        for index in [1, 3, 2] {
+            slots.remove(handles[index]);
+        }
+        let indexes = [(); 4].map(|()| slots.insert(9).index);
+        assert_eq!(indexes, [1, 2, 3, 4]);
+        assert_eq!(slots.len(), 5);
+    }
+
+    #[test]
+    fn a_carried_table_goes_on_as_it_would_have() {
+        let mut slots = Slots::default();
+        let handles: Vec<_> = (0..6).map(|number| slots.insert(number)).collect();
+        for index in [5, 0, 2] {
+            slots.remove(handles[index]);
+        }
+        let text = serde_json::to_string(&slots).expect("a table");
+        assert_eq!(
+            text,
+            r#"{"generation":7,"values":[[[1,2],1],[[3,4],3],[[4,5],4]]}"#
+        );
+        let mut carried: Slots<i32> = serde_json::from_str(&text).expect("the same table");
+        assert_eq!(carried.len(), 3);
+        assert_eq!(serde_json::to_string(&carried).expect("a table"), text);
+        for number in 6..10 {
+            assert_eq!(carried.insert(number), slots.insert(number));
+        }
+        for unsound in [
+            r#"{"generation":0,"values":[]}"#,
+            r#"{"generation":7,"values":[[[1,2],1],[[1,3],1]]}"#,
+            r#"{"generation":7,"values":[[[4194304,2],1]]}"#,
+            r#"{"generation":7,"values":[[[-1,2],1]]}"#,
+        ] {
+            assert!(
+                serde_json::from_str::<Slots<i32>>(unsound).is_err(),
+                "{unsound}"
+            );
+        }
     }
 
     #[test]

@@ -10,6 +10,8 @@
 //! its time, [`ORIGINS_MAX`] others have to be used in that minute, each of which has the same
 //! limits of its own.
 
+use serde::{Deserialize, Serialize};
+
 use super::recent::Recent;
 use crate::model::Origin;
 use crate::session::WRONG_CODES_MAX;
@@ -30,8 +32,9 @@ pub(super) struct Origins {
 }
 
 /// What one origin did since its minute began.
-#[derive(Clone, Copy, Debug, Default)]
-struct Counts {
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Counts {
     wrong_codes: u32,
     newcomers: u32,
 }
@@ -82,6 +85,16 @@ impl Origins {
         }
         self.recent.entry(now, origin).newcomers += 1;
         Ok(())
+    }
+
+    /// What the origins did, in the order in which their minutes began.
+    pub(super) fn export(&self, now: Millis) -> Vec<(Millis, Origin, Counts)> {
+        self.recent.export(now)
+    }
+
+    /// Goes on from there, with nobody known yet.
+    pub(super) fn import(&mut self, counts: Vec<(Millis, Origin, Counts)>) {
+        self.recent.import(counts);
     }
 
     /// What must hold between any two calls.

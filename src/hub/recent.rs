@@ -3,7 +3,7 @@
 //!
 //! When it is full, what began first is forgotten. Absent: what is kept, and of whom.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::Hash;
 
 use crate::time::Millis;
@@ -49,6 +49,28 @@ impl<K: Copy + Eq + Hash, V: Copy + Default> Recent<K, V> {
     pub(super) fn set(&mut self, now: Millis, key: K, value: V) {
         self.begin(now, key);
         self.entries.insert(key, (now, value));
+    }
+
+    /// All that is kept, in the order in which it began.
+    pub(super) fn export(&self, now: Millis) -> Vec<(Millis, K, V)> {
+        let mut seen = HashSet::new();
+        let kept = self.order.iter().filter_map(|&(since, key)| {
+            let &(began, value) = self.entries.get(&key)?;
+            let kept = began == since && !self.is_over(now, since) && seen.insert(key);
+            kept.then_some((since, key, value))
+        });
+        kept.collect()
+    }
+
+    /// Keeps in this empty table what another one kept.
+    pub(super) fn import(&mut self, kept: impl IntoIterator<Item = (Millis, K, V)>) {
+        let mut kept: Vec<_> = kept.into_iter().collect();
+        kept.sort_by_key(|&(since, ..)| since);
+        let too_many = kept.len().saturating_sub(self.most);
+        for (since, key, value) in kept.into_iter().skip(too_many) {
+            self.order.push_back((since, key));
+            self.entries.insert(key, (since, value));
+        }
     }
 
     /// What is over goes first: a bounded part of it, and more than comes.
@@ -138,6 +160,29 @@ mod tests {
         }
         let kept = [0, 1, 2, 3].map(|key| table.get(Millis(4), key).is_some());
         assert_eq!(kept, [false, true, true, true]);
+    }
+
+    #[test]
+    fn what_is_carried_ends_when_it_would_have() {
+        let mut table: Recent<u32, u32> = Recent::new(3, 1_000);
+        for (at, key) in [(0, 1), (500, 2), (600, 3), (700, 2), (700, 2)] {
+            table.set(Millis(at), key, at as u32);
+        }
+        let kept = table.export(Millis(1_000));
+        assert_eq!(kept, [(Millis(600), 3, 600), (Millis(700), 2, 700)]);
+        let mut other: Recent<u32, u32> = Recent::new(3, 1_000);
+        other.import(kept.clone());
+        assert_eq!(other.export(Millis(1_000)), kept);
+        for at in [1_000, 1_599, 1_600, 1_699, 1_700] {
+            for key in 1..4 {
+                assert_eq!(other.get(Millis(at), key), table.get(Millis(at), key));
+            }
+        }
+        other.check_invariants();
+        let mut smaller: Recent<u32, u32> = Recent::new(1, 1_000);
+        smaller.import(kept);
+        assert_eq!(smaller.export(Millis(1_000)), [(Millis(700), 2, 700)]);
+        smaller.check_invariants();
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! Absent: how an answer is written, and the rules of the game.
 
+use serde::{Deserialize, Serialize};
+
 use super::Hub;
 use super::endings::Ending;
 use crate::model::{
@@ -14,7 +16,7 @@ use crate::wire::{Dialect, event, socket_io};
 use crate::world::Outcome;
 
 /// An event that is answered later.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Asked {
     /// Its acknowledgement's number, if it wants one.
     pub(super) ack: Option<Box<str>>,

@@ -7,20 +7,20 @@
 //!
 //! Absent: what is settled for whom, and threads.
 
-#[cfg(debug_assertions)]
-use std::collections::BTreeSet;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
 
 use super::requests::Asked;
+use super::snapshot::{ensure, pairs};
 use super::{Hub, Order};
 use crate::model::{
     Avatar, CloseReason, ConnId, Join, Name, Owner, ProblemCode, Profile, Request, RoomCode,
     Settle, StoreOp, StoreReply, Stored, StoredProfile, Token, Uid,
 };
 use crate::time::Millis;
-use crate::wire::event;
 use crate::world::rules::Score;
-use crate::world::{Kept, Note, Outcome};
+use crate::world::{Fault, Kept, Note, Outcome};
 
 /// How long a connection waits for the store.
 pub(crate) const WAIT_MS: u64 = 2_000;
@@ -29,22 +29,27 @@ pub(crate) const WAIT_MS: u64 = 2_000;
 pub(crate) const WAITS_MAX: usize = 1_000;
 
 /// The hub's side of the store.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Desk {
     /// There is a store.
     pub(super) open: bool,
     /// It said that it cannot be asked just now.
     away: bool,
     /// Who waits, and for what.
+    #[serde(with = "pairs")]
     waits: BTreeMap<ConnId, Wait>,
     /// The tokens that the store is being asked about.
-    takes: HashMap<Token, Take>,
+    #[serde(with = "pairs")]
+    takes: BTreeMap<Token, Take>,
     /// The codes that it is being asked about, and who waits for each, the first one first.
-    claims: HashMap<RoomCode, Vec<ConnId>>,
+    #[serde(with = "pairs")]
+    claims: BTreeMap<RoomCode, Vec<ConnId>>,
 }
 
 /// What a connection waits for.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Wait {
     /// A `hello`.
     Session {
@@ -62,7 +67,7 @@ enum Wait {
 }
 
 /// A token that the store is being asked about.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Take {
     owner: Owner,
     /// Who waits for it, if that one still does.
@@ -73,7 +78,12 @@ impl Hub {
     /// From now on there is a store: what has to outlive this process is told in
     /// [`Output::Store`](super::Output::Store), and what it answers in
     /// [`Input::Stored`](super::Input::Stored).
+    ///
+    /// A hub that was imported has the store that the former one had.
     pub fn use_store(&mut self) {
+        if self.desk.open {
+            return;
+        }
         self.desk.open = true;
         let mut first = [0; 8];
         (self.entropy)(&mut first);
@@ -425,32 +435,40 @@ impl Hub {
         }
     }
 
+    /// Nothing is read from those who wait: orders that say so.
+    pub(super) fn hold_again(&mut self) {
+        let waits = self.desk.waits.keys();
+        self.orders.extend(waits.map(|&conn| Order::Hold { conn }));
+    }
+
     /// What must hold between any two inputs.
-    #[cfg(debug_assertions)]
-    pub(super) fn check_desk(&self) {
+    pub(super) fn check_desk(&self) -> Result<(), Fault> {
         let desk = &self.desk;
-        assert!(desk.waits.len() <= WAITS_MAX, "too many wait");
-        assert!(desk.takes.len() <= WAITS_MAX && desk.claims.len() <= WAITS_MAX);
-        assert!(desk.waits.is_empty() || !desk.away, "nobody waits in vain");
+        let most = desk.waits.len().max(desk.takes.len());
+        let most = most.max(desk.claims.len());
+        ensure(most <= WAITS_MAX, "too many wait")?;
+        ensure(desk.waits.is_empty() || !desk.away, "nobody waits in vain")?;
         let mut waited_for = BTreeSet::new();
         for (&conn, wait) in &desk.waits {
-            let session = self.session(conn).expect("who waits is there");
-            assert!(session.is_held(), "who waits is timed");
+            let session = self.session(conn).ok_or("who waits is there")?;
+            ensure(session.is_held(), "who waits is timed")?;
             match wait {
                 Wait::Session { token, .. } => {
                     let take = desk.takes.get(token);
                     let waits = take.and_then(|take| take.conn);
-                    assert_eq!(waits, Some(conn), "a token is asked for somebody else");
-                    assert!(waited_for.insert(token), "two wait for one token");
-                    assert_eq!(session.player, None, "who waits is nobody yet");
-                    assert_eq!(self.world.player_of(token), None, "it is here");
+                    ensure(waits == Some(conn), "a token is asked for somebody else")?;
+                    ensure(waited_for.insert(token), "two wait for one token")?;
+                    ensure(session.player.is_none(), "who waits is nobody yet")?;
+                    ensure(self.world.player_of(token).is_none(), "it is here")?;
                 }
                 Wait::Room { code, .. } => {
                     let waiters = desk.claims.get(code);
-                    assert!(waiters.is_some_and(|all| all.contains(&conn)));
+                    let known = waiters.is_some_and(|all| all.contains(&conn));
+                    ensure(known, "who waits for a room is listed")?;
                 }
             }
         }
+        Ok(())
     }
 }
 
@@ -460,6 +478,6 @@ fn stored_profile(profile: &Profile) -> StoredProfile {
         uid: profile.uid.as_str().to_owned(),
         uid_is_number: profile.uid.is_number(),
         name: profile.name.as_str().to_owned(),
-        avatar: event::avatar_text(&profile.avatar).into_owned(),
+        avatar: profile.avatar.text().into_owned(),
     }
 }

@@ -1,5 +1,5 @@
 //! Kinds of things that are counted: an enum, its names and its counts in one place each, so that
-//! no list of names has to be kept in the order of another.
+//! no list of names has to be kept in the order of another. A snapshot carries both by name.
 
 /// Makes an enum of kinds with their names, in the order in which they are shown.
 macro_rules! kinds {
@@ -8,8 +8,8 @@ macro_rules! kinds {
         pub enum $kind:ident { $($(#[$doc:meta])* $variant:ident = $name:literal,)+ }
     ) => {
         $(#[$about])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $kind { $($(#[$doc])* $variant,)+ }
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        pub enum $kind { $($(#[$doc])* #[serde(rename = $name)] $variant,)+ }
 
         impl $kind {
             /// How many there are: the length of an array that has a number for each.
@@ -34,6 +34,31 @@ macro_rules! kinds {
             /// The names, each with its number of such an array.
             pub fn named<T>(numbers: [T; Self::COUNT]) -> impl Iterator<Item = (&'static str, T)> {
                 Self::ALL.into_iter().map(Self::name).zip(numbers)
+            }
+
+            /// Carries such an array by its names.
+            ///
+            /// # Errors
+            ///
+            /// Those of the encoding.
+            pub fn carry<S: serde::Serializer>(
+                numbers: &[u64; Self::COUNT],
+                serializer: S,
+            ) -> Result<S::Ok, S::Error> {
+                serializer.collect_map(Self::named(*numbers))
+            }
+
+            /// What was carried: a kind that was not has 0, and one that is no more is left out.
+            ///
+            /// # Errors
+            ///
+            /// What was carried is not numbers by names.
+            pub fn carried<'de, D: serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> Result<[u64; Self::COUNT], D::Error> {
+                let named: std::collections::BTreeMap<String, u64> =
+                    serde::Deserialize::deserialize(deserializer)?;
+                Ok(Self::ALL.map(|kind| named.get(kind.name()).copied().unwrap_or_default()))
             }
         }
     };

@@ -473,19 +473,8 @@ impl Serialize for Picture<'_> {
                 serializer.collect_str(&format_args!("{url}/avatars/robot.svg"))
             }
             (Avatar::Builtin(_) | Avatar::Robot, false, None) => serializer.serialize_str(""),
-            _ => serializer.serialize_str(&avatar_text(avatar)),
+            _ => serializer.serialize_str(&avatar.text()),
         }
-    }
-}
-
-/// An avatar in the words of v2 clients; [`Avatar::new`] reads it back, the robot's excepted.
-#[must_use]
-pub fn avatar_text(avatar: &Avatar) -> Cow<'_, str> {
-    match avatar {
-        Avatar::None => Cow::Borrowed(""),
-        Avatar::Address(address) => Cow::Borrowed(address.as_str()),
-        Avatar::Builtin(number) => Cow::Owned(format!("builtin:{number}")),
-        Avatar::Robot => Cow::Borrowed("builtin:robot"),
     }
 }
 

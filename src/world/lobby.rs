@@ -61,11 +61,6 @@ impl Lobby {
         self.queue.contains(&(since, player))
     }
 
-    /// How many stand in line.
-    pub(super) fn len(&self) -> usize {
-        self.queue.len()
-    }
-
     /// Everybody in line, for the invariant sweep.
     pub(super) fn players(&self) -> impl Iterator<Item = PlayerId> {
         self.queue.iter().map(|&(_, player)| player)

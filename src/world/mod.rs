@@ -57,6 +57,7 @@ mod room;
 mod rounds;
 pub mod rules;
 mod sessions;
+mod snapshot;
 mod stored;
 mod tally;
 
@@ -67,12 +68,14 @@ use fastrand::Rng;
 use crate::model::{ConnId, Entropy, Event, PlayerId, ProblemCode, Request, RoomCode, Token};
 use crate::slots::{Handle, Slots};
 use crate::time::Millis;
+pub use check::Fault;
 use lobby::Lobby;
 use offline::Offline;
 use player::Player;
 use robot::LastRounds;
 use room::{Room, Round};
 use sessions::SWEEP_MAX;
+pub use snapshot::WorldSnapshot;
 pub use stored::{Kept, Note, Settlement};
 pub use tally::Tally;
 
@@ -216,6 +219,19 @@ impl World {
     #[must_use]
     pub fn conn_of(&self, id: PlayerId) -> Option<ConnId> {
         self.players.get(id)?.link.conn()
+    }
+
+    /// Whether a player's client is one of the second generation.
+    #[must_use]
+    pub fn is_v2(&self, id: PlayerId) -> bool {
+        self.players.get(id).is_some_and(Player::is_v2)
+    }
+
+    /// How many players have a connection.
+    #[must_use]
+    pub fn connected(&self) -> usize {
+        let players = self.players.iter().map(|(_, player)| player);
+        players.filter(|it| it.link.conn().is_some()).count()
     }
 
     /// Whose session has this token.

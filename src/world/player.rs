@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::RoomId;
 use super::room::STAY_MS;
 use super::rules::Score;
@@ -10,44 +12,63 @@ use crate::model::{Card, ConnId, Generation, Movement, ResultRow, Token};
 use crate::time::Millis;
 
 /// Somebody who said `hello`, or `join`.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Player {
     pub(super) card: Card,
     pub(super) generation: Generation,
     /// v2 players have one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) token: Option<Token>,
     pub(super) link: Link,
+    #[serde(default)]
     pub(super) score: Score,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) room: Option<RoomId>,
     /// v2: its seat or its place in the lobby went while it was absent, and it is yet to be told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) unseated: bool,
     /// From its first round, or its first dealing with the store, on.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) play: Option<Box<Play>>,
 }
 
 const _: () = assert!(size_of::<Player>() <= 88, "one for every player");
 
 /// What only somebody who plays, or has played, or has points, needs.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Play {
     /// When the original's button is freed ([`super::original`]).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) frozen_until: Option<Millis>,
     /// v2: the last result, for one who comes back.
-    pub(super) last_result: Option<(Millis, Rc<[ResultRow; 2]>)>,
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "carry_result",
+        deserialize_with = "carried_result"
+    )]
+    pub(super) last_result: LastResult,
     /// v2: when the round against a robot ended that it comes straight from.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) robot_left: Option<Millis>,
     /// From when on it may be sent a `movement` again, by kind.
     pub(super) relay_free_at: [Millis; 2],
     /// A `movement` of its partner's that waits for that, by kind.
     pub(super) held: [Option<Movement>; 2],
     /// The earliest timer that is armed for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) armed: Option<Millis>,
     /// Its session's dealings with the store, if it has any.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) account: Option<Box<Account>>,
 }
 
+/// A result and when it was told; the two players of a round share it.
+type LastResult = Option<(Millis, Rc<[ResultRow; 2]>)>;
+
 /// Whether a player can be reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Link {
     Online(ConnId),
     /// Connected, but in the background since then.
@@ -101,4 +122,14 @@ impl Player {
             play.held = [None, None];
         }
     }
+}
+
+fn carry_result<S: Serializer>(result: &LastResult, serializer: S) -> Result<S::Ok, S::Error> {
+    let result = result.as_ref();
+    result.map(|(at, rows)| (at, &**rows)).serialize(serializer)
+}
+
+fn carried_result<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LastResult, D::Error> {
+    let result = Option::<(Millis, [ResultRow; 2])>::deserialize(deserializer)?;
+    Ok(result.map(|(at, rows)| (at, Rc::new(rows))))
 }

@@ -4,6 +4,7 @@
 //! answers most faces that it is shown with one of its own, a little later and never two at once.
 
 use fastrand::Rng;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{Avatar, Choice, Face, Movement, Name, PlayerId, Profile, Uid};
 use crate::time::Millis;
@@ -21,7 +22,7 @@ const FACE_REST_MS: u64 = 1_000;
 const FACES: u32 = 4;
 
 /// A robot on its seat; it lives for one round.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Robot {
     pub(super) profile: Profile,
     moves_at: Millis,
@@ -90,7 +91,8 @@ impl Robot {
 }
 
 /// Whose rounds against robots ended last, and when: of the two latest, each once.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub(super) struct LastRounds([Option<(Millis, PlayerId)>; 2]);
 
 impl LastRounds {

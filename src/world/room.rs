@@ -2,6 +2,8 @@
 //!
 //! A room knows nobody's connection or score; [`super::World`] moves it from phase to phase.
 
+use serde::{Deserialize, Serialize};
+
 use super::robot::Robot;
 use crate::model::{Choice, PlayerId, RoomCode, Uid};
 use crate::time::Millis;
@@ -18,7 +20,7 @@ pub(super) const ABSENCE_MS: u64 = 60_000;
 pub(super) const NEVER: Millis = Millis(u64::MAX);
 
 /// A place for two.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Room {
     /// Shown as `room7`.
     pub(super) number: u64,
@@ -30,7 +32,7 @@ pub(super) struct Room {
 }
 
 /// What makes a room private.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Private {
     pub(super) code: RoomCode,
     /// When a member did something last.
@@ -40,7 +42,7 @@ pub(super) struct Private {
 }
 
 /// A human's seat.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Seat {
     pub(super) player: PlayerId,
     /// When it asked for the next round, if it did since the result.
@@ -52,7 +54,8 @@ pub(super) struct Seat {
 }
 
 /// What a room is doing.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Phase {
     /// One player waits in the lobby.
     Waiting(Waiting),
@@ -62,7 +65,7 @@ pub(super) enum Phase {
 }
 
 /// A lobby wait.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Waiting {
     /// Counts from the `join`.
     pub(super) since: Millis,
@@ -75,21 +78,22 @@ pub(super) struct Waiting {
 }
 
 /// A running round.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Round {
     pub(super) ends_at: Millis,
     pub(super) contenders: [Contender; 2],
 }
 
 /// One side of a round.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Contender {
     pub(super) who: Who,
     pub(super) choice: Option<Choice>,
 }
 
 /// Who plays on one side.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Who {
     Human(PlayerId),
     Robot(Box<Robot>),
@@ -101,7 +105,7 @@ pub(super) enum Who {
 }
 
 /// The time between rounds.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Between {
     pub(super) since: Millis,
     /// These two have not met here yet: being there is being ready, unless somebody says it.

@@ -16,7 +16,7 @@ use crate::model::{
 use crate::time::Millis;
 
 /// How long a result is repeated to one who comes back.
-const RESULT_KEPT_MS: u64 = 60_000;
+pub(super) const RESULT_KEPT_MS: u64 = 60_000;
 
 impl World {
     /// Begins a round with who sits in the room; a single one gets a robot.

@@ -1,5 +1,7 @@
 //! The rules of a round as pure functions: who wins, what it is worth.
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::Choice;
 
 /// How a round ended for one side.
@@ -11,7 +13,7 @@ pub enum Judgement {
 }
 
 /// Points of one player.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Score {
     /// Of all rounds, saturating.
     pub total: u32,

@@ -9,6 +9,8 @@
 //!
 //! Absent: the store, how it is asked, and who waits for its answer.
 
+use serde::{Deserialize, Serialize};
+
 use super::player::{Link, Player};
 use super::room::{Between, Phase, Private, Room};
 use super::rules::Score;
@@ -61,7 +63,7 @@ pub struct Kept {
 }
 
 /// One session's dealings with the store. A session that never won has none.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Account {
     owner: Owner,
     /// Of the last settlement that was sent.
@@ -77,7 +79,7 @@ pub(super) struct Account {
 }
 
 /// The results that no settlement has taken along yet. The streak is the player's own.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Unsent {
     points: u32,
 }
@@ -130,8 +132,9 @@ impl World {
     /// From now on what outlives the process is noted for a store.
     ///
     /// `first` is where this process begins to count its owners: no other one may begin near it.
+    /// One that goes on for another counts on where that one was.
     pub fn keep_in_store(&mut self, first: u64) {
-        self.next_owner = Some(first);
+        self.next_owner.get_or_insert(first);
     }
 
     /// An owner that nobody had before.

@@ -5,10 +5,13 @@
 #[allow(dead_code, reason = "not every test looks")]
 pub(crate) mod shelf;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 
+use fastrand::Rng;
 use roshambo::config::Config;
-use roshambo::hub::{Dialect, Hub, Input, Output, Timer};
+use roshambo::hub::{Dialect, Hub, HubSnapshot, Input, Output, Timer};
 use roshambo::model::{ConnId, Ended, Origin};
 use roshambo::time::Millis;
 use roshambo::world;
@@ -40,6 +43,8 @@ pub(crate) struct Deed {
 pub(crate) struct Bench {
     hub: Hub,
     config: Config,
+    /// What nobody can guess; it goes on over a reload.
+    entropy: Rc<RefCell<Rng>>,
     now: u64,
     /// When this hub's process began: its own clock shows zero then.
     born: u64,
@@ -59,9 +64,11 @@ pub(crate) struct Bench {
 impl Bench {
     /// A hub without anybody in it, at time 0. `config.seed` decides the robots, or 7.
     pub(crate) fn new(config: Config) -> Self {
+        let entropy = new_entropy(&config, 0);
         Self {
-            hub: new_hub(&config, 0),
+            hub: new_hub(&config, &entropy),
             config,
+            entropy,
             now: 0,
             born: 0,
             timers: BTreeMap::new(),
@@ -213,11 +220,45 @@ impl Bench {
     pub(crate) fn restart(&mut self) {
         self.timers.clear();
         self.held.clear();
-        self.hub = new_hub(&self.config, self.now);
+        self.entropy = new_entropy(&self.config, self.now);
+        self.hub = new_hub(&self.config, &self.entropy);
         self.born = self.now;
         if let Some(shelf) = &mut self.shelf {
             shelf.restart();
             self.hub.use_store();
+        }
+    }
+
+    /// What a reload carries, in bytes.
+    #[allow(dead_code, reason = "not every test reloads")]
+    pub(crate) fn export(&self) -> Vec<u8> {
+        let snapshot = self.hub.export(Millis(self.now - self.born));
+        serde_json::to_vec(&snapshot).expect("a snapshot can be encoded")
+    }
+
+    /// Puts another hub in the place of this one: the one that these bytes are of. Timers are what
+    /// it says.
+    #[allow(dead_code, reason = "not every test reloads")]
+    pub(crate) fn import(&mut self, bytes: &[u8]) {
+        let snapshot: HubSnapshot = serde_json::from_slice(bytes).expect("a snapshot is read");
+        let hub = Hub::import(&self.config, snapshot, entropy_of(&self.entropy));
+        self.hub = hub.expect("a sound snapshot");
+        self.timers.clear();
+        self.carry_out();
+    }
+
+    /// A reload: the hub goes over into another process, and nobody is to notice.
+    #[allow(dead_code, reason = "not every test reloads")]
+    pub(crate) fn reload(&mut self) {
+        let bytes = self.export();
+        let held: Vec<ConnId> = self.held.keys().copied().collect();
+        self.import(&bytes);
+        let again = String::from_utf8(self.export()).expect("JSON is text");
+        assert_eq!(again.as_bytes(), bytes, "another hub was imported: {again}");
+        let held_again: Vec<ConnId> = self.held.keys().copied().collect();
+        assert_eq!(held, held_again, "somebody else is held");
+        for &conn in &held {
+            assert!(self.hub.is_held(conn), "{conn:?} is held for ever");
         }
     }
 
@@ -287,12 +328,17 @@ impl Bench {
 
 /// Unguessable bytes differ from one process (that began at `salt`) to the next, and repeat from
 /// run to run.
-fn new_hub(config: &Config, salt: u64) -> Hub {
+fn new_entropy(config: &Config, salt: u64) -> Rc<RefCell<Rng>> {
     let seed = config.seed.unwrap_or(7);
-    let mut rng = fastrand::Rng::with_seed(seed ^ salt.rotate_left(32) ^ 0x5eed);
-    Hub::new(
-        config,
-        seed,
-        Box::new(move |bytes: &mut [u8]| rng.fill(bytes)),
-    )
+    let rng = Rng::with_seed(seed ^ salt.rotate_left(32) ^ 0x5eed);
+    Rc::new(RefCell::new(rng))
+}
+
+fn entropy_of(rng: &Rc<RefCell<Rng>>) -> Box<dyn FnMut(&mut [u8])> {
+    let rng = Rc::clone(rng);
+    Box::new(move |bytes: &mut [u8]| rng.borrow_mut().fill(bytes))
+}
+
+fn new_hub(config: &Config, entropy: &Rc<RefCell<Rng>>) -> Hub {
+    Hub::new(config, config.seed.unwrap_or(7), entropy_of(entropy))
 }

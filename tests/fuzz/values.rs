@@ -323,7 +323,7 @@ fn draw_request(rng: &mut Rng, kind: u32) -> (Request, String) {
                 user.push(format!(r#""uid":{}"#, quoted(uid.as_str())));
             }
             user.push(format!(r#""uname":{}"#, quoted(hello.name.as_str())));
-            let avatar = event::avatar_text(&hello.avatar);
+            let avatar = hello.avatar.text();
             user.push(format!(r#""uavatar":{}"#, quoted(&avatar)));
             rng.shuffle(&mut user);
             let mut payload = vec![format!(r#""user":{{{}}}"#, user.join(","))];

@@ -17,6 +17,9 @@
 //!                               loses <A.token> (another process takes it)
 //! ```
 //!
+//! Everything is played twice: the second time the hub goes over into another process before every
+//! line, as in a reload, and nobody may notice.
+//!
 //! `<name>` in an expected text binds what stands there and must match it from then on; in a sent
 //! text it is replaced (`<name.lower>`: in small letters). `<any>` and `?` match anything. What a
 //! robot shows in mid-round is random and left out, unless the transcript mentions it. Lines of
@@ -54,26 +57,30 @@ pub(crate) fn play(transcript: &str) {
 /// Plays a transcript against a hub with knobs of its own.
 #[track_caller]
 pub(crate) fn play_with(config: Config, transcript: &str) {
-    let mut stage = Stage::new(Bench::new(config));
     let lines = parse(transcript);
-    stage.rehearse(&lines);
-    stage.run(&lines);
+    perform(Stage::new(Bench::new(config.clone())), &lines);
+    perform(Stage::reloading(Bench::new(config)), &lines);
+}
+
+/// Plays lines to their end.
+#[track_caller]
+fn perform(mut stage: Stage, lines: &[Line]) -> Stage {
+    stage.rehearse(lines);
+    stage.run(lines);
     if let Some(problem) = stage.finish() {
-        panic!("{problem}\n\nWhat really happened:\n{}", stage.log);
+        let with = if stage.reloads { " with reloads" } else { "" };
+        panic!("{problem}\n\nWhat really happened{with}:\n{}", stage.log);
     }
+    stage
 }
 
 /// Plays a transcript against a hub with a store that answers at once, unless told otherwise.
 /// Returns what the store has in the end.
 #[track_caller]
 pub(crate) fn play_with_store(config: Config, transcript: &str) -> Played {
-    let mut stage = Stage::new(Bench::with_store(config));
     let lines = parse(transcript);
-    stage.rehearse(&lines);
-    stage.run(&lines);
-    if let Some(problem) = stage.finish() {
-        panic!("{problem}\n\nWhat really happened:\n{}", stage.log);
-    }
+    perform(Stage::reloading(Bench::with_store(config.clone())), &lines);
+    let stage = perform(Stage::new(Bench::with_store(config)), &lines);
     Played {
         bench: stage.bench,
         bound: stage.bound,
@@ -172,6 +179,8 @@ struct Actor {
 
 struct Stage {
     bench: Bench,
+    /// Before every line the hub goes over into another process.
+    reloads: bool,
     actors: BTreeMap<char, Actor>,
     people: BTreeMap<String, Person>,
     bound: BTreeMap<String, String>,
@@ -220,12 +229,20 @@ impl Stage {
     fn new(bench: Bench) -> Self {
         Self {
             bench,
+            reloads: false,
             actors: BTreeMap::new(),
             people: BTreeMap::new(),
             bound: BTreeMap::new(),
             robots_matter: false,
             problem: None,
             log: String::new(),
+        }
+    }
+
+    fn reloading(bench: Bench) -> Self {
+        Self {
+            reloads: true,
+            ..Self::new(bench)
         }
     }
 
@@ -342,6 +359,9 @@ impl Stage {
                 continue;
             }
             self.bench.advance(line.at, false);
+            if self.reloads {
+                self.bench.reload();
+            }
             self.compare();
             self.log_line(line);
             self.act(line);
