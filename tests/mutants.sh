@@ -403,6 +403,9 @@ mutant 'a file that was moved' src/store/sqlite/mod.rs \
 mutant 'a file that was deleted' src/store/sqlite/place.rs \
     'ErrorKind::NotFound && held.nlink() == 0 => Fate::Deleted,' 'ErrorKind::NotFound && false => Fate::Deleted,' \
     --test store file::a_file_that_was_deleted
+mutant 'a file that another was laid upon' src/store/sqlite/place.rs \
+    'Ok(_) if held.nlink() == 0 => Fate::Replaced,' 'Ok(_) if held.nlink() == 0 => Fate::Gone,' \
+    --test store file::a_file_that_another
 mutant 'files that are looked through' src/store/sqlite/opening.rs \
     'const LOOKED_THROUGH_BYTES: u64 = 8 << 20;' 'const LOOKED_THROUGH_BYTES: u64 = 0;' \
     --test store file::a_damaged

@@ -340,6 +340,23 @@ fn a_file_that_was_moved_or_replaced_is_a_trouble_until_it_is_back() {
     assert_eq!(points(&path), 2);
 }
 
+/// The old file is nowhere any more but here.
+#[test]
+fn a_file_that_another_was_laid_upon_is_written_anew_when_that_is_moved_away() {
+    let folder = Folder::new();
+    let (path, other) = (folder.file("points.db"), folder.file("other.db"));
+    let mut engine = open(&path);
+    point(&mut *engine, "a", 1).expect("it works");
+    drop(open(&other));
+    fs::rename(&other, &path).expect("ours");
+    let trouble = point(&mut *engine, "a", 2).expect_err("it is another");
+    assert!(trouble.contains("move that one away"), "{trouble}");
+    fs::rename(&path, &other).expect("ours");
+    point(&mut *engine, "a", 2).expect("it is written anew");
+    drop(engine);
+    assert_eq!((points(&path), points(&other)), (2, 0));
+}
+
 /// Somebody tidies up: alone, with its log, with all that lies beside it.
 #[test]
 fn a_file_that_was_deleted_is_written_once_more() {

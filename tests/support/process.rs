@@ -139,9 +139,18 @@ impl Server {
 
     /// Memory that is really there, in KiB (proc(5), `VmRSS`).
     pub(crate) fn resident_kib(&self) -> u64 {
+        self.status_kib("VmRSS:")
+    }
+
+    /// All of its addresses, in bytes (proc(5), `VmSize`): what `RLIMIT_AS` limits.
+    pub(crate) fn address_space_bytes(&self) -> u64 {
+        self.status_kib("VmSize:") * 1024
+    }
+
+    fn status_kib(&self, field: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
         let status = status.expect("the process runs");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let line = status.lines().find(|line| line.starts_with(field));
         let number = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
         number.expect("a process has memory")
     }

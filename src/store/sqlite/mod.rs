@@ -129,6 +129,15 @@ impl Sqlite {
         match self.identity.fate(&self.path) {
             Fate::Same => (),
             Fate::Deleted => self.write_anew()?,
+            // Nobody can put it back any more, but it is open, and all of it is there.
+            Fate::Replaced => {
+                let shown = self.path.display();
+                let text = format!(
+                    "{shown} was deleted and another file lies in its place: move that one away, \
+                     and it is written anew"
+                );
+                return Err(Trouble(text));
+            }
             Fate::Gone => {
                 let shown = self.path.display();
                 let text = format!(

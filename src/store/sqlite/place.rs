@@ -186,7 +186,9 @@ pub(super) enum Fate {
     Same,
     /// It was deleted, and nothing lies in its place.
     Deleted,
-    /// It was moved, or another lies in its place, or nobody knows.
+    /// It was deleted, and another lies in its place, as after a copy that is moved there.
+    Replaced,
+    /// It was moved, or nobody knows.
     Gone,
 }
 
@@ -206,6 +208,7 @@ impl Identity {
         match fs::symlink_metadata(path) {
             Ok(there) if (there.dev(), there.ino()) == (held.dev(), held.ino()) => Fate::Same,
             Err(error) if error.kind() == ErrorKind::NotFound && held.nlink() == 0 => Fate::Deleted,
+            Ok(_) if held.nlink() == 0 => Fate::Replaced,
             _ => Fate::Gone,
         }
     }
