@@ -41,7 +41,7 @@ part_doc() { RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked; }
 part_allocations() { cargo bench --locked --bench micro -- --check; }
 
 # The session module that both clients share, on a virtual clock.
-part_session() { node --test tests/e2e/session/session.test.mjs; }
+part_session() { node --test tests/e2e/session/*.test.mjs; }
 
 # The web client in a real Chromium against the real server; its pictures lie in
 # tests/e2e/screenshots afterwards.
@@ -348,6 +348,8 @@ check_tools() {
     for part in "$@"; do
         case $part in
         fmt | clippy) need_cargo "$part" ;;
+        # It makes the store's disk fail.
+        test) need strace strace ;;
         session) need_node ;;
         browser | lighthouse | miniprogram) need_browser ;;
         engines)

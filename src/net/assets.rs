@@ -85,6 +85,7 @@ const ASSETS: &[Asset] = &[
     file!("sound.js", JS, ASK),
     file!("stage.js", JS, ASK),
     file!("texts.js", JS, ASK),
+    file!("tokens.js", JS, ASK),
     file!("words.js", JS, ASK),
     file!("inside.css", CSS, ASK),
     file!("stage.css", CSS, ASK),

@@ -3,7 +3,7 @@
 // Absent: the protocol (see session.js), the drama of a round (see stage.js), and any call that a
 // browser may refuse (see asks.js).
 
-import { asksInside } from './asks.js';
+import { asksInside, attempt } from './asks.js';
 import { createCard } from './card.js';
 import { createDuel } from './duel.js';
 import { alone, createFriend } from './friend.js';
@@ -16,6 +16,7 @@ import { connect, probe } from './socket.js';
 import { createSound } from './sound.js';
 import { createStage, say } from './stage.js';
 import { texts } from './texts.js';
+import { createTokens } from './tokens.js';
 import {
   nameOf, outcomeText, speaker, spoken, statusText,
 } from './words.js';
@@ -33,18 +34,24 @@ const profile = createProfile(t('guest'));
 keepProfile(profile);
 const duel = createDuel(tab, device);
 const sound = createSound(isOn('sound', false));
-const game = createSession({
+const setTimer = (run, ms) => setTimeout(run, ms);
+const tokens = createTokens({
+  device, tab, locks: attempt(() => navigator.locks), date: Date.now, setTimer, random: Math.random,
+});
+const env = {
   connect,
   probe,
   now,
-  setTimer: (run, ms) => setTimeout(run, ms),
+  setTimer,
   clearTimer: (id) => clearTimeout(id),
   random: Math.random,
   profile: () => Object.assign({}, profile),
-  token: tab.get('session'),
-  keepToken: (token) => tab.set('session', token),
+  token: '',
+  keepToken: tokens.keep,
+  points: tokens.points,
   changed,
-});
+};
+const game = createSession(env);
 const { state } = game;
 const stage = createStage({ t, now, moment: told });
 
@@ -67,6 +74,7 @@ const tally = { me: {}, other: {} };
 function changed(_, event = {}) {
   // A result that a resumption tells has been seen before.
   const counted = duel.follow(state, event.name);
+  if (state.link === 'online') tokens.count(state.me.totalScore);
   if (event.name === 'start') {
     stage.begin(state.endsAt);
     sheetsAway();
@@ -227,7 +235,7 @@ const friend = createFriend(t, game);
 const card = createCard(t, profile, () => {
   game.rename();
   show();
-});
+}, tokens.lasts);
 const word = (key, on) => `${t(key)}: ${t(on ? 'on' : 'off')}`;
 const menu = createMenu(t, [
   { id: 'profile', word: () => t('card'), shown: () => true, run: card.open },
@@ -310,7 +318,12 @@ document.addEventListener('visibilitychange', () => {
 document.addEventListener('freeze', () => game.away());
 addEventListener('online', () => game.wake());
 addEventListener('offline', () => game.doubt());
-addEventListener('pageshow', (event) => event.persisted && game.wake());
+addEventListener('pagehide', () => tokens.rest());
+addEventListener('pageshow', (event) => {
+  if (!event.persisted) return;
+  tokens.back();
+  game.wake();
+});
 
 // ---- Begin ----
 
@@ -327,5 +340,7 @@ aria(menuButton, 'label', t('menu'));
 show();
 const asked = new URLSearchParams(location.search).get('room');
 if (asked) game.play({ room: asked, ready: false });
-if (asksInside()) lookInside().then(game.open);
-else game.open();
+Promise.all([tokens.claim(), asksInside() && lookInside()]).then(([token]) => {
+  env.token = token;
+  game.open();
+});

@@ -14,11 +14,15 @@ export function attempt(run, otherwise) {
 /** The same for what is only refused later. */
 const promised = (run) => new Promise((done) => done(run())).then(() => true, () => false);
 
-/** A storage of the browser: it may be forbidden, or full. */
+/** A storage of the browser: it may be forbidden, or full. Other tabs can be watched setting it. */
 export function memory(which) {
   return {
     get: (key) => attempt(() => window[which].getItem(`roshambo.${key}`), null),
     set: (key, value) => attempt(() => window[which].setItem(`roshambo.${key}`, value)),
+    watch: (told) => addEventListener('storage', ({ key, newValue }) => {
+      const [, name] = /^roshambo\.(\w+)$/.exec(key || '') || [];
+      if (name) told(name, newValue || '');
+    }),
   };
 }
 

@@ -3,12 +3,15 @@
 import { AVATARS, keepProfile, picture } from './player.js';
 import { createSheet } from './sheets.js';
 
-/** Makes the sheet; `worn()` is called when something else is worn. */
-export function createCard(t, profile, worn) {
+/**
+ * Makes the sheet; `worn()` is called when something else is worn. `lasts()` says whether the
+ * browser will know the points of this tab when it is closed.
+ */
+export function createCard(t, profile, worn, lasts) {
   const form = document.createElement('form');
   form.innerHTML = '<label><span></span><input id="uname" maxlength="20" autocomplete="nickname" required></label>'
-    + '<div id="avatars" role="radiogroup"></div><button class="primary"></button>';
-  const [label, uname, avatars, save] = ['span', '#uname', '#avatars', 'button']
+    + '<div id="avatars" role="radiogroup"></div><button class="primary"></button><p class="note"></p>';
+  const [label, uname, avatars, save, points] = ['span', '#uname', '#avatars', 'button', 'p']
     .map((selector) => form.querySelector(selector));
   label.textContent = t('name');
   save.textContent = t('save');
@@ -35,6 +38,7 @@ export function createCard(t, profile, worn) {
   return {
     open() {
       uname.value = profile.uname;
+      points.textContent = t(lasts() ? 'lasting' : 'passing');
       avatars.querySelectorAll('label').forEach(({ firstChild, lastChild }) => {
         firstChild.checked = firstChild.value === profile.uavatar;
         // Not before somebody looks.

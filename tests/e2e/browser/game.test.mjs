@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import readCode from 'jsqr';
 import { quietPort, serve, stopAll } from '../server.mjs';
 import {
-  DESKTOP, GREETED, LOST, ask, device, enter, invite, judged, launch, leave, link, meet, online, passes, phase,
+  DESKTOP, GREETED, LOST, ask, device, duplicate, enter, invite, judged, launch, leave, link, meet, online, passes, phase,
   pick, says, shot, text, together, twin, undoWithin,
 } from './lib.mjs';
 
@@ -744,7 +744,7 @@ for (const remote of [false, true]) {
   });
 }
 
-people('a second tab is a second player, a duplicated one takes over', async (server) => {
+people('a second tab is a second player, the same one elsewhere takes over', async (server) => {
   const ada = await device(browser, server, { name: 'Ada' });
   const [a, b] = [await ada.open(), await ada.open()];
   await meet(a, b);
@@ -755,6 +755,72 @@ people('a second tab is a second player, a duplicated one takes over', async (se
   await a.click('#back');
   await online(a);
   await link(copy, 'stopped');
+  await copy.context().close();
+  await ada.close();
+});
+
+for (const locks of [true, false]) {
+  const how = locks ? 'by locks' : 'by asking each other';
+  people(`tabs are players of their own, and what one won outlives it: ${how}`, async (server) => {
+    const ada = await device(browser, server, { name: 'Ada' });
+    if (!locks) {
+      // As on every page that came by plain http.
+      await ada.context.addInitScript(() => {
+        Object.defineProperty(navigator, 'locks', { value: undefined });
+      });
+    }
+    const [a, b] = [await ada.open(), await ada.open()];
+    await meet(a, b);
+    await a.keyboard.press('2');
+    await b.keyboard.press('1');
+    await both(a, b)(judged);
+    assert.equal(await score(a), '1');
+    const [third, copy] = [await ada.open(), await duplicate(a, server)];
+    await both(third, copy)(online);
+    assert.deepEqual([await score(third), await score(copy)], ['0', '0']);
+    await copy.reload();
+    await online(copy);
+    // Nobody was taken over.
+    for (const page of [a, b, third]) assert.equal(await page.getAttribute('main', 'data-link'), 'online');
+    const token = (page) => page.evaluate(() => sessionStorage.getItem('roshambo.session'));
+    assert.equal(new Set(await both(a, b, third, copy)(token)).size, 4);
+
+    // Closed, whichever is the last.
+    for (const page of [a, b, third, copy]) await page.close();
+    const again = await ada.open();
+    await online(again);
+    assert.equal(await score(again), '1');
+    // Its process dies, and nothing of the page can say goodbye.
+    const crashed = again.waitForEvent('crash');
+    const session = await ada.context.newCDPSession(again);
+    session.send('Page.crash').catch(() => {});
+    await crashed;
+    await again.close();
+    const after = await ada.open();
+    await online(after);
+    assert.equal(await score(after), '1');
+
+    await pick(after, 'profile');
+    await says(after, '#card .note', /clearing its data gives them up/);
+    await after.evaluate(() => localStorage.clear());
+    await after.close();
+    const fresh = await ada.open();
+    await online(fresh);
+    assert.equal(await score(fresh), '0');
+    await ada.close();
+  });
+}
+
+people('points that the server no longer knows are said to be gone', async (server) => {
+  const ada = await device(browser, server, { name: 'Ada' });
+  // As a token is kept that the server forgot.
+  await ada.context.addInitScript(() => {
+    const kept = [{ token: 'a'.repeat(32), used: 1, points: 7 }];
+    if (location.protocol === 'http:') localStorage.setItem('roshambo.sessions', JSON.stringify(kept));
+  });
+  const a = await ada.open();
+  await online(a);
+  await says(a, '#status', /points are gone/);
   await ada.close();
 });
 

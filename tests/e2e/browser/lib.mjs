@@ -165,13 +165,27 @@ export async function together(...pages) {
   await meet(...pages);
 }
 
-/** A duplicate of a page's tab: it knows the same session. */
-export async function twin(page, server) {
+/** A page in `context` whose tab remembers what this page's does. */
+async function copied(page, context, server) {
   const token = await page.evaluate(() => sessionStorage.getItem('roshambo.session'));
-  const copy = await page.context().newPage();
-  await copy.addInitScript((kept) => sessionStorage.setItem('roshambo.session', kept), token);
+  const copy = await context.newPage();
+  await copy.addInitScript(([kept]) => {
+    // Once: a reload keeps what it has.
+    if (!sessionStorage.length) sessionStorage.setItem('roshambo.session', kept);
+  }, [token]);
   await copy.goto(server.url);
   return copy;
+}
+
+/** A duplicate of a page's tab. */
+export const duplicate = (page, server) => copied(page, page.context(), server);
+
+/** Another browser that knows a page's session: between browsers the newer one has it. */
+export async function twin(page, server) {
+  const there = { viewport: page.viewportSize(), locale: 'en-US', reducedMotion: 'reduce' };
+  const context = await page.context().browser().newContext(there);
+  context.setDefaultTimeout(PATIENCE_MS);
+  return copied(page, context, server);
 }
 
 export async function shot(page, name) {

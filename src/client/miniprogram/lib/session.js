@@ -11,7 +11,9 @@
 // env.now()              milliseconds of a clock that never goes back, whoever sets the time of day
 // env.setTimer(run, ms) env.clearTimer(id) env.random()
 // env.profile()          { uname, uavatar }
-// env.token              the token of an earlier page, or nothing; env.keepToken(token) keeps one
+// env.token              the token of an earlier page, or nothing, by the time of open();
+//                        env.keepToken(token) keeps one
+// env.points()           optional: how many points that token had when it was last heard of
 // env.changed(state, event)   called after every change; event.name says what happened
 
 const PING_MS = 20000;
@@ -60,10 +62,11 @@ export function createSession(env) {
     code: '', // of the private room I sit in
     friend: false, // waiting for a friend, not in the lobby
     nearby: 0,
-    note: '', // forgotten, left, absent, or the code of a `problem`
+    note: '', // forgotten, no-points, left, absent, or the code of a `problem`
   };
   // `gone`: I left, and the server may not know it; a page after this one has to know, too.
-  let [token, gone] = (env.token || '').split(' ');
+  let token = '';
+  let gone = false;
   let socket = null;
   let current = null; // the handlers whose events count
   let attempts = 0;
@@ -291,7 +294,7 @@ export function createSession(env) {
     hi(hi) {
       const renamed = state.link === 'online';
       const { uid, totalScore, winStreak } = hi;
-      const had = state.me.totalScore;
+      const had = env.points ? env.points() : state.me.totalScore;
       Object.assign(state.me, { uid, totalScore, winStreak });
       state.nearby = hi.nearby;
       if (renamed) {
@@ -304,9 +307,13 @@ export function createSession(env) {
       }
       // Who won nothing has lost nothing by a restart; what is `pending` is told by another `hi`.
       const nothing = hi.pending || (state.reason === 'restart' && !had);
-      if (token && !hi.resumed && !nothing && state.phase !== 'free') {
-        free();
-        state.note = 'forgotten';
+      if (token && !hi.resumed && !nothing) {
+        if (state.phase !== 'free') {
+          free();
+          state.note = 'forgotten';
+        } else if (had && !totalScore) {
+          state.note = 'no-points';
+        }
       }
       // Only a `start` says that the round still runs.
       if (state.phase === 'playing') state.phase = 'between';
@@ -596,7 +603,13 @@ export function createSession(env) {
 
   return {
     state,
-    open,
+    /** The first connection. */
+    open() {
+      const [kept, left] = (env.token || '').split(' ');
+      token = kept;
+      gone = gone || Boolean(left);
+      open();
+    },
     /** `play()` or, with a `join`'s payload, `play({ new: true })`, `play({ room: 'new' })`. */
     play: act(play),
     leave: act(() => {

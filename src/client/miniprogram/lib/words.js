@@ -58,6 +58,7 @@ const words = {
   againWaiting: ['Waiting for {name}…', '正在等 {name}…'],
   note: ['The server said: {note}.', '服务器说：{note}。'],
   'note:forgotten': ['Your earlier game is gone: the server no longer knows it.', '服务器已不记得之前的游戏。'],
+  'note:no-points': ['Your points are gone: the server no longer knows them.', '服务器已不记得你之前的得分。'],
   'note:restarted': ['The server has restarted: you are both free again.',
     '服务器重启了，大家都自由了。'],
   'note:absent': ['You were away too long to keep your place.', '离开太久，位置没能保留。'],
