@@ -204,15 +204,22 @@ impl Page {
 
 /// What is made of one of [`ASSETS`].
 struct Form {
+    /// `None`: as it is in the sources.
+    bytes: Option<Vec<u8>>,
     hash: u64,
     packed: Vec<u8>,
 }
 
 /// In the order of [`ASSETS`]; made once.
 static FORMS: LazyLock<Vec<Form>> = LazyLock::new(|| {
-    let form = |asset: &Asset| Form {
-        hash: fnv1a(asset.bytes),
-        packed: pack(asset.bytes),
+    let form = |asset: &Asset| {
+        let bytes = (asset.content_type == JS).then(|| without_comments(asset.bytes));
+        let sent = bytes.as_deref().unwrap_or(asset.bytes);
+        Form {
+            hash: fnv1a(sent),
+            packed: pack(sent),
+            bytes,
+        }
     };
     ASSETS.iter().map(form).collect()
 });
@@ -240,7 +247,9 @@ pub(crate) fn find(folder: Folder, path: &str, page: Page, packed: bool) -> Opti
     } else {
         let index = ASSETS.iter().position(|asset| asset.path == path)?;
         let form: &'static Form = FORMS.get(index)?;
-        (*ASSETS.get(index)?, form.hash, form.packed.as_slice())
+        let asset = *ASSETS.get(index)?;
+        let bytes = form.bytes.as_deref().unwrap_or(asset.bytes);
+        (Asset { bytes, ..asset }, form.hash, form.packed.as_slice())
     };
     let coding = if packed { "-gzip" } else { "" };
     Some(Found {
@@ -251,6 +260,23 @@ pub(crate) fn find(folder: Folder, path: &str, page: Page, packed: bool) -> Opti
         tag: format!("\"{hash:016x}{coding}\""),
         packed,
     })
+}
+
+/// A script without the lines that are comments only, a third of what would travel: those lines are
+/// empty, so that all others keep their numbers.
+fn without_comments(script: &[u8]) -> Vec<u8> {
+    let mut sent = Vec::with_capacity(script.len());
+    let mut is_open = false;
+    for line in script.split_inclusive(|&byte| byte == b'\n') {
+        let text = line.trim_ascii();
+        is_open |= text.starts_with(b"/*");
+        match is_open || text.starts_with(b"//") {
+            true => sent.push(b'\n'),
+            false => sent.extend(line),
+        }
+        is_open &= !text.ends_with(b"*/");
+    }
+    sent
 }
 
 /// These bytes in the coding `gzip` (RFC 1952).
@@ -351,6 +377,16 @@ mod tests {
             let meta = format!(r#"name="roshambo-remote" content="{word}""#);
             assert!(text.contains(&meta), "{meta}");
         }
+    }
+
+    #[test]
+    fn comments_do_not_travel_and_lines_keep_their_numbers() {
+        let script = "// a\n/** b */\nlet c = 1; // d\n  /**\n   * e\n   */\n  f(`g`);\n/* h */\n";
+        let sent = super::without_comments(script.as_bytes());
+        assert_eq!(
+            String::from_utf8_lossy(&sent),
+            "\n\nlet c = 1; // d\n\n\n\n  f(`g`);\n\n"
+        );
     }
 
     /// Loaded when somebody asks for it, has a room, or comes with a browser that cannot play.
