@@ -101,17 +101,19 @@ function show(event = {}) {
   const shown = phase();
   const online = link === 'online';
   const { moment } = stage;
-  const judged = between() && ['word', 'points', 'rest'].includes(moment);
+  // The invitation takes the stage when the round that ended has been seen.
+  const lonely = online && !state.leaving && Boolean(alone(state)) && !['clash', 'word'].includes(moment);
+  const judged = between() && !lonely && link !== 'stopped' && ['word', 'points', 'rest'].includes(moment);
   freshen(shown);
   Object.assign(main.dataset, {
     phase: shown, link, outcome: judged ? state.outcome : '', moment,
   });
   main.toggleAttribute('data-again', state.again);
-  main.toggleAttribute('data-alone', Boolean(!state.leaving && alone(state)));
+  main.toggleAttribute('data-alone', lonely);
   main.toggleAttribute('data-gone', between() && Boolean(other)
     && (other.left || (!other.present && !state.outcome)));
 
-  players(moment);
+  players(moment, judged);
   const [big, how] = judged ? outcomeText(t, state) : ['', ''];
   stage.words(big, how);
   stage.tick(shown === 'playing' && online ? state.endsAt : 0);
@@ -121,7 +123,7 @@ function show(event = {}) {
   say(people, nearby ? t(nearby === 1 ? 'person' : 'people', { n: nearby }) : recordText());
 
   controls(shown, online);
-  friend.show(state, event.name);
+  friend.show(state, event.name, lonely);
   menu.show();
   document.title = state.code && document.hidden && between() && other && other.present
     ? `● ${t('arrived', { name: nameOf(t, other) })}` : `roshambo · ${t('title')}`;
@@ -130,7 +132,7 @@ function show(event = {}) {
 }
 
 /** The two players: hands, names, numbers. Nothing of a result before the hands. */
-function players(moment) {
+function players(moment, judged) {
   const { me, link } = state;
   const other = phase() === 'free' ? null : state.other;
   if (!['clash', 'word'].includes(moment)) {
@@ -152,7 +154,7 @@ function players(moment) {
   const shows = (player, ready) => (open && !(ready && ['points', 'rest'].includes(moment)) ? player.choice || 0 : null);
   stage.hands(shows(me, state.again), other ? shows(other, other.ready && other.present && !other.robot) : null, verdict);
 
-  const told = moment === 'points' && open;
+  const told = moment === 'points' && open && judged;
   const earned = told ? me.roundScore || (other && other.roundScore) || 0 : 0;
   if (main.dataset.earned !== String(earned)) {
     main.dataset.earned = earned;

@@ -70,9 +70,9 @@ export function createFriend(t, game) {
 
   return {
     entry,
-    /** The invitation, and the room in the address. */
-    show(state, name) {
-      room.hidden = state.link !== 'online' || state.leaving || !alone(state);
+    /** The invitation if it is `wanted`, and the room in the address. */
+    show(state, name, wanted) {
+      room.hidden = !wanted;
       if (state.code) {
         if (code.textContent !== state.code) {
           say(code, state.code);

@@ -659,6 +659,8 @@ people('a friend comes by link; the round waits until both look', async (server)
   await both(a, b)((page) => phase(page, 'playing'));
   await both(a, b)(judged);
   await a.reload();
+  // The space bar asks where somebody sits opposite, not on the way there.
+  await phase(a, 'between');
   await ask(a);
   await ask(b);
   await both(a, b)((page) => phase(page, 'playing'));
