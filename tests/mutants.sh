@@ -325,6 +325,14 @@ mutant 'a word to the store of a room a minute' src/world/presence.rs \
     'if TOUCH_MS <= now.since(private.told) {' 'if true {' \
     --test scenarios store::a_room_that_lives
 
+# --- robots ---
+
+mutant 'how lately somebody came from a robot' src/world/joining.rs \
+    'now.since(at) < ABOUT_MS && ' '' \
+    --test scenarios robots::whoever_came_from
+mutant 'a rest between two faces of a robot' src/world/robot.rs \
+    'self.looks_at = at + FACE_REST_MS;' 'self.looks_at = at;' --lib world::robot
+
 # --- per turn ---
 
 mutant 'accepts per turn' src/net/entrance.rs \

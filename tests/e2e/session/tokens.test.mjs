@@ -166,9 +166,14 @@ everywhere('a tab that crashed says nothing, and is not waited for long', async 
 
 everywhere('one that is too busy to answer at once is waited for', async (browser) => {
   const [first] = await browser.play('a');
+  // It has been there for a minute.
+  await browser.until(new Promise((over) => {
+    browser.timers.push({ at: browser.date + 60000, run: over, tab: first });
+  }));
   first.busy = true;
   browser.at = { when: browser.date + 3000, run: () => Object.assign(first, { busy: false }) };
   assert.equal((await browser.play('b'))[1], '');
+  first.busy = false;
 });
 
 everywhere('one that slept for long answers when it is asked', async (browser) => {
