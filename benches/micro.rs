@@ -11,7 +11,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use roshambo::config::{Command, Config};
-use roshambo::hub::{Dialect, Hub, Input, Output, Timer};
+use roshambo::hub::{Dialect, Hub, HubSnapshot, Input, Output, Timer};
 use roshambo::model::{
     ConnId, Event, Face, Movement, Origin, StoreOp, StoreReply, Stored, StoredProfile, Uid,
 };
@@ -519,6 +519,81 @@ impl Console {
     }
 }
 
+/// So many v2 players in their second round, all of them with a result behind them.
+fn crowd(config: &Config, players: u32) -> Hub {
+    let mut hub = Table::with(config).hub;
+    let mut timers = Vec::new();
+    let mut tell = |hub: &mut Hub, now: u64, input: Input<'_>| {
+        hub.handle(Millis(now), input);
+        while let Some(output) = hub.pop_output() {
+            if let Output::Arm { at, timer } = output {
+                timers.push((at, timer));
+            }
+        }
+        std::mem::take(&mut timers)
+    };
+    let mut armed = Vec::new();
+    for index in 0..players {
+        let (conn, dialect, from) = (conn(index, 1), Dialect::Plain, None);
+        let opened = Input::Opened {
+            conn,
+            dialect,
+            from,
+        };
+        tell(&mut hub, 0, opened);
+        let text = format!(r#"["hello",{{"user":{{"uname":"Player {index}"}},"v":2}}]"#);
+        tell(&mut hub, 0, Input::Text { conn, text: &text });
+        let text = r#"["join"]"#;
+        armed.extend(tell(&mut hub, 0, Input::Text { conn, text }));
+    }
+    let game_time = Millis(config.game_time_ms);
+    for (_, timer) in armed.into_iter().filter(|&(at, _)| at <= game_time) {
+        tell(&mut hub, game_time.0, Input::Due { timer });
+    }
+    for index in 0..players {
+        let (conn, text) = (conn(index, 1), r#"["join"]"#);
+        tell(&mut hub, game_time.0 + 1, Input::Text { conn, text });
+        let text = r#"["choice",{"choice":1}]"#;
+        tell(&mut hub, game_time.0 + 2, Input::Text { conn, text });
+    }
+    hub
+}
+
+/// What a reload costs before and after the exec, the sockets left out.
+fn reload_steps(bench: &Bench) {
+    const PLAYERS: u32 = 18_000;
+    const TRIES: u32 = 5;
+
+    let name = "hub: reload, 18,000 in a round";
+    if bench.check || bench.skips(name) {
+        return;
+    }
+    let config = unlimited();
+    let mut hub = crowd(&config, PLAYERS);
+    let now = Millis(config.game_time_ms + 1_000);
+    let (mut out_s, mut in_s, mut bytes) = (f64::INFINITY, f64::INFINITY, 0);
+    for _ in 0..TRIES {
+        let begun = Instant::now();
+        let text = serde_json::to_vec(&hub.export(now)).expect("JSON");
+        out_s = begun.elapsed().as_secs_f64().min(out_s);
+        bytes = text.len();
+        let begun = Instant::now();
+        let snapshot: HubSnapshot = serde_json::from_slice(&text).expect("a snapshot");
+        let entropy = Box::new(|bytes: &mut [u8]| bytes.fill(7));
+        hub = Hub::import(&config, snapshot, entropy).expect("a sound snapshot");
+        while let Some(output) = hub.pop_output() {
+            black_box(output);
+        }
+        in_s = begun.elapsed().as_secs_f64().min(in_s);
+    }
+    let rounds = hub.running_rounds();
+    println!(
+        "{name}: out {:.1} ms, in {:.1} ms, {bytes} bytes, {rounds} rounds",
+        out_s * 1e3,
+        in_s * 1e3,
+    );
+}
+
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack
         .windows(needle.len())
@@ -572,6 +647,7 @@ fn main() {
     wheel_steps(&mut bench);
     hub_steps(&mut bench);
     newcomer_steps(&mut bench);
+    reload_steps(&bench);
     bench.server();
     println!("\nsize_of Session: {} bytes", size_of::<Session>());
     if bench.failed {

@@ -257,6 +257,11 @@ mutant 'wrong codes a minute of an origin' src/hub/origins.rs \
     --lib hub::origins
 mutant 'new sessions a minute of an origin' src/hub/origins.rs \
     '&& self.newcomers_max <= counts.newcomers' '&& u32::MAX == counts.newcomers' --lib hub::origins
+mutant 'indexes of a carried table' src/slots.rs \
+    'if handle.index < end || CARRIED_MAX <= handle.index {' 'if handle.index < end {' --lib slots
+mutant 'indexes of carried connections' src/hub/snapshot.rs \
+    'self.sessions.len() <= index && conn.index < CONNECTIONS_MAX;' 'self.sessions.len() <= index;' \
+    --test scenarios reload::a_snapshot
 mutant 'new sessions a minute in the hub' src/hub/requests.rs \
     'self.admit(now, conn)?;' '' --test scenarios origins::a_new_session
 mutant 'origins in the loop' src/net/reader/head.rs \

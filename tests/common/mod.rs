@@ -12,7 +12,7 @@ use std::rc::Rc;
 use fastrand::Rng;
 use roshambo::config::Config;
 use roshambo::hub::{Dialect, Hub, HubSnapshot, Input, Output, Timer};
-use roshambo::model::{ConnId, Ended, Origin};
+use roshambo::model::{ConnId, Ended, Entropy, Origin};
 use roshambo::time::Millis;
 use roshambo::world;
 
@@ -46,6 +46,8 @@ pub(crate) struct Bench {
     /// What nobody can guess; it goes on over a reload.
     entropy: Rc<RefCell<Rng>>,
     now: u64,
+    /// How many processes there were before this one.
+    restarts: u64,
     /// When this hub's process began: its own clock shows zero then.
     born: u64,
     /// By time, then in the order of arming.
@@ -70,6 +72,7 @@ impl Bench {
             config,
             entropy,
             now: 0,
+            restarts: 0,
             born: 0,
             timers: BTreeMap::new(),
             armed: 0,
@@ -220,7 +223,8 @@ impl Bench {
     pub(crate) fn restart(&mut self) {
         self.timers.clear();
         self.held.clear();
-        self.entropy = new_entropy(&self.config, self.now);
+        self.restarts += 1;
+        self.entropy = new_entropy(&self.config, self.restarts);
         self.hub = new_hub(&self.config, &self.entropy);
         self.born = self.now;
         if let Some(shelf) = &mut self.shelf {
@@ -326,15 +330,14 @@ impl Bench {
     }
 }
 
-/// Unguessable bytes differ from one process (that began at `salt`) to the next, and repeat from
-/// run to run.
+/// Unguessable bytes differ from one process to the next (by `salt`), and repeat from run to run.
 fn new_entropy(config: &Config, salt: u64) -> Rc<RefCell<Rng>> {
     let seed = config.seed.unwrap_or(7);
     let rng = Rng::with_seed(seed ^ salt.rotate_left(32) ^ 0x5eed);
     Rc::new(RefCell::new(rng))
 }
 
-fn entropy_of(rng: &Rc<RefCell<Rng>>) -> Box<dyn FnMut(&mut [u8])> {
+fn entropy_of(rng: &Rc<RefCell<Rng>>) -> Box<Entropy> {
     let rng = Rc::clone(rng);
     Box::new(move |bytes: &mut [u8]| rng.borrow_mut().fill(bytes))
 }

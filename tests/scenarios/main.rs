@@ -14,6 +14,7 @@ mod opening;
 mod origins;
 mod play;
 mod ready;
+mod reload;
 mod rematch;
 mod robots;
 mod rooms;

@@ -1,5 +1,5 @@
 //! Seeded worlds around a store that is slow, away, repeats itself or forgets its last moments, and
-//! around a process that dies.
+//! around a process that dies, or goes over into another one.
 //!
 //! A ledger is kept from outside: of every token what was in the store when the process began, and
 //! what its client was told to have won since. Invariants:
@@ -71,6 +71,7 @@ struct Figures {
     rollbacks: u64,
     restored: u64,
     taken_over: u64,
+    reloads: u64,
 }
 
 impl World {
@@ -115,7 +116,7 @@ impl World {
 
     fn step(&mut self) {
         let index = self.rng.usize(..self.clients.len());
-        match self.rng.u32(..100) {
+        match self.rng.u32(..104) {
             0..35 => self.speak(index),
             35..60 => self.pass(),
             60..75 => {
@@ -137,6 +138,10 @@ impl World {
             }
             97 => self.earlier = self.bench.shelf().clone(),
             98 => self.settle(),
+            100.. => {
+                self.figures.reloads += 1;
+                self.bench.reload();
+            }
             _ => self.kill(),
         }
     }
@@ -353,6 +358,7 @@ fn what_is_told_is_kept_once_whatever_the_store_and_the_process_do() {
                 total.rollbacks += figures.rollbacks;
                 total.restored += figures.restored;
                 total.taken_over += figures.taken_over;
+                total.reloads += figures.reloads;
             }
             Err(text) => drop(failures.insert((seed, text))),
         }
@@ -371,8 +377,11 @@ fn what_is_told_is_kept_once_whatever_the_store_and_the_process_do() {
         rollbacks,
         restored,
         taken_over,
+        reloads,
     } = total;
-    let all = [points, pending, kills, rollbacks, restored, taken_over];
+    let all = [
+        points, pending, kills, rollbacks, restored, taken_over, reloads,
+    ];
     assert!(
         seeds.len() < 100 || all.iter().all(|&count| 50 < count),
         "{total:?}"

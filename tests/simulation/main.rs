@@ -22,6 +22,7 @@ use std::sync::{Mutex, PoisonError};
 use run::{Failure, Options, Success, run};
 use shadow::{Figures, rules};
 use tamper::Bug;
+use world::Reloads;
 
 /// Seeds of an ordinary run.
 const SEEDS: u64 = 400;
@@ -72,20 +73,25 @@ fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> 
     results.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs a seed twice: checked, and once more for its bytes alone.
+/// Runs a seed twice: checked, and once more for its bytes alone, while the hub goes over into
+/// another process again and again.
 fn run_twice(seed: u64, bug_in_second: Option<Bug>) -> Result<Success, Failure> {
     let first = run(seed, Options::default())?;
-    let second = run(
-        seed,
-        Options {
-            unchecked: true,
-            bug: bug_in_second,
-        },
-    )?;
+    let again = |reloads| Options {
+        unchecked: true,
+        bug: bug_in_second,
+        reloads,
+    };
+    let second = run(seed, again(Reloads::Unseen))?;
     if first.digest == second.digest {
-        return Ok(first);
+        let reloaded = second.reloaded;
+        return Ok(Success { reloaded, ..first });
     }
-    let rule = rules::SAME_BYTES;
+    let third = run(seed, again(Reloads::Never))?;
+    let rule = match first.digest == third.digest {
+        true => rules::RELOAD,
+        false => rules::SAME_BYTES,
+    };
     let report = format!("SIM_SEED={seed}: {rule}\n  {first:?}\n  {second:?}");
     Err(Failure { rule, report })
 }
@@ -107,18 +113,19 @@ fn every_promise_holds_at_every_step_of_every_seed() {
         run
     });
     let mut total = Figures::default();
-    let mut steps = 0;
+    let (mut steps, mut reloaded) = (0, 0);
     let mut failures = Vec::new();
     for run in runs {
         match run {
             Ok(success) => {
                 total.add(&success.figures);
                 steps += success.steps;
+                reloaded += success.reloaded;
             }
             Err(failure) => failures.push(failure),
         }
     }
-    println!("{steps} steps: {total:?}");
+    println!("{steps} steps, {reloaded} reloads: {total:?}");
     if let Some(first) = failures.first() {
         panic!(
             "{} of {} seeds fail; {}",
@@ -129,6 +136,27 @@ fn every_promise_holds_at_every_step_of_every_seed() {
     }
     if 100 < seeds.len() {
         assert!(total.is_everywhere(), "the worlds are too quiet: {total:?}");
+        assert!(steps < 50 * reloaded, "too few reloads: {reloaded}");
+    }
+}
+
+/// The timers are those that the imported hub asked for, which may be later ones.
+#[test]
+fn every_promise_holds_over_reloads() {
+    let seeds: Vec<u64> = seeds().into_iter().step_by(4).collect();
+    let options = Options {
+        reloads: Reloads::Seen,
+        ..Options::default()
+    };
+    let runs = in_parallel(&seeds, |&seed| run(seed, options));
+    let failures: Vec<_> = runs.into_iter().filter_map(Result::err).collect();
+    if let Some(first) = failures.first() {
+        panic!(
+            "{} of {} seeds fail over reloads; {}",
+            failures.len(),
+            seeds.len(),
+            first.report
+        );
     }
 }
 
@@ -145,12 +173,12 @@ fn each_planted_bug_is_caught_by_its_rule() {
 fn catch(bug: Bug, rule: &str) -> Option<String> {
     let mut others = std::collections::BTreeMap::new();
     for seed in 0..BUG_SEEDS {
-        let caught = if bug == Bug::ChangeBytes {
+        let caught = if matches!(bug, Bug::ChangeBytes | Bug::LoseInReload) {
             run_twice(seed, Some(bug))
         } else {
             let options = Options {
-                unchecked: false,
                 bug: Some(bug),
+                ..Options::default()
             };
             run(seed, options)
         };

@@ -11,7 +11,7 @@ use roshambo::time::Millis;
 use crate::actors::{Act, Actor, Kind, hostile};
 use crate::shadow::{Check, Figures, Violation};
 use crate::tamper::{Bug, Tamper};
-use crate::world::{Fact, Order, World};
+use crate::world::{Fact, Order, Reloads, World};
 
 /// What a seed decides beforehand.
 pub(crate) struct Plan {
@@ -83,6 +83,8 @@ pub(crate) struct Options {
     pub(crate) unchecked: bool,
     /// A bug planted at the hub's boundary.
     pub(crate) bug: Option<Bug>,
+    /// Whether the hub goes over into another process now and then.
+    pub(crate) reloads: Reloads,
 }
 
 /// A run that kept all promises.
@@ -90,6 +92,7 @@ pub(crate) struct Options {
 pub(crate) struct Success {
     pub(crate) digest: u64,
     pub(crate) steps: u64,
+    pub(crate) reloaded: u64,
     pub(crate) figures: Figures,
 }
 
@@ -105,7 +108,8 @@ pub(crate) fn run(seed: u64, options: Options) -> Result<Success, Failure> {
     let mut rng = Rng::with_seed(seed);
     let plan = Plan::draw(&mut rng);
     let tamper = options.bug.map(|bug| Tamper::new(bug, seed));
-    let world = World::new(&plan.config, rng.u64(..), !options.unchecked, tamper);
+    let mut world = World::new(&plan.config, rng.u64(..), !options.unchecked, tamper);
+    world.reloads = options.reloads;
     let mut crowd = Crowd::new(plan, rng, world);
     let done = catch_unwind(AssertUnwindSafe(|| crowd.live()));
     let violation = match done {
@@ -114,6 +118,7 @@ pub(crate) fn run(seed: u64, options: Options) -> Result<Success, Failure> {
             return Ok(Success {
                 digest: crowd.world.digest,
                 steps: crowd.world.steps,
+                reloaded: crowd.world.reloaded,
                 figures: figures.unwrap_or_default(),
             });
         }

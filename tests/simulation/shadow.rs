@@ -774,6 +774,7 @@ pub(crate) mod rules {
     pub(crate) const KEYS: &str = "texts have exactly the contract's keys in order";
     pub(crate) const OUTLIVES: &str = "no timer, session or room outlives its owner";
     pub(crate) const SAME_BYTES: &str = "the same seed gives the same bytes";
+    pub(crate) const RELOAD: &str = "a reload changes nothing";
 }
 
 impl Figures {

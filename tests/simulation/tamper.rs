@@ -73,11 +73,12 @@ pub(crate) enum Bug {
     DeafToUnready,
     UnaskedFace,
     ChangeBytes,
+    LoseInReload,
 }
 
 impl Bug {
     /// Every bug with the rule that catches it.
-    pub(crate) const ALL: [(Self, &'static str); 59] = [
+    pub(crate) const ALL: [(Self, &'static str); 60] = [
         (Self::DropResult, rules::RESULT_ONE),
         (Self::LateResult, rules::RESULT_TIME),
         (Self::EarlyTimers, rules::RESULT_TIME),
@@ -137,6 +138,7 @@ impl Bug {
         (Self::DeafToUnready, rules::REMATCH),
         (Self::UnaskedFace, rules::MOVEMENT),
         (Self::ChangeBytes, rules::SAME_BYTES),
+        (Self::LoseInReload, rules::RELOAD),
     ];
 }
 
@@ -189,6 +191,13 @@ impl Tamper {
     /// How many rounds more than there are the hub says are running.
     pub(crate) fn rounds_too_many(&self) -> usize {
         usize::from(self.bug == Bug::MiscountRounds)
+    }
+
+    /// What a reload carries.
+    pub(crate) fn carry(&self, snapshot: &mut serde_json::Value) {
+        if self.bug == Bug::LoseInReload {
+            snapshot["world"]["rng"] = 1.into();
+        }
     }
 
     /// What the hub takes a fact for.
@@ -458,7 +467,8 @@ impl Tamper {
             | Bug::LongRounds
             | Bug::NoRateLimit
             | Bug::MiscountRounds
-            | Bug::DeafToUnready => (),
+            | Bug::DeafToUnready
+            | Bug::LoseInReload => (),
         }
     }
 }

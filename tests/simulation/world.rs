@@ -3,14 +3,17 @@
 //! No sockets, no threads, no sleeping: [`World::tell`] hands the hub one fact, carries out its
 //! orders and lets the [`Shadow`] check them.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 
+use fastrand::Rng;
 use roshambo::config::Config;
-use roshambo::hub::{Dialect, Hub, Input, Output, Timer};
-use roshambo::model::{CloseReason, ConnId, Ended, Origin};
+use roshambo::hub::{Dialect, Hub, HubSnapshot, Input, Output, Timer};
+use roshambo::model::{CloseReason, ConnId, Ended, Entropy, Origin};
 use roshambo::time::Millis;
 
-use crate::shadow::{Check, Shadow, ensure, rules};
+use crate::shadow::{Check, Shadow, Violation, ensure, rules};
 use crate::tamper::Tamper;
 
 /// What the hub is told.
@@ -92,9 +95,30 @@ const TRACE_LINES: usize = 40;
 /// More timers are not due at once in worlds as small as these.
 const FIRED_MAX: usize = 10_000;
 
+/// Whether the hub goes over into another process now and then.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) enum Reloads {
+    #[default]
+    Never,
+    /// The timers stay as they were, so that every byte has to be the same.
+    Unseen,
+    /// They are those that the imported hub asked for.
+    Seen,
+}
+
+/// In one of so many steps.
+const RELOAD_EVERY: u32 = 20;
+
 /// A hub and all that it can see.
 pub(crate) struct World {
     hub: Hub,
+    /// What it was made with.
+    config: Config,
+    entropy: Rc<RefCell<Rng>>,
+    pub(crate) reloads: Reloads,
+    /// When that is; the other generators know nothing of it.
+    reload_rng: Rng,
+    pub(crate) reloaded: u64,
     pub(crate) now: Millis,
     timers: BTreeMap<(Millis, u64), Timer>,
     timers_armed: u64,
@@ -121,10 +145,14 @@ impl World {
         if let Some(tamper) = &mut tamper {
             tamper.configure(&mut told);
         }
-        let mut entropy = fastrand::Rng::with_seed(seed ^ 0x5eed);
-        let entropy = Box::new(move |bytes: &mut [u8]| entropy.fill(bytes));
+        let entropy = Rc::new(RefCell::new(Rng::with_seed(seed ^ 0x5eed)));
         Self {
-            hub: Hub::new(&told, seed, entropy),
+            hub: Hub::new(&told, seed, draws(&entropy)),
+            config: told,
+            entropy,
+            reloads: Reloads::Never,
+            reload_rng: Rng::with_seed(seed ^ 0x7e10ad),
+            reloaded: 0,
             now: Millis::ZERO,
             timers: BTreeMap::new(),
             timers_armed: 0,
@@ -143,7 +171,7 @@ impl World {
         &mut self,
         dialect: Dialect,
         from: Option<Origin>,
-    ) -> Result<ConnId, crate::shadow::Violation> {
+    ) -> Result<ConnId, Violation> {
         let free = self.places.iter().position(|&(_, used)| !used);
         let index = free.unwrap_or_else(|| {
             self.places.push((0, false));
@@ -182,6 +210,12 @@ impl World {
 
     /// Hands the hub one fact and carries out its orders.
     pub(crate) fn tell(&mut self, fact: Fact) -> Check {
+        // A timer that is due, and that of a connection that is gone, is out of its wheel already.
+        let between = !matches!(fact, Fact::Due { .. } | Fact::Closed { .. });
+        let reloads = between && self.reloads != Reloads::Never;
+        if reloads && self.reload_rng.u32(..RELOAD_EVERY) == 0 {
+            self.reload()?;
+        }
         self.steps += 1;
         self.note(|| Line::Told(fact.clone()));
         let swallowed = match &mut self.tamper {
@@ -225,6 +259,61 @@ impl World {
                 }
                 Order::Send { .. } | Order::Ping { .. } => self.inbox.push_back(order),
             }
+        }
+        Ok(())
+    }
+
+    /// Puts another hub in the place of this one, by way of bytes.
+    fn reload(&mut self) -> Check {
+        self.reloaded += 1;
+        let now = self.now.max(self.hub_now());
+        let mut value = serde_json::to_value(self.hub.export(now)).expect("a snapshot");
+        if let Some(tamper) = &self.tamper {
+            tamper.carry(&mut value);
+        }
+        let text = value.to_string();
+        let snapshot: HubSnapshot = serde_json::from_str(&text).expect("a snapshot is read");
+        let mut hub = match Hub::import(&self.config, snapshot, draws(&self.entropy)) {
+            Ok(hub) => hub,
+            Err(error) => return Err(Violation::new(rules::RELOAD, error.to_string())),
+        };
+        let mut timers = BTreeMap::new();
+        while let Some(output) = hub.pop_output() {
+            let Output::Arm { at, timer } = output else {
+                let detail = format!("{output:?} after a reload");
+                return Err(Violation::new(rules::RELOAD, detail));
+            };
+            timers.insert(whose(&timer), (at, timer));
+        }
+        let again = serde_json::to_value(hub.export(now)).expect("a snapshot");
+        let again = again.to_string();
+        ensure!(again == text, rules::RELOAD, "{text}\n  became\n  {again}");
+        self.compare_timers(&timers)?;
+        self.hub = hub;
+        if self.reloads == Reloads::Seen {
+            self.timers.clear();
+            for (at, timer) in timers.into_values() {
+                self.timers_armed += 1;
+                self.timers.insert((at, self.timers_armed), timer);
+            }
+        }
+        Ok(())
+    }
+
+    /// What an imported hub waits for is what the former one waited for. A connection's timer may be
+    /// later, since traffic moves what it looks for, and never itself.
+    fn compare_timers(&self, imported: &BTreeMap<[u8; 9], (Millis, Timer)>) -> Check {
+        let ours = self.timers.iter();
+        let ours: BTreeMap<_, _> = ours.map(|(&(at, _), timer)| (whose(timer), at)).collect();
+        let both = ours.len() == imported.len();
+        ensure!(both, rules::RELOAD, "{ours:?} became {imported:?}");
+        for (whose, &(at, timer)) in imported {
+            let before = ours.get(whose).copied();
+            let right = match timer {
+                Timer::Session(_) => before.is_some_and(|before| before <= at),
+                Timer::World(_) => before == Some(at),
+            };
+            ensure!(right, rules::RELOAD, "{timer:?} at {at}, before {before:?}");
         }
         Ok(())
     }
@@ -326,6 +415,12 @@ impl World {
             }
         }
     }
+}
+
+/// Bytes of a generator that outlives the hub.
+fn draws(rng: &Rc<RefCell<Rng>>) -> Box<Entropy> {
+    let rng = Rc::clone(rng);
+    Box::new(move |bytes: &mut [u8]| rng.borrow_mut().fill(bytes))
 }
 
 /// A timer in bytes.
