@@ -608,11 +608,13 @@ fn server_allocations(faces: usize) -> u64 {
         let mut config = unlimited();
         config.listen = roshambo::config::Listen::Tcp(([127, 0, 0, 1], 0).into());
         let entropy = Box::new(|bytes: &mut [u8]| bytes.fill(7));
-        let server = Server::bind(config, 1, entropy).expect("a free port");
+        let mut server = Server::bind(config, 1, entropy).expect("a free port");
         let listener = server.listener().to_string();
         tell.send((listener, server.stopper()))
             .expect("somebody waits");
-        let counted = allocation_counter::measure(|| server.run().expect("a poll"));
+        let counted = allocation_counter::measure(|| {
+            server.run().expect("a poll");
+        });
         counted.count_total
     });
     let (listener, stopper) = told.recv().expect("a server");

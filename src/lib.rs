@@ -34,9 +34,9 @@
 //! | [`session`] | what one connection's protocol remembers | rooms, sockets |
 //! | [`hub`] | the one sans-IO entry: sessions, world, seed | mio, tungstenite, log, clock |
 //! | [`metrics`] | counters, histograms and their text | names |
-//! | [`net`] | poll, slab, wheel, signals, drain, HTTP heads, frames; the only clock | JSON, rules, wire text |
+//! | [`net`] | poll, slab, wheel, signals, drain, reload, HTTP heads, frames; the only clock | rules, wire text |
 //! | [`store`] | points and room codes that outlive the process: a thread, a file | the game |
-//! | [`tools`] | clients of a running server: `roshambo bench` and `roshambo probe` | the server's own types |
+//! | [`tools`] | clients of a running server: `roshambo bench`, `probe` and `reload` | the server's own types |
 //!
 //! # Who may import whom
 //!
@@ -86,6 +86,9 @@
 //! - What has to outlive the process is an order to the store, and its answer is a fact like any
 //!   other. A result is told at once, and committed some 50 ms later; no round waits for it, and a
 //!   time-out is never taken for "it did not happen".
+//! - A reload carries values and sockets, in `net/handover.rs`: what can be made anew from them is
+//!   not carried, every name that is new has a default, and until the new program runs nothing of
+//!   the old one has changed.
 //! - The world's and the hub's own invariants are swept after every input in debug builds, and over
 //!   every snapshot that is read.
 //!

@@ -3,6 +3,7 @@
 mod logging;
 
 use std::io::{ErrorKind, Write as _};
+use std::os::fd::AsFd as _;
 use std::process::ExitCode;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
@@ -10,8 +11,11 @@ use std::time::Duration;
 
 use roshambo::config::{self, Command, Config, Origin, strange_variables};
 use roshambo::net::handed::Handed;
-use roshambo::net::server::{RESERVE, Server, StopSignals, StoreEnd};
-use roshambo::store::{self, Opened, Running};
+use roshambo::net::handover::{
+    Luggage, PROVE, PROVED, Program, Taken, hold_signals, release_signals,
+};
+use roshambo::net::server::{Outcome, RESERVE, STORE_REST, Server, StopSignals, StoreEnd};
+use roshambo::store::{self, Opened, Rest, Running};
 use roshambo::tools::program;
 
 /// Descriptors that are no player's connection: poll, listeners, pipes, the store's files, the
@@ -32,7 +36,12 @@ fn main() -> ExitCode {
     if args.next_if(|first| first == "store").is_some() {
         return store::command::main(&program(), args);
     }
+    if args.next_if(|first| first == "reload").is_some() {
+        return roshambo::tools::reload::main(args);
+    }
+    let proves = args.next_if(|first| first == PROVE).is_some();
     let config = match Config::load(args, |name| std::env::var_os(name)) {
+        Ok(Command::Run(config)) if proves => return prove(&config),
         Ok(Command::Run(config)) => config,
         // What is copied from there has to be found.
         Ok(Command::Help(text)) => {
@@ -53,9 +62,6 @@ fn main() -> ExitCode {
         }
     };
     logging::install(config.log_level);
-    for line in doubts(&config) {
-        log::warn!("{line}");
-    }
     let code = match run(*config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
@@ -96,8 +102,32 @@ fn complain(message: &str) {
     let _ = writeln!(std::io::stderr(), "roshambo: {message}");
 }
 
+/// Says whether this program could go on with what a running server has, of which a copy is its
+/// standard input.
+fn prove(config: &Config) -> ExitCode {
+    let copy = std::io::stdin().as_fd().try_clone_to_owned();
+    let copy = copy.map_err(|error| error.to_string());
+    let proved = copy.and_then(|copy| Server::prove(config, Box::new(entropy), &mut copy.into()));
+    match proved {
+        Ok(()) => print(&format!("{PROVED}{}\n", env!("CARGO_PKG_VERSION"))),
+        Err(why) => {
+            complain(&why);
+            ExitCode::from(1)
+        }
+    }
+}
+
 fn run(mut config: Config) -> Result<(), String> {
+    // The store's thread is not to take signals either, which a reload holds back.
+    hold_signals();
     let signals = StopSignals::catch().map_err(|error| format!("cannot catch signals: {error}"))?;
+    let program = Program::current();
+    let taken = Taken::from_parent()?;
+    if taken.is_none() {
+        for line in doubts(&config) {
+            log::warn!("{line}");
+        }
+    }
     match raise_descriptor_limit(&mut config) {
         // What is as it was asked for is no news.
         Ok(files) => log::debug!(
@@ -106,6 +136,67 @@ fn run(mut config: Config) -> Result<(), String> {
         ),
         Err(message) => log::warn!("{message}"),
     }
+    let (mut server, mut store) = match taken {
+        Some(taken) => take_over(config, taken)?,
+        None => start(config)?,
+    };
+    match program {
+        Ok(program) => server.allow_reload(program),
+        Err(error) => log::warn!("no reload will be possible: {error}"),
+    }
+    server
+        .watch_signals(signals)
+        .map_err(|error| format!("cannot watch for signals: {error}"))?;
+    release_signals();
+    let served = serve(&mut server, &mut store);
+    // With the server the other end of its orders is gone.
+    drop(server);
+    let kept = store.finish(FLUSH).map_err(|unwritten| {
+        format!(
+            "{} results could not be written and are lost: {}",
+            unwritten.orders,
+            unwritten.trouble.as_deref().unwrap_or("it took too long")
+        )
+    });
+    served.and(kept)
+}
+
+/// Runs it to its end, or until another program has taken this one's place.
+fn serve(server: &mut Server, store: &mut Running) -> Result<(), String> {
+    loop {
+        let outcome = server.run();
+        match outcome.map_err(|error| format!("cannot poll: {error}"))? {
+            Outcome::Over => return Ok(()),
+            Outcome::RestStore => store.rest(STORE_REST),
+            Outcome::ResumeStore => resume_store(store),
+            Outcome::HandOver => {
+                let carried = store::carry(store);
+                let luggage = carried.map(|(text, descriptors)| Luggage { text, descriptors });
+                server.hand_over(luggage.as_ref());
+                resume_store(store);
+            }
+        }
+    }
+}
+
+fn resume_store(store: &mut Running) {
+    if let Err(error) = store.resume() {
+        log::error!("points are kept in memory from now on: the store has no thread: {error}");
+    }
+}
+
+/// Goes on where the program before this one stopped.
+fn take_over(config: Config, mut taken: Taken) -> Result<(Server, Running), String> {
+    let part = std::mem::take(&mut taken.store);
+    let opened = store::take_over(&part.text, part.descriptors, limits(&config))
+        .map_err(|error| one_line(&error.to_string()))?;
+    let server = Server::take_over(config, Box::new(entropy), taken);
+    let mut server = server.map_err(|error| error.to_string())?;
+    let store = start_store(opened, &mut server)?;
+    Ok((server, store))
+}
+
+fn start(config: Config) -> Result<(Server, Running), String> {
     let handed = Handed::from_env().map_err(|error| error.to_string())?;
     let seed = match config.seed {
         Some(seed) => seed,
@@ -121,21 +212,7 @@ fn run(mut config: Config) -> Result<(), String> {
     let mut server = Server::start(config, seed, Box::new(entropy), handed)
         .map_err(|error| error.to_string())?;
     let store = start_store(opened, &mut server)?;
-    server
-        .watch_signals(signals)
-        .map_err(|error| format!("cannot watch for signals: {error}"))?;
-    let served = server
-        .run()
-        .map_err(|error| format!("cannot poll: {error}"));
-    // The server is gone, and with it the other end of its orders.
-    let kept = store.finish(FLUSH).map_err(|unwritten| {
-        format!(
-            "{} results could not be written and are lost: {}",
-            unwritten.orders,
-            unwritten.trouble.as_deref().unwrap_or("it took too long")
-        )
-    });
-    served.and(kept)
+    Ok((server, store))
 }
 
 fn open_store(config: &Config) -> Result<Opened, String> {
@@ -143,10 +220,13 @@ fn open_store(config: &Config) -> Result<Opened, String> {
         config::Store::Memory => store::Choice::Memory,
         config::Store::File(path) => store::Choice::File(path.clone()),
     };
-    let limits = store::Limits {
+    store::open(&choice, limits(config)).map_err(|error| one_line(&error.to_string()))
+}
+
+fn limits(config: &Config) -> store::Limits {
+    store::Limits {
         score_ttl_ms: config.score_ttl_ms,
-    };
-    store::open(&choice, limits).map_err(|error| one_line(&error.to_string()))
+    }
 }
 
 /// A path may hold anything, line ends too.
@@ -167,18 +247,30 @@ fn start_store(opened: Opened, server: &mut Server) -> Result<Running, String> {
     let (to_loop, answers) = channel();
     let health = Arc::new(Mutex::default());
     let wake = server.waker();
+    let rest = Rest {
+        rests: Arc::default(),
+        wake: Arc::new(server.waker()),
+    };
+    let rests = Arc::clone(&rest.rests);
     let answer = move |reply| {
         // It fails only when the loop is gone.
         let _ = to_loop.send(reply);
         wake();
     };
     let place = opened.place().to_owned();
-    let running = opened.start(to_store, answer, Arc::clone(&health), server.started());
+    let running = opened.start(
+        to_store,
+        answer,
+        rest,
+        Arc::clone(&health),
+        server.started(),
+    );
     let running = running.map_err(|error| error.to_string())?;
     server.use_store(StoreEnd {
         orders,
         answers,
         health,
+        rests,
         place,
     });
     Ok(running)

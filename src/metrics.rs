@@ -138,6 +138,12 @@ pub struct Traffic {
     closed: [u64; CloseReason::COUNT],
     /// Of these, those that did not read what was sent to them.
     pub slow_readers: u64,
+    /// Times that another program took this one's place.
+    pub reloads: u64,
+    /// Times that one was to and could not.
+    pub failed_reloads: u64,
+    /// How long nobody was served at the last of them, in microseconds.
+    pub reload_us: u64,
     /// Bytes received.
     pub bytes_in: u64,
     /// Bytes sent.
@@ -162,6 +168,9 @@ impl Default for Traffic {
             lost: 0,
             closed: [0; CloseReason::COUNT],
             slow_readers: 0,
+            reloads: 0,
+            failed_reloads: 0,
+            reload_us: 0,
             bytes_in: 0,
             bytes_out: 0,
             turns: Histogram::new(&TURN_US),
@@ -170,6 +179,38 @@ impl Default for Traffic {
 }
 
 impl Traffic {
+    /// Visits every number by its name, so that another release can go on counting.
+    pub fn each(&mut self, visit: &mut impl FnMut(&str, &mut u64)) {
+        for (name, number) in [
+            ("accepted", &mut self.accepted),
+            ("accept-pauses", &mut self.accept_pauses),
+            ("left", &mut self.left),
+            ("lost", &mut self.lost),
+            ("slow-readers", &mut self.slow_readers),
+            ("bytes-in", &mut self.bytes_in),
+            ("bytes-out", &mut self.bytes_out),
+            ("reloads", &mut self.reloads),
+            ("failed-reloads", &mut self.failed_reloads),
+            ("reload-us", &mut self.reload_us),
+        ] {
+            visit(name, number);
+        }
+        for (status, number) in STATUSES.iter().zip(&mut self.answers) {
+            visit(&format!("answer {status}"), number);
+        }
+        for (refusal, number) in Refusal::ALL.iter().zip(&mut self.refused) {
+            visit(&format!("refused {}", refusal.name()), number);
+        }
+        for (reason, number) in CloseReason::all().zip(&mut self.closed) {
+            visit(&format!("closed {}", reason.text()), number);
+        }
+        self.turns.each(&mut |bound, number| match bound {
+            Some(bound) => visit(&format!("turn {bound}"), number),
+            None => visit("turn over", number),
+        });
+        visit("turn sum", &mut self.turns.sum);
+    }
+
     /// Counts a plain answer.
     pub fn count_answer(&mut self, status: u16) {
         let known = STATUSES.iter().position(|&known| known == status);
@@ -276,6 +317,14 @@ impl<const N: usize> Histogram<N> {
             None => self.over += 1,
         }
         self.sum = self.sum.saturating_add(number);
+    }
+
+    /// Visits the count of each bound, and at last of what is over all of them.
+    fn each(&mut self, visit: &mut impl FnMut(Option<u64>, &mut u64)) {
+        for (&bound, count) in self.bounds.iter().zip(&mut self.counts) {
+            visit(Some(bound), count);
+        }
+        visit(None, &mut self.over);
     }
 
     /// How many numbers were counted.

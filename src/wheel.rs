@@ -153,6 +153,13 @@ impl<T> Wheel<T> {
         Some(self.take(key.index).1)
     }
 
+    /// When an armed timer is due; `None` when it already fired or was cancelled.
+    #[must_use]
+    pub fn deadline(&self, key: TimerKey) -> Option<Millis> {
+        let entry = self.entries.get(key.index as usize)?;
+        (entry.generation == key.generation).then_some(entry.deadline)
+    }
+
     /// Takes the next timer due at `now`: earliest deadline first, ties in arming order.
     ///
     /// Returns its deadline, which is never after `now`, and its value. Call it until `None`; `now`

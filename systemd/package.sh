@@ -39,6 +39,11 @@ made() {
     mkdir -p "$into"
     "$program" --man >"$into/roshambo.1"
     gzip -9nkf "$into/roshambo.1"
+    # What people type; the program itself lies in a folder of its own, which the unit names.
+    # The link leads somewhere here, too, or it would not be taken for a file that is there.
+    install -D -m 755 "$program" "$into/usr/lib/roshambo/roshambo"
+    mkdir -p "$into/usr/bin"
+    ln -sfn ../lib/roshambo/roshambo "$into/usr/bin/roshambo"
     crates >"$into/crates"
     gzip -9n <CHANGELOG.md >"$into/changelog.gz"
     # The licence's first line is its name, then who, then the terms, as the format wants them.

@@ -381,6 +381,18 @@ mutant 'owners that are remembered' src/store/engine.rs \
 mutant 'how long an owner is remembered' src/store/engine.rs \
     'const FORMER_OWNER_SECONDS: u64 = 86_400;' 'const FORMER_OWNER_SECONDS: u64 = 86_401;' \
     --test store cases::owners
+mutant 'how long a proof may take' src/net/handover/proof.rs \
+    'const PROOF: Duration = Duration::from_secs(10);' \
+    'const PROOF: Duration = Duration::from_secs(50);' --test reload failures::a_program_that_cannot
+mutant 'who waits stays held' src/net/sockets/carry.rs \
+    '        Ok(())
+    }
+
+    /// Those with something' '        self.list(0);
+        Ok(())
+    }
+
+    /// Those with something' --lib net::server::tests::held
 mutant 'how long a room waits' src/store/engine.rs \
     'const ROOM_SECONDS: u64 = 600;' 'const ROOM_SECONDS: u64 = 601;' --test store cases::a_room
 mutant 'how long a tombstone stands' src/store/engine.rs \

@@ -180,7 +180,7 @@ part_package() {
     deb=$(systemd/package.sh deb | tail -1)
     # What is installed stays small, with SQLite, TLS and the web client, its icons and pictures in it.
     local size
-    size=$(dpkg-deb --fsys-tarfile "$deb" | tar --extract --to-stdout ./usr/bin/roshambo | wc -c)
+    size=$(dpkg-deb --fsys-tarfile "$deb" | tar --extract --to-stdout ./usr/lib/roshambo/roshambo | wc -c)
     [ "$size" -lt 5000000 ] || fail "the program has $size bytes"
     echo "the program: $size bytes"
     # Ubuntu 22.04 has 2.35: the package is built where the program asks for nothing newer.

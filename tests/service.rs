@@ -51,6 +51,45 @@ fn the_manager_is_told_ready_alive_and_stopping_in_this_order() {
     assert!(server.wait().success());
 }
 
+/// Sockets that a manager opened stay, and it is told that a reload is under way and over.
+#[test]
+fn a_reload_keeps_sockets_and_manager_and_says_when_it_is_over() {
+    let manager = Manager::new();
+    let (listener, address) = tcp();
+    let mut server = manager.start(Fds::one(&listener), &[], &[("WATCHDOG_USEC", "200000")]);
+    assert!(manager.next().starts_with("READY=1\n"));
+    let mut player = open(&address);
+    let beyond_pings = || loop {
+        match manager.next_but_status() {
+            ping if ping == "WATCHDOG=1\n" => (),
+            other => break other,
+        }
+    };
+    for _ in 0..2 {
+        server.signal("USR2");
+        let reloading = beyond_pings();
+        let (_, rest) = reloading
+            .split_once("RELOADING=1\nMONOTONIC_USEC=")
+            .unwrap_or_else(|| panic!("{reloading}"));
+        let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        assert!(number.parse::<u64>().is_ok(), "{reloading}");
+        let ready = beyond_pings();
+        assert!(
+            ready.starts_with("READY=1\nSTATUS=serving 1 of at most 10000 connections"),
+            "{ready}"
+        );
+        // The new program is alive by itself.
+        assert_eq!(manager.next_but_status(), "WATCHDOG=1\n");
+        player.say(r#"["hello",{"user":{"uname":"Ann"},"v":2}]"#);
+        player.expect(r#"["hi","#);
+    }
+    drop(open(&address));
+    server.signal("TERM");
+    let stopping = beyond_pings();
+    assert!(stopping.starts_with("STOPPING=1\n"), "{stopping}");
+    assert!(server.wait().success());
+}
+
 /// A drain may be longer than the unit's `TimeoutStopSec=`: the manager is asked for more, again and
 /// again, as long as it lasts.
 #[test]

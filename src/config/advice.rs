@@ -41,6 +41,8 @@ pub fn strange_variables<N: AsRef<OsStr>, V: AsRef<OsStr>>(
 fn strange_variable(name: &str, value: &str) -> Option<String> {
     let is_known = KNOBS.iter().any(|knob| knob.env() == name)
         || OF_TESTS.contains(&name)
+        // Of the program before this one, at a reload.
+        || name == "ROSHAMBO_HANDOVER"
         || name.starts_with("ROSHAMBO_TEST_");
     if is_known || is_injected(name, value) {
         return None;

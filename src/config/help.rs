@@ -50,6 +50,8 @@ Durations: 100ms, 3s, 30m, 1h, 7d. Sizes in bytes: 4096, or 4k.
 Instead of serving:
   bench URL        measure a running server; roshambo bench --help
   probe URL        check that players get through to a server; roshambo probe --help
+  reload PID       replace a running server by the program that lies at its place now, without
+                   closing a connection; roshambo reload --help
   store COMMAND    look into the file that keeps points, copy it, erase somebody;
                    roshambo store --help
   -h, --help       this text
@@ -83,6 +85,10 @@ roshambo \\- real\\-time server for rock\\-paper\\-scissors
 .I URL
 .RI [ FLAG ]...
 .br
+.B roshambo reload
+.I PID
+.RI [ FLAG ]...
+.br
 .B roshambo store
 .I COMMAND
 .RI [ FLAG ]...
@@ -97,11 +103,16 @@ serves until
 or
 .BR SIGHUP :
 then rounds are played to their end, players told to come back, and it exits.
+At
+.B SIGUSR2
+it becomes the program that lies at its place by then, and no connection is closed.
 .PP
 .B bench
 measures a running server,
 .B probe
 checks that players get through to one,
+.B reload
+replaces one by the program that lies at its place now,
 .B store
 looks into the file that keeps points, copies it or erases somebody; all tell their flags with
 .BR \\-\\-help .

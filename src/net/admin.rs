@@ -26,7 +26,7 @@ use crate::hub::Hub;
 use crate::metrics::Traffic;
 use crate::time::Millis;
 
-pub(crate) use self::history::History;
+pub(crate) use self::history::{History, Sample};
 use self::process::Process;
 
 /// Most connections at a time: a scraper, a few browsers, and some room for those that hang.
@@ -87,6 +87,16 @@ impl Admin {
             waits: true,
             process: Process::new(),
         })
+    }
+
+    /// When this process began to serve, in seconds since 1970.
+    pub(crate) fn started_s(&self) -> f64 {
+        self.process.started_s
+    }
+
+    /// It began as another program, and so many of its descriptors are connections.
+    pub(crate) fn took_over(&mut self, started_s: f64, conns: usize) {
+        self.process.took_over(started_s, conns);
     }
 
     pub(crate) fn listener(&self) -> &Listener {

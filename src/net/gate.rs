@@ -87,6 +87,11 @@ impl Gate {
         })
     }
 
+    /// All listeners.
+    pub(crate) fn listeners(&self) -> impl Iterator<Item = &Listener> {
+        self.doors.iter().map(|door| &door.listener)
+    }
+
     /// Whether somebody goes on listening when we are gone.
     pub(crate) fn is_handed(&self) -> bool {
         self.handed

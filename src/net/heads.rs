@@ -28,6 +28,15 @@ impl Heads {
         number
     }
 
+    /// Takes one in again, under the number it had.
+    pub(crate) fn restore(&mut self, id: ConnId, address: Option<Origin>, number: u64) {
+        self.next = self.next.max(number.saturating_add(1));
+        self.all.insert(number, id);
+        if let Some(address) = address {
+            self.by_address.insert((address, number));
+        }
+    }
+
     /// Forgets one that has asked for something, or is gone.
     pub(crate) fn remove(&mut self, number: u64, address: Option<Origin>) {
         self.all.remove(&number);

@@ -9,7 +9,7 @@ use std::fmt;
 use std::fs;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, UdpSocket};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -18,6 +18,7 @@ use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, SockAddr, SockRef, Type};
 
+use super::handover::carried::Door;
 use super::http::HEAD_BYTES_MAX;
 use super::peers::Peer;
 use crate::config::{Config, Listen};
@@ -139,6 +140,35 @@ impl Listener {
         Ok(Self::Unix(UnixListener::from_std(listener), file))
     }
 
+    /// One that the program before this one had.
+    ///
+    /// # Errors
+    ///
+    /// The system does not let us poll it.
+    pub(crate) fn taken(door: &Door, descriptor: OwnedFd) -> io::Result<Self> {
+        match door {
+            Door::Tcp => Self::adopt_tcp(descriptor.into()),
+            Door::Unix { path, made } => {
+                let listener = std::os::unix::net::UnixListener::from(descriptor);
+                listener.set_nonblocking(true)?;
+                let (path, made) = (path.into(), *made);
+                let file = SocketFile { path, made };
+                Ok(Self::Unix(UnixListener::from_std(listener), file))
+            }
+        }
+    }
+
+    /// What the next program has to know of it, beside its descriptor.
+    pub(crate) fn carry(&self) -> Door {
+        match self {
+            Self::Tcp(_) => Door::Tcp,
+            Self::Unix(_, file) => Door::Unix {
+                path: file.path.to_string_lossy().into_owned(),
+                made: file.made,
+            },
+        }
+    }
+
     /// Bounds what the kernel holds for connections that come from now on: they inherit it from a
     /// TCP listener. A unix socket's do not: each has to be bounded by itself.
     ///
@@ -184,6 +214,15 @@ impl Listener {
         match self {
             Self::Tcp(listener) => listener.local_addr().ok(),
             Self::Unix(..) => None,
+        }
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(listener) => listener.as_fd(),
+            Self::Unix(listener, _) => listener.as_fd(),
         }
     }
 }
@@ -370,6 +409,14 @@ pub enum Socket {
 }
 
 impl Socket {
+    /// One that the program before this one had.
+    pub(crate) fn taken(is_unix: bool, descriptor: OwnedFd) -> Self {
+        match is_unix {
+            true => Self::Unix(UnixStream::from_std(descriptor.into())),
+            false => Self::Tcp(TcpStream::from_std(descriptor.into())),
+        }
+    }
+
     /// Bounds what the kernel holds for it, where its listener could not.
     pub(crate) fn bound(&self, buffers: Buffers) {
         if let Self::Unix(stream) = self {
@@ -409,6 +456,15 @@ impl Socket {
         match self {
             Self::Tcp(stream) => stream,
             Self::Unix(stream) => stream,
+        }
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(stream) => stream.as_fd(),
+            Self::Unix(stream) => stream.as_fd(),
         }
     }
 }

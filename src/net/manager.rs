@@ -52,6 +52,15 @@ impl Manager {
         self.send(&[NotifyState::Ready, NotifyState::Status(status)]);
     }
 
+    /// Another program is to take our place. [`ready`](Self::ready) follows, by whichever of them.
+    pub(crate) fn reloading(&mut self, status: &str) {
+        self.told = status.to_owned();
+        let Ok(now) = NotifyState::monotonic_usec_now() else {
+            return;
+        };
+        self.send(&[NotifyState::Reloading, now, NotifyState::Status(status)]);
+    }
+
     /// How we are, in one line.
     pub(crate) fn status(&mut self, status: &str) {
         if self.told != status {

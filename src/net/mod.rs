@@ -1,7 +1,8 @@
 //! The loop and the sockets: everything that makes a system call.
 //!
 //! Bytes go in here and texts come out, towards the [hub](crate::hub), and the other way round.
-//! Absent: JSON, rules, rooms and the text of any dialect; threads and locks.
+//! Absent: rules, rooms and the text of any dialect; threads and locks. JSON is there in what a
+//! reload hands over, and nowhere else.
 //!
 //! - [`server`]: the loop, one turn after the other, from the start to the end of a drain;
 //! - `entrance`: who is let in;
@@ -17,6 +18,7 @@
 //! - [`peers`]: whose they are, and how many each address has;
 //! - [`listen`]: where connections come from;
 //! - [`handed`]: listeners that a service manager opened;
+//! - [`handover`]: what the next program is handed, so that nobody is lost;
 //! - `gate`: the game's listeners as one;
 //! - `admin`: metrics and status on a listener of their own;
 //! - `manager`: what the service manager is told;
@@ -31,6 +33,7 @@ mod entrance;
 pub mod frames;
 mod gate;
 pub mod handed;
+pub mod handover;
 mod heads;
 pub mod http;
 mod life;

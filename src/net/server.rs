@@ -7,11 +7,13 @@
 //!
 //! - `start`: listeners and limits before the first turn;
 //! - `drain`: from the first signal to the last goodbye;
+//! - `reload`: another program takes this one's place;
 //! - `report`: what those who look on are told;
-//! - `signals`: which signals are a request to stop;
+//! - `signals`: which signals are a request to stop, or to reload;
 //! - `store`: what goes to the store and comes back.
 
 mod drain;
+mod reload;
 mod report;
 mod signals;
 mod start;
@@ -28,6 +30,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 
 use super::admin::{ADMIN_TOKENS, Admin, History};
 use super::entrance::{self, Entrance};
+use super::handover::Program;
 use super::life::Life;
 use super::listen::Listener;
 use super::manager::Manager;
@@ -38,6 +41,8 @@ use crate::config::Config;
 use crate::hub::{Hub, Input};
 use crate::time::Millis;
 
+pub use self::reload::STORE_REST;
+use self::reload::{Former, Reload};
 pub use self::signals::StopSignals;
 pub use self::start::StartError;
 pub use self::store::StoreEnd;
@@ -85,6 +90,29 @@ pub struct Server {
     life: Life,
     /// When it was first asked to stop, if it was.
     stopped_at: Millis,
+    /// What takes its place at a reload, if anything may.
+    program: Option<Program>,
+    reload: Reload,
+    /// What whoever runs this has to do before it goes on.
+    wants: Option<Outcome>,
+    /// It goes on where another program stopped, and has not said so yet.
+    former: Option<Former>,
+    /// It was said that it is there.
+    is_announced: bool,
+}
+
+/// Why [`Server::run`] came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was asked to stop, and everybody is gone.
+    Over,
+    /// The store is to come to rest, within [`STORE_REST`], and to say so; then run again.
+    RestStore,
+    /// The store is to go on with its work; then run again.
+    ResumeStore,
+    /// Everybody can be handed to the new program: [`Server::hand_over`]. If that comes back, the
+    /// store is to go on, and then run again.
+    HandOver,
 }
 
 /// Asks a running server to stop, from another thread; like a SIGTERM.
@@ -140,12 +168,40 @@ impl Server {
         }
     }
 
-    /// Serves until it is asked to stop, then drains.
+    /// Serves until it is asked to stop, then drains; or until something else has to be done for
+    /// it, after which it is to be called again.
     ///
     /// # Errors
     ///
     /// Only when the kernel refuses to poll: nothing can go on then.
-    pub fn run(mut self) -> io::Result<()> {
+    pub fn run(&mut self) -> io::Result<Outcome> {
+        if !std::mem::replace(&mut self.is_announced, true) {
+            self.announce();
+        }
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        while self.life != Life::Over {
+            self.turn(&mut events)?;
+            if let Some(wanted) = self.wants.take() {
+                return Ok(wanted);
+            }
+        }
+        self.sum_up();
+        Ok(Outcome::Over)
+    }
+
+    /// Whoever connects is served from now on.
+    fn announce(&mut self) {
+        if let Some(former) = self.former.take() {
+            self.greet_as(former);
+        } else {
+            self.tell_places();
+        }
+        self.manager.ready(&self.status());
+        self.watch();
+        self.tick();
+    }
+
+    fn tell_places(&self) {
         match &self.store {
             Some(store) => log::info!("{}, points {}", self.entrance.gate, store.place),
             None => log::info!("{}", self.entrance.gate),
@@ -153,13 +209,9 @@ impl Server {
         if let Some(admin) = &self.admin {
             log::info!("metrics and status: {}", admin.listener());
         }
-        let mut events = Events::with_capacity(EVENTS_MAX);
-        self.manager.ready(&self.status());
-        self.watch();
-        self.tick();
-        while self.life != Life::Over {
-            self.turn(&mut events)?;
-        }
+    }
+
+    fn sum_up(&mut self) {
         let tally = self.hub.tally();
         log::info!(
             "stopped after {} s: {}, {} rounds between humans, {} against robots, {} slow turns",
@@ -178,7 +230,6 @@ impl Server {
             0 => (),
             count => log::warn!("{count} connections were cut"),
         }
-        Ok(())
     }
 
     fn turn(&mut self, events: &mut Events) -> io::Result<()> {
@@ -189,7 +240,9 @@ impl Server {
         }
         let woken = Instant::now();
         let since_start = woken.saturating_duration_since(self.started);
-        self.now = Millis(u64::try_from(since_start.as_millis()).unwrap_or(u64::MAX));
+        let now = Millis(u64::try_from(since_start.as_millis()).unwrap_or(u64::MAX));
+        // The program before this one may have read its clock a moment later than this one thinks.
+        self.now = self.now.max(now);
         if let Some(line) = self.watch.wake(woken, patience) {
             log::warn!("{line}");
         }
@@ -218,6 +271,7 @@ impl Server {
         if self.stop_asked.swap(false, Ordering::Acquire) {
             self.on_stop("asked");
         }
+        let rested = self.store_rests();
         self.hear_store();
         self.watch.lap(Instant::now());
         let timers = self.fire_timers();
@@ -227,6 +281,7 @@ impl Server {
         self.watch.lap(Instant::now());
         self.sockets.sweep();
         self.order_store();
+        self.look_at_store(rested);
         self.serve_admin();
         let connections = self.sockets.len();
         let done = || format!("{to_read} to read, {timers} timers, {connections} connections");
@@ -300,6 +355,7 @@ impl Server {
                 Alarm::DrainEnd => self.life = Life::Over,
                 Alarm::Watchdog => self.watch(),
                 Alarm::Tick => self.tick(),
+                Alarm::Reload => self.look_at_reload(),
                 // The end of the turn looks whether it is over.
                 Alarm::LastCall => (),
             }

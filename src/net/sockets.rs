@@ -3,8 +3,10 @@
 //!
 //! Absent: the hub and its rules, the clock, the decoding of what comes in.
 //!
+//! - `carry`: all of them as what another program goes on with;
 //! - `timers`: which timers there are, and which of them take another one's place.
 
+pub(crate) mod carry;
 mod timers;
 
 use std::io;
@@ -192,6 +194,11 @@ impl Sockets {
         self.conns.get_mut(index)
     }
 
+    #[cfg(test)]
+    pub(crate) fn peek(&self, index: usize) -> Option<&Conn> {
+        self.conns.get(index)
+    }
+
     /// The connection of this name, unless the name is stale.
     pub(crate) fn get(&mut self, id: ConnId) -> Option<&mut Conn> {
         let conn = self.conns.get_mut(id.index as usize)?;
@@ -356,7 +363,7 @@ impl Sockets {
     }
 
     /// Ends the connection like [`close`](Self::close), with a pause before the close frame.
-    fn close_later(&mut self, now: Millis, id: ConnId, reason: CloseReason) {
+    pub(crate) fn close_later(&mut self, now: Millis, id: ConnId, reason: CloseReason) {
         self.linger(now, id, &[], HELD_MS);
         if let Some(conn) = self.get(id)
             && let Phase::Lingering(end) = &mut conn.phase

@@ -1,9 +1,13 @@
 //! What any place that keeps points has to do. What the orders mean is said by the module.
 
 use std::fmt;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::memory::MemoryState;
 use crate::model::{StoreOp, StoreReply};
 
 /// Owners of a session whose last number is remembered, the present one among them.
@@ -17,7 +21,9 @@ pub(super) const ROOM_SECONDS: u64 = 600;
 pub(super) const TOMBSTONE_SECONDS: u64 = 31 * 86_400;
 
 /// A date: seconds since 1970-01-01 00:00 UTC.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Unix(pub u64);
 
 /// What an engine goes by.
@@ -73,10 +79,35 @@ pub trait Engine: Send {
 
     /// Bytes that it takes on the disk.
     fn bytes(&self) -> u64;
+
+    /// What another program of this process needs to go on with it; `None`: it cannot be carried,
+    /// or not just now.
+    fn carry(&self) -> Option<Luggage> {
+        None
+    }
+}
+
+/// What an engine carries from one program to the next.
+#[derive(Debug, Default)]
+pub struct Luggage {
+    pub(super) state: Place,
+    pub(super) descriptors: Vec<OwnedFd>,
+}
+
+/// The part of it that is no descriptor.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) enum Place {
+    /// Nothing: it is opened as at any start.
+    #[default]
+    Anew,
+    /// All that is in memory.
+    Memory(MemoryState),
+    /// A file, with all links followed; its lock and its identity come as descriptors.
+    File(PathBuf),
 }
 
 /// What a session is known by: the SHA-256 of its token.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) struct Key(pub(super) [u8; 32]);
 
 impl Key {

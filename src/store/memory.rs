@@ -5,7 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::engine::{Engine, Key, Limits, ROOM_SECONDS, TOMBSTONE_SECONDS, Trouble, Unix, Who};
+use serde::{Deserialize, Serialize};
+
+use super::engine::{
+    Engine, Key, Limits, Luggage, Place, ROOM_SECONDS, TOMBSTONE_SECONDS, Trouble, Unix, Who,
+};
 use super::record::Record;
 use crate::model::{Owner, Settle, Settled, StoreOp, StoreReply, Stored};
 
@@ -24,9 +28,18 @@ pub(super) struct Memory {
     tombstones: BTreeMap<Key, Unix>,
 }
 
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Session {
     record: Record,
     used_at: Unix,
+}
+
+/// All that is kept, as a value; by lists, because keys are no text.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct MemoryState {
+    sessions: Vec<(Key, Session)>,
+    rooms: Vec<(String, Unix)>,
+    tombstones: Vec<(Key, Unix)>,
 }
 
 impl Memory {
@@ -34,6 +47,21 @@ impl Memory {
     #[must_use]
     pub(super) fn new(limits: Limits) -> Self {
         Self::with_room_for(SESSIONS_MAX, limits)
+    }
+
+    /// One with all that another one had.
+    pub(super) fn taken(limits: Limits, state: MemoryState) -> Self {
+        let by_use = state.sessions.iter();
+        let by_use = by_use
+            .map(|(key, session)| (session.used_at, *key))
+            .collect();
+        Self {
+            sessions: state.sessions.into_iter().collect(),
+            by_use,
+            rooms: state.rooms.into_iter().collect(),
+            tombstones: state.tombstones.into_iter().collect(),
+            ..Self::new(limits)
+        }
     }
 
     fn with_room_for(sessions_max: usize, limits: Limits) -> Self {
@@ -181,6 +209,23 @@ impl Engine for Memory {
 
     fn bytes(&self) -> u64 {
         0
+    }
+
+    fn carry(&self) -> Option<Luggage> {
+        let pair = |(key, at): (&Key, &Unix)| (*key, *at);
+        let sessions = self.sessions.iter();
+        let rooms = self.rooms.iter();
+        let state = MemoryState {
+            sessions: sessions
+                .map(|(key, session)| (*key, session.clone()))
+                .collect(),
+            rooms: rooms.map(|(code, at)| (code.clone(), *at)).collect(),
+            tombstones: self.tombstones.iter().map(pair).collect(),
+        };
+        Some(Luggage {
+            state: Place::Memory(state),
+            descriptors: Vec::new(),
+        })
     }
 }
 

@@ -58,16 +58,19 @@ mod waiting;
 mod writer;
 
 use std::fmt;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use self::clock::Clock;
+use self::engine::Place;
 pub use self::engine::{Engine, Limits, Trouble, Unix, Who};
 use self::memory::Memory;
 use self::sqlite::Sqlite;
-pub use self::writer::{Running, Unwritten};
+use self::writer::Carried;
+pub use self::writer::{Rest, Running, Unwritten};
 use crate::model::{StoreHealth, StoreOp, StoreReply};
 
 #[cfg(doc)]
@@ -98,6 +101,7 @@ impl std::error::Error for OpenError {}
 pub struct Opened {
     engine: Box<dyn Engine>,
     place: String,
+    carried: Carried,
 }
 
 /// Opens a store, or says why it cannot be used. It never goes on without one.
@@ -109,15 +113,59 @@ pub fn open(choice: &Choice, limits: Limits) -> Result<Opened, OpenError> {
     match choice {
         Choice::Memory => Ok(Opened {
             engine: Box::new(Memory::new(limits)),
-            place: "in memory, until this process ends".into(),
+            place: IN_MEMORY.into(),
+            carried: Carried::default(),
         }),
         Choice::File(path) => {
             let engine = Sqlite::open(path, limits, Clock::start().now())?;
             let place = format!("in {}", engine.path().display());
             let engine = Box::new(engine);
-            Ok(Opened { engine, place })
+            let carried = Carried::default();
+            Ok(Opened {
+                engine,
+                place,
+                carried,
+            })
         }
     }
+}
+
+/// What [`Opened::place`] says of memory.
+const IN_MEMORY: &str = "in memory, until this process ends";
+
+/// Goes on with what the program before this one had: [`carry`], and the descriptors beside it.
+///
+/// # Errors
+///
+/// It cannot be understood.
+pub fn take_over(
+    text: &str,
+    descriptors: Vec<OwnedFd>,
+    limits: Limits,
+) -> Result<Opened, OpenError> {
+    let carried: Result<Carried, _> = serde_json::from_str(text);
+    let mut carried = carried.map_err(|error| OpenError(format!("the store's part: {error}")))?;
+    let (engine, place): (Box<dyn Engine>, String) = match std::mem::take(&mut carried.place) {
+        Place::Memory(state) => (Box::new(Memory::taken(limits, state)), IN_MEMORY.into()),
+        Place::File(path) => {
+            let place = format!("in {}", path.display());
+            (Box::new(Sqlite::taken(path, limits, descriptors)?), place)
+        }
+        Place::Anew => return Err(OpenError("the store's part is empty".into())),
+    };
+    Ok(Opened {
+        engine,
+        place,
+        carried,
+    })
+}
+
+/// What a store that has come to rest has for the next program; `None`: it has not, or cannot.
+#[must_use]
+pub fn carry(running: &mut Running) -> Option<(String, Vec<OwnedFd>)> {
+    let (carried, descriptors) = running.carry()?;
+    let text = serde_json::to_string(&carried).ok()?;
+    Some((text, descriptors))
 }
 
 impl Opened {
@@ -137,7 +185,8 @@ impl Opened {
     /// [`Running::finish`].
     ///
     /// `reply` is called on that thread, after the commit; it has to be quick, and to wake whoever
-    /// waits for it. `started` is when the process began to count its milliseconds.
+    /// waits for it; `rest` is told when it has come to rest, after its last reply. `started` is
+    /// when the process began to count its milliseconds.
     ///
     /// # Errors
     ///
@@ -146,11 +195,21 @@ impl Opened {
         self,
         orders: Receiver<StoreOp>,
         reply: impl FnMut(StoreReply) + Send + 'static,
+        rest: Rest,
         health: Arc<Mutex<StoreHealth>>,
         started: Instant,
     ) -> Result<Running, OpenError> {
-        writer::start(self.engine, orders, Box::new(reply), health, started)
-            .map_err(|error| OpenError(format!("cannot start the store's thread: {error}")))
+        let (engine, carried) = (self.engine, self.carried);
+        writer::start(
+            engine,
+            orders,
+            Box::new(reply),
+            rest,
+            health,
+            started,
+            carried,
+        )
+        .map_err(|error| OpenError(format!("cannot start the store's thread: {error}")))
     }
 }
 

@@ -1,10 +1,12 @@
 //! What a session is to any engine, and what an order does to it.
 
+use serde::{Deserialize, Serialize};
+
 use super::engine::{FORMER_OWNER_SECONDS, OWNERS_MAX, Unix};
 use crate::model::{Owner, Settle, Settled, Stored, StoredProfile};
 
 /// A session with points.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) profile: StoredProfile,
     pub(super) points: u32,
@@ -18,7 +20,7 @@ pub(super) struct Record {
 }
 
 /// Somebody who was owner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Former {
     pub(super) owner: Owner,
     /// The last number that was applied for it.

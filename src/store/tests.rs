@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::engine::{Engine, Limits, Trouble, Unix, Who};
-use super::{Memory, Opened, Running};
+use super::{Memory, Opened, Rest, Running};
 use crate::model::{Owner, Settle, Settled, StoreHealth, StoreOp, StoreReply};
 
 /// Far more than anything here takes, on any machine.
@@ -97,13 +97,20 @@ impl Bench {
         let opened = Opened {
             engine: Box::new(engine),
             place: "here".into(),
+            carried: super::Carried::default(),
         };
         let (orders, ordered) = channel();
         let (reply, replies) = channel();
         let health = Arc::new(Mutex::new(StoreHealth::default()));
         let told = move |answer| _ = reply.send(answer);
         let running = opened
-            .start(ordered, told, Arc::clone(&health), Instant::now())
+            .start(
+                ordered,
+                told,
+                Rest::default(),
+                Arc::clone(&health),
+                Instant::now(),
+            )
             .expect("a thread");
         Self {
             orders,

@@ -27,6 +27,11 @@ impl Waiting {
         self.count
     }
 
+    /// All of them, in their order.
+    pub(super) fn all(&self) -> impl Iterator<Item = &StoreOp> {
+        self.orders.iter().flatten()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.count == 0
     }

@@ -5,15 +5,20 @@
 //! one, so the same orders are tried again before all others; [the engine](super::engine) sees to
 //! it that none counts twice. Nothing is dropped while the process lives.
 
+use std::fmt;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use super::clock::Clock;
-use super::engine::{Engine, Trouble};
+use super::engine::{Engine, Place, Trouble};
 use super::waiting::Waiting;
 use crate::model::{StoreHealth, StoreOp, StoreReply};
 
@@ -40,15 +45,51 @@ const LOG_EVERY: Duration = Duration::from_secs(60);
 const STACK_BYTES: usize = 512 * 1024;
 
 type Reply = Box<dyn FnMut(StoreReply) + Send>;
+type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// The thread, from outside.
-#[derive(Debug)]
 pub struct Running {
-    thread: thread::JoinHandle<()>,
+    thread: Option<thread::JoinHandle<()>>,
     /// Until when it may try to write what is left; `None`: as long as there are orders.
-    until: Arc<Mutex<Option<Instant>>>,
-    ended: Receiver<usize>,
+    until: Arc<Mutex<Option<Until>>>,
+    ended: Receiver<Ended>,
     health: Arc<Mutex<StoreHealth>>,
+    /// It came to rest, and all it has is here.
+    writer: Option<Writer>,
+}
+
+/// When the thread ends.
+#[derive(Clone, Copy)]
+enum Until {
+    /// For good, by then.
+    End(Instant),
+    /// To go on later, here or in another program; by then.
+    Rest(Instant),
+}
+
+/// Whom to tell that it has come to rest.
+pub struct Rest {
+    /// Set before `wake` is called.
+    pub rests: Arc<AtomicBool>,
+    /// Wakes whoever looks there.
+    pub wake: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Default for Rest {
+    /// Nobody looks.
+    fn default() -> Self {
+        Self {
+            rests: Arc::default(),
+            wake: Arc::new(|| ()),
+        }
+    }
+}
+
+/// How it ended.
+enum Ended {
+    /// So many orders are not committed.
+    Left(usize),
+    Rested(Box<Writer>),
 }
 
 /// Orders that were not committed in time.
@@ -67,21 +108,83 @@ impl Running {
     /// # Errors
     ///
     /// Something could not be committed, and is lost when the process ends.
-    pub fn finish(self, at_most: Duration) -> Result<(), Unwritten> {
-        *lock(&self.until) = Some(Instant::now() + at_most);
+    pub fn finish(mut self, at_most: Duration) -> Result<(), Unwritten> {
+        *lock(&self.until) = Some(Until::End(Instant::now() + at_most));
         // A commit that hangs in the kernel is not waited for; a moment for the last one to return.
         let left = match self.ended.recv_timeout(at_most + IDLE + GATHER) {
-            Ok(left) => left,
-            Err(_) => lock(&self.health).queued.max(1),
+            Ok(Ended::Left(left)) => left,
+            Ok(Ended::Rested(_)) | Err(_) => lock(&self.health).queued.max(1),
         };
         if left == 0 {
             // It has nothing left to do but to return.
-            let _ = self.thread.join();
+            if let Some(thread) = self.thread.take() {
+                let _ = thread.join();
+            }
             return Ok(());
         }
         let trouble = lock(&self.health).trouble.clone();
         let orders = left;
         Err(Unwritten { orders, trouble })
+    }
+
+    /// Lets the thread come to rest: it commits what waits, for at most this long, and says so by
+    /// what [`Opened::start`](super::Opened::start) was given. What comes from now on is kept.
+    pub fn rest(&mut self, at_most: Duration) {
+        *lock(&self.until) = Some(Until::Rest(Instant::now() + at_most));
+    }
+
+    /// Lets it go on, whether it came to rest or not.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no thread: what comes is kept and not written.
+    pub fn resume(&mut self) -> io::Result<()> {
+        *lock(&self.until) = None;
+        self.collect();
+        let Some(writer) = self.writer.take() else {
+            return Ok(());
+        };
+        let (thread, ended) = spawn(writer)?;
+        (self.thread, self.ended) = (Some(thread), ended);
+        Ok(())
+    }
+
+    /// What a program that goes on with it has to know, once it has come to rest.
+    #[must_use]
+    pub fn carry(&mut self) -> Option<(Carried, Vec<OwnedFd>)> {
+        self.collect();
+        let writer = self.writer.as_mut()?;
+        writer.take_in();
+        let place = writer.engine.carry()?;
+        let carried = Carried {
+            place: place.state,
+            tried: writer.tried.clone(),
+            waiting: writer.waiting.all().cloned().collect(),
+            is_away: writer.failures != 0,
+            committed: writer.committed,
+            commits: writer.commits,
+        };
+        Some((carried, place.descriptors))
+    }
+
+    fn collect(&mut self) {
+        if self.writer.is_none()
+            && let Ok(Ended::Rested(writer)) = self.ended.try_recv()
+        {
+            self.writer = Some(*writer);
+            if let Some(thread) = self.thread.take() {
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running")
+            .field("thread", &self.thread)
+            .field("health", &self.health)
+            .finish_non_exhaustive()
     }
 }
 
@@ -89,39 +192,68 @@ pub(super) fn start(
     engine: Box<dyn Engine>,
     orders: Receiver<StoreOp>,
     reply: Reply,
+    rest: Rest,
     health: Arc<Mutex<StoreHealth>>,
     started: Instant,
+    carried: Carried,
 ) -> io::Result<Running> {
     let until = Arc::new(Mutex::new(None));
-    let (end, ended) = sync_channel(1);
+    let mut waiting = Waiting::default();
+    for order in carried.waiting {
+        waiting.push(order);
+    }
     let mut writer = Writer {
         engine,
         orders: Some(orders),
-        waiting: Waiting::default(),
-        tried: Vec::new(),
-        failures: 0,
+        waiting,
+        tried: carried.tried,
+        failures: usize::from(carried.is_away),
         next_try: started,
         logged_at: None,
         reply,
+        rests: Arc::clone(&rest.rests),
+        wake: rest.wake,
         health: Arc::clone(&health),
-        committed: 0,
-        commits: 0,
+        committed: carried.committed,
+        commits: carried.commits,
         started,
         clock: Clock::start(),
-        next_expiry: started + EXPIRE_EVERY,
+        next_expiry: Instant::now() + EXPIRE_EVERY,
         until: Arc::clone(&until),
     };
     writer.report(None);
+    let (thread, ended) = spawn(writer)?;
+    Ok(Running {
+        thread: Some(thread),
+        until,
+        ended,
+        health,
+        writer: None,
+    })
+}
+
+fn spawn(writer: Writer) -> io::Result<(thread::JoinHandle<()>, Receiver<Ended>)> {
+    let (end, ended) = sync_channel(1);
+    writer.rests.store(false, Ordering::Release);
     let thread = thread::Builder::new()
         .name("store".into())
         .stack_size(STACK_BYTES)
         .spawn(move || writer.run(&end))?;
-    Ok(Running {
-        thread,
-        until,
-        ended,
-        health,
-    })
+    Ok((thread, ended))
+}
+
+/// What another program needs to go on with what this one has.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Carried {
+    /// Of the place itself, if it needs anything.
+    pub(super) place: Place,
+    /// What was tried and may have been applied.
+    pub(super) tried: Vec<StoreOp>,
+    pub(super) waiting: Vec<StoreOp>,
+    /// Nothing could be written.
+    pub(super) is_away: bool,
+    pub(super) committed: u64,
+    pub(super) commits: u64,
 }
 
 struct Writer {
@@ -136,17 +268,20 @@ struct Writer {
     next_try: Instant,
     logged_at: Option<Instant>,
     reply: Reply,
+    /// Whoever waits for it looks here when the reply's call wakes it.
+    rests: Arc<AtomicBool>,
+    wake: Wake,
     health: Arc<Mutex<StoreHealth>>,
     committed: u64,
     commits: u64,
     started: Instant,
     clock: Clock,
     next_expiry: Instant,
-    until: Arc<Mutex<Option<Instant>>>,
+    until: Arc<Mutex<Option<Until>>>,
 }
 
 impl Writer {
-    fn run(mut self, end: &SyncSender<usize>) {
+    fn run(mut self, end: &SyncSender<Ended>) {
         loop {
             self.gather();
             if !self.is_idle() && self.next_try <= Instant::now() {
@@ -154,9 +289,15 @@ impl Writer {
             }
             let now = Instant::now();
             let until = *lock(&self.until);
-            let is_over = until.is_some_and(|until| until <= now);
+            let is_over = match until {
+                Some(Until::End(until) | Until::Rest(until)) => until <= now,
+                None => false,
+            };
             let is_last = self.orders.is_none() || until.is_some();
             if (is_last && self.is_idle()) || is_over {
+                if let Some(Until::Rest(_)) = until {
+                    return self.come_to_rest(end);
+                }
                 break;
             }
             if self.next_expiry <= now && self.failures == 0 {
@@ -170,7 +311,23 @@ impl Writer {
         let left = self.tried.len() + self.waiting.len() + unread;
         // The file is closed before anybody is told that it is.
         drop(self);
-        let _ = end.send(left);
+        let _ = end.send(Ended::Left(left));
+    }
+
+    /// Says that it does, and nothing after that.
+    fn come_to_rest(self, end: &SyncSender<Ended>) {
+        let (rests, wake) = (Arc::clone(&self.rests), Arc::clone(&self.wake));
+        let _ = end.send(Ended::Rested(Box::new(self)));
+        rests.store(true, Ordering::Release);
+        wake();
+    }
+
+    /// Takes all orders in that have come.
+    fn take_in(&mut self) {
+        let Some(orders) = &self.orders else { return };
+        for order in orders.try_iter() {
+            self.committed += self.waiting.push(order);
+        }
     }
 
     fn is_idle(&self) -> bool {

@@ -5,6 +5,7 @@
 
 pub mod bench;
 pub mod probe;
+pub mod reload;
 
 /// How this program was called: what a person has to type to call it again.
 ///

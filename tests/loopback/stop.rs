@@ -109,7 +109,7 @@ fn signals_that_mean_nothing_here_do_nothing() {
     let mut ann = Client::old(server.address(), Dialect::Plain, "ann");
     ann.send(r#"["join"]"#);
     ann.until("start");
-    for signal in ["USR1", "USR2"] {
+    for signal in ["USR1", "XFSZ"] {
         server.signal(signal);
         let want = format!("SIG{signal} means nothing here");
         server.log().wait_for("a word", |line| line.contains(&want));

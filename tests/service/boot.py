@@ -68,9 +68,15 @@ def check_watchdog():
     say(f"a blocked loop was replaced after {time.monotonic() - stopped:.1f} s (WatchdogSec=2s)")
 
 
+def program():
+    """Which file runs: device and number."""
+    stat = os.stat(f"/proc/{show('MainPID')}/exe")
+    return stat.st_dev, stat.st_ino
+
+
 def check_upgrade():
-    """A round is played to its end, scores are kept, and those who come meanwhile are answered."""
-    old = show("MainPID")
+    """The new program goes on with the old one's round, connections and process number."""
+    old, before = show("MainPID"), program()
     player, other = let_in(come()), let_in(come())
     for name, sock in (("Ann", player), ("Bob", other)):
         say_event(sock, '["hello",{"v":2,"user":{"uname":"%s","uavatar":""}}]' % name)
@@ -81,24 +87,26 @@ def check_upgrade():
         pass
     # Bob shows nothing, so Ann wins.
     say_event(player, '["choice",{"choice":2}]')
+    behind = [let_in(come(deploy.SITE)) for _ in range(100)]
     install = subprocess.Popen(
         ["dpkg", "--install", "/next.deb"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
-    while "draining" not in show("StatusText"):
-        assert install.poll() is None or show("MainPID") == old, "it was over before we looked"
     crowd = [come() for _ in range(100)]
-    told = []
-    while (payload := frame(player)) is not None:
-        told.append(payload.split(b",")[0])
-    assert b'["result"' in told and told[-1] == b'["bye"', told
     output, _ = install.communicate()
     assert install.returncode == 0, output
+    assert show("MainPID") == old and program() != before, "the program was not replaced"
     for sock in crowd:
         let_in(sock)
-    until_other_main(old)
+    for sock in behind:
+        say_event(sock, '["hello",{"v":2,"user":{"uname":"Cat","uavatar":""}}]')
+        assert (frame(sock) or b"cut").startswith(b'["hi",')
+    while not (payload := frame(player) or b"gone").startswith(b'["result",'):
+        assert payload != b"gone", "the player was cut"
+    log = run("journalctl", "-u", "roshambo", "--no-pager")
+    assert " reloaded " in log and "not reloaded" not in log, log[-2000:]
     assert run("dpkg-query", "-W", "-f", "${Version}", "roshambo").endswith("+next")
     player = let_in(come())
     say_event(
@@ -107,7 +115,20 @@ def check_upgrade():
     )
     hi = json.loads(frame(player))[1]
     assert (hi["resumed"], hi["totalScore"]) == (True, 1), hi
-    say("upgrade: the round was played, its point kept, 100 came and none was refused")
+    say("upgrade: the new program told the result of the old one's round on the same connection, its "
+        "point is kept, 100 came and none was refused, 100 behind nginx did not notice")
+
+
+def check_downgrade():
+    """A restart: who plays is told, and comes back."""
+    old = show("MainPID")
+    player = let_in(come())
+    run("dpkg", "--install", "/first.deb")
+    while frame(player) is not None:
+        pass
+    until_other_main(old)
+    let_in(come()).close()
+    say("downgrade: a restart")
 
 
 def check_purge():
@@ -141,6 +162,7 @@ def main():
         deploy.check_kill_behind_nginx,
         check_watchdog,
         check_upgrade,
+        check_downgrade,
         check_purge,
         deploy.check_cloud_init,
     ]

@@ -9,7 +9,7 @@ trap 'rm -rf "$root"' EXIT
 units=$root/etc/systemd/system
 install -D -m 644 -t "$units" systemd/*.service systemd/*.socket
 # What the units name has to be there; what it is does not matter.
-install -D -m 755 /bin/true "$root/usr/bin/roshambo"
+install -D -m 755 /bin/true "$root/usr/lib/roshambo/roshambo"
 install -D -m 644 README.md "$root/usr/share/doc/roshambo/README.md"
 for place in /usr/lib/systemd/system /lib/systemd/system; do
     [ ! -d "$place" ] || install -D -m 644 -t "$root/usr/lib/systemd/system" "$place"/*.target

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use roshambo::model::{Owner, Settle, StoreHealth, StoreOp, StoreReply, StoredProfile};
-use roshambo::store::Running;
+use roshambo::store::{Rest, Running};
 use rusqlite::Connection;
 
 use crate::ways::{Folder, open, refusal, try_open, win};
@@ -174,7 +174,13 @@ impl Store {
         let (reply, replies) = channel();
         let health = Arc::new(Mutex::new(StoreHealth::default()));
         let told = move |answer| _ = reply.send(answer);
-        let running = opened.start(ordered, told, Arc::clone(&health), Instant::now());
+        let running = opened.start(
+            ordered,
+            told,
+            Rest::default(),
+            Arc::clone(&health),
+            Instant::now(),
+        );
         Self {
             orders,
             replies,

@@ -202,6 +202,11 @@ pub(crate) fn command() -> Command {
     free(Command::new(env!("CARGO_BIN_EXE_roshambo")))
 }
 
+/// A copy of it at another place, likewise.
+pub(crate) fn command_of(program: &std::path::Path) -> Command {
+    free(Command::new(program))
+}
+
 /// The same by way of another program, such as `nohup`, that becomes the server.
 pub(crate) fn command_by(words: &[&str]) -> Command {
     let (program, arguments) = words.split_first().expect("a program");

@@ -28,6 +28,16 @@ pub(crate) struct Sample {
 }
 
 impl History {
+    /// What the program before this one saw, oldest first, and what was counted by then.
+    pub(crate) fn taken(samples: Vec<Sample>, rounds: u64, turns: &Histogram<16>) -> Self {
+        Self {
+            samples: samples.into_iter().take(SAMPLES_MAX).collect(),
+            oldest: 0,
+            rounds_before: rounds,
+            turns_before: Some(*turns),
+        }
+    }
+
     /// Ten seconds are over; `rounds` and `turns` count since the start.
     pub(crate) fn add(&mut self, open: usize, rounds: u64, turns: &Histogram<16>) {
         let fresh = match &self.turns_before {

@@ -210,6 +210,20 @@ fn sockets(page: &mut Exposition, figures: &Figures<'_>) {
     );
     let (name, help) = ("roshambo_draining", "1 while the server is asked to stop.");
     page.single(Kind::Gauge, name, help, u8::from(figures.draining));
+    page.family(
+        Kind::Counter,
+        "roshambo_reloads_total",
+        "Times that another program was to take this one's place, and whether it did.",
+        "outcome",
+        [
+            ("done", traffic.reloads),
+            ("failed", traffic.failed_reloads),
+        ],
+    );
+    let name = "roshambo_reload_pause_seconds";
+    let help =
+        "How long nobody was served while a program took another one's place, the last time.";
+    page.single(Kind::Gauge, name, help, traffic.reload_us as f64 / 1e6);
     let name = "roshambo_turn_duration_seconds";
     page.head(
         name,

@@ -43,6 +43,14 @@ impl Process {
         }
     }
 
+    /// It began as another program, and so many of its descriptors are connections.
+    pub(crate) fn took_over(&mut self, started_s: f64, conns: usize) {
+        if 0.0 < started_s {
+            self.started_s = started_s;
+        }
+        self.descriptors_fixed = self.descriptors_fixed.saturating_sub(conns as u64);
+    }
+
     /// How many descriptors there are with so many connections.
     pub(crate) fn descriptors(&self, conns: usize) -> u64 {
         self.descriptors_fixed + conns as u64

@@ -5,27 +5,30 @@
 //! appended, and as often again as a vector that doubles does that.
 //! Absent: what a header may say, how long a message may be.
 
+use serde::{Deserialize, Serialize};
 use tungstenite::{Bytes, Utf8Bytes};
 
 use super::{Step, Text, unmask};
+use crate::net::handover::carried::hex;
 
 /// One connection's unfinished message, if any.
 #[derive(Debug, Default)]
 pub struct Fragments(Option<Box<Message>>);
 
 /// An unfinished message, to be carried to another process.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unfinished {
     /// Text, and not binary.
     pub is_text: bool,
     /// Its payload so far, without a mask; text may end within a character.
+    #[serde(with = "hex")]
     pub bytes: Vec<u8>,
     /// The frame that is being read; between two fragments there is none.
     pub frame: Option<Frame>,
 }
 
 /// The rest of a frame whose header was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Frame {
     /// How many bytes of its payload are to come.
     pub left: usize,

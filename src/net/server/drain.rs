@@ -39,6 +39,7 @@ impl Server {
             self.life = Life::Over;
             return;
         }
+        self.give_reload_up();
         log::info!(
             "{why}: draining {} connections and {} rounds",
             self.sockets.open_count(),

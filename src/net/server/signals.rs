@@ -2,9 +2,9 @@
 //!
 //! A terminal that closes sends SIGHUP, so a server that somebody started by hand ends as politely
 //! as any other. Under `nohup` it is ignored, and stays so. SIGQUIT is left alone, for who wants
-//! an end at once; SIGPIPE is ignored by the standard library. What others send for their own
-//! purposes must not end a game: those signals are caught, told of, and do nothing.
-//! Absent: what a request to stop does.
+//! an end at once; SIGPIPE is ignored by the standard library. SIGUSR2 asks for a reload. What
+//! others send for their own purposes must not end a game: those signals are caught, told of, and
+//! do nothing. Absent: what a request to stop, or to reload, does.
 
 use std::fs;
 use std::io;
@@ -17,10 +17,10 @@ use signal_hook_mio::v1_0::Signals;
 
 use super::Server;
 
-/// Those that would end the process and ask for no end: log rotation sends SIGUSR1, who hopes for a
-/// reload SIGUSR2, and the kernel SIGXFSZ when a file would grow beyond `ulimit -f`, of which the
+/// Those that would end the process and ask for no end: log rotation sends SIGUSR1, and the kernel
+/// SIGXFSZ when a file would grow beyond `ulimit -f`, of which the
 /// write tells as well (setrlimit(2), `RLIMIT_FSIZE`).
-const MEANINGLESS: [i32; 3] = [SIGUSR1, SIGUSR2, SIGXFSZ];
+const MEANINGLESS: [i32; 2] = [SIGUSR1, SIGXFSZ];
 
 /// The signals that ask to stop, from the moment on that they are caught.
 pub struct StopSignals(Signals);
@@ -41,6 +41,7 @@ impl StopSignals {
         if !is_ignored(&status, SIGHUP) {
             wanted.push(SIGHUP);
         }
+        wanted.push(SIGUSR2);
         wanted.extend(MEANINGLESS);
         Signals::new(wanted).map(Self)
     }
@@ -67,9 +68,12 @@ impl Server {
         let arrived: Vec<i32> = signals.pending().collect();
         for signal in arrived {
             let name = signal_name(signal).unwrap_or("a signal");
-            match MEANINGLESS.contains(&signal) {
-                true => log::warn!("{name} means nothing here and does nothing; SIGTERM stops"),
-                false => self.on_stop(name),
+            match signal {
+                SIGUSR2 => self.on_reload(),
+                _ if MEANINGLESS.contains(&signal) => log::warn!(
+                    "{name} means nothing here and does nothing; SIGTERM stops, SIGUSR2 reloads"
+                ),
+                _ => self.on_stop(name),
             }
         }
     }

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use mio::{Poll, Waker};
 
+use super::reload::Reload;
 use super::{LISTENER, Server, WAKE};
 use crate::config::Config;
 use crate::hub::Hub;
@@ -84,7 +85,6 @@ impl Server {
         entropy: Box<Entropy>,
         handed: Handed,
     ) -> Result<Self, StartError> {
-        let poll = Poll::new()?;
         for (flag, unused) in [
             ("--listen", !handed.game.is_empty()),
             ("--unix-mode", !handed.game.is_empty()),
@@ -96,14 +96,13 @@ impl Server {
         }
         let handed_admin = handed.admin.is_some();
         let buffers = Buffers::of(&config);
-        let mut gate = match handed.game.is_empty() {
+        let gate = match handed.game.is_empty() {
             true => {
                 let listener = Listener::bind(&config.listen, config.unix_mode)?;
                 Gate::new(vec![listener], false, buffers)?
             }
             false => Gate::new(handed.game, true, buffers)?,
         };
-        gate.register(poll.registry(), LISTENER)?;
         let admin = match (handed.admin, &config.admin) {
             (Some(listener), _) => Some(listener),
             (None, Some(listen)) => {
@@ -121,12 +120,25 @@ impl Server {
                 "metrics and status on {address} can be read by whoever reaches it: keep others out"
             );
         }
+        let hub = Hub::new(&config, seed, entropy);
+        Ok(Self::assemble(config, gate, admin, hub)?)
+    }
+
+    /// A server of these parts, polled from now on.
+    pub(super) fn assemble(
+        config: Config,
+        gate: Gate,
+        admin: Option<Listener>,
+        hub: Hub,
+    ) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let mut gate = gate;
+        gate.register(poll.registry(), LISTENER)?;
         let admin = match admin {
             Some(listener) => Some(Admin::new(listener, poll.registry().try_clone()?)?),
             None => None,
         };
         let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
-        let hub = Hub::new(&config, seed, entropy);
         let registry = poll.registry().try_clone()?;
         Ok(Self {
             now: Millis::ZERO,
@@ -148,6 +160,11 @@ impl Server {
             watch: Watch::new(Instant::now()),
             life: Life::Serving,
             stopped_at: Millis::ZERO,
+            program: None,
+            reload: Reload::None,
+            wants: None,
+            former: None,
+            is_announced: false,
         })
     }
 }

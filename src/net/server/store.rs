@@ -3,6 +3,7 @@
 //! A turn pays a push for an order and a pop for an answer, never a wait. Absent: the store itself,
 //! which is a thread that somebody else started.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -23,6 +24,8 @@ pub struct StoreEnd {
     pub answers: Receiver<StoreReply>,
     /// How it is.
     pub health: Arc<Mutex<StoreHealth>>,
+    /// It has come to rest, for a reload: nothing more comes from there.
+    pub rests: Arc<AtomicBool>,
     /// Where points are, as `in roshambo.db`.
     pub place: String,
 }
@@ -49,7 +52,7 @@ impl Server {
     }
 
     /// Wakes the loop, from any thread, so that it looks for answers.
-    pub fn waker(&self) -> impl Fn() + Send + 'static {
+    pub fn waker(&self) -> impl Fn() + Send + Sync + 'static {
         let waker = Arc::clone(&self.waker);
         move || {
             // It fails only when the kernel's object is gone, and with it the server.

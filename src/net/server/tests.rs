@@ -4,6 +4,7 @@
 
 mod bounds;
 mod held;
+mod reload;
 mod urgent;
 
 use std::io::{Read, Write};
@@ -45,13 +46,13 @@ impl Running {
         let thread = thread::spawn(move || {
             let _runs = runs;
             let mut rng = fastrand::Rng::with_seed(5);
-            let server = Server::bind(config, 1, Box::new(move |bytes| rng.fill(bytes)))
+            let mut server = Server::bind(config, 1, Box::new(move |bytes| rng.fill(bytes)))
                 .expect("a free port");
             let address = server.listener().local_addr().expect("a TCP address");
             sender
                 .send((address, server.stopper()))
                 .expect("the test waits");
-            server.run()
+            server.run().map(drop)
         });
         let (address, stopper) = receiver.recv().expect("the server starts");
         Self {
@@ -357,7 +358,8 @@ fn a_unix_socket_serves_the_same_and_its_file_goes_with_the_server() {
     };
     let (sender, receiver) = mpsc::channel();
     let thread = thread::spawn(move || {
-        let server = Server::bind(config, 1, Box::new(|bytes| bytes.fill(7))).expect("a free path");
+        let mut server =
+            Server::bind(config, 1, Box::new(|bytes| bytes.fill(7))).expect("a free path");
         let line = server.listener().to_string();
         sender.send((line, server.stopper())).expect("waited for");
         server.run()

@@ -26,6 +26,8 @@ pub(crate) enum Alarm {
     Watchdog,
     /// Those who look on are told figures.
     Tick,
+    /// Somebody looks how far a reload is.
+    Reload,
     /// Those who came before the stop had their time to ask.
     LastCall,
 }

@@ -16,6 +16,7 @@ mod opening;
 mod place;
 mod rows;
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -24,7 +25,7 @@ pub(super) use self::opening::{open_beside, trouble_text};
 use self::place::{Fate, Identity, Lock};
 pub(super) use self::rows::forget;
 use super::OpenError;
-use super::engine::{Engine, Limits, Trouble, Unix, Who};
+use super::engine::{Engine, Limits, Luggage, Place, Trouble, Unix, Who};
 use crate::model::{StoreOp, StoreReply};
 
 /// The tables.
@@ -83,6 +84,25 @@ impl Sqlite {
             connection: Some(connection),
             limits,
             lock: Some(lock),
+        })
+    }
+
+    /// The file that the program before this one had open; it is opened with the first order, so
+    /// that nobody waits for it, and one that cannot be opened just now is a trouble like others.
+    pub(super) fn taken(
+        path: PathBuf,
+        limits: Limits,
+        descriptors: Vec<OwnedFd>,
+    ) -> Result<Self, OpenError> {
+        let shown = path.display();
+        let [lock, identity] = <[OwnedFd; 2]>::try_from(descriptors)
+            .map_err(|_| OpenError(format!("the lock of {shown} was not handed over")))?;
+        Ok(Self {
+            path,
+            identity: Identity::taken(identity),
+            connection: None,
+            limits,
+            lock: Some(Lock::taken(lock)),
         })
     }
 
@@ -191,5 +211,14 @@ impl Engine for Sqlite {
 
     fn bytes(&self) -> u64 {
         place::bytes(&self.path)
+    }
+
+    fn carry(&self) -> Option<Luggage> {
+        let lock = self.lock.as_ref()?.copy().ok()?;
+        let identity = self.identity.copy().ok()?;
+        Some(Luggage {
+            state: Place::File(self.path.clone()),
+            descriptors: vec![lock, identity],
+        })
     }
 }

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -200,6 +201,16 @@ impl Identity {
         options.read(true).custom_flags(name).open(path).map(Self)
     }
 
+    /// One that the program before this one had.
+    pub(super) fn taken(descriptor: OwnedFd) -> Self {
+        Self(File::from(descriptor))
+    }
+
+    /// The same file for another program.
+    pub(super) fn copy(&self) -> io::Result<OwnedFd> {
+        self.0.as_fd().try_clone_to_owned()
+    }
+
     /// What lies at this path now.
     pub(super) fn fate(&self, path: &Path) -> Fate {
         let Ok(held) = self.0.metadata() else {
@@ -246,10 +257,22 @@ pub(super) fn make_new(path: &Path) -> io::Result<File> {
 
 /// Held as long as the file is this server's.
 pub(super) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
+    /// One that the program before this one took, and that nobody else could have meanwhile: it is
+    /// held as long as any copy of its descriptor is open (flock(2)).
+    pub(super) fn taken(descriptor: OwnedFd) -> Self {
+        let file = File::from(descriptor);
+        Self { file }
+    }
+
+    /// The same lock for another program.
+    pub(super) fn copy(&self) -> io::Result<OwnedFd> {
+        self.file.as_fd().try_clone_to_owned()
+    }
+
     /// Locks `FILE.lock`, which says whose it is, and stays when that ends.
     pub(super) fn take(path: &Path) -> Result<Self, OpenError> {
         let shown = path.display();
@@ -286,6 +309,6 @@ impl Lock {
             .set_len(0)
             .and_then(|()| writeln!(file, "{}", std::process::id()));
         written.map_err(|error| cannot_write(path, &error))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }

@@ -31,6 +31,7 @@ impl Scene {
             orders,
             answers: to_loop,
             health: Arc::new(Mutex::default()),
+            rests: Arc::default(),
             place: String::new(),
         });
         Self {
@@ -50,6 +51,14 @@ impl Scene {
         self.hand
             .turn_until("a wait", |hand| hand.server.hub.waiting() == 1);
         stream
+    }
+
+    /// Another server goes on in place of this one, with the same store.
+    fn reload(&mut self) {
+        let store = self.hand.server.store.take();
+        self.hand.reload();
+        self.hand.server.use_store(store.expect("it has one"));
+        self.wake = Box::new(self.hand.server.waker());
     }
 
     /// Nobody has the token that was asked for.
@@ -101,6 +110,12 @@ fn until(stream: &mut TcpStream, scene: &mut Scene, needle: &str) -> String {
 
 #[test]
 fn what_is_said_while_the_store_is_asked_is_read_after_its_answer_and_none_of_it_is_lost() {
+    for reloads in [false, true] {
+        check_what_is_said_meanwhile(reloads);
+    }
+}
+
+fn check_what_is_said_meanwhile(reloads: bool) {
     let mut scene = Scene::new();
     // A whole frame and the beginning of another, in the same piece; its end comes while it waits.
     let (join, ping) = (frame(r#"["join"]"#), frame(r#"["ping"]"#));
@@ -108,6 +123,9 @@ fn what_is_said_while_the_store_is_asked_is_read_after_its_answer_and_none_of_it
     let mut stream = scene.wait(&[&join, front].concat());
     stream.write_all(back).expect("taken");
     for _ in 0..5 {
+        if reloads {
+            scene.reload();
+        }
         (scene.wake)();
         scene.hand.turn();
     }

@@ -1,0 +1,181 @@
+//! What is no socket, as one value with names.
+//!
+//! Its form changes only when an older reader would be misled: a name that is new has a default,
+//! one that is unknown is passed over. Absent: what is made anew from it and from the
+//! configuration, such as timers, the counts of each address, and lists of what is to be done.
+
+use serde::{Deserialize, Serialize};
+
+use crate::hub::HubSnapshot;
+use crate::model::ConnId;
+use crate::net::frames::Unfinished;
+use crate::net::peers::Peer;
+use crate::time::Millis;
+
+/// The one form so far.
+pub(crate) const FORM: u32 = 1;
+
+/// All that a process hands on, but descriptors.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Carried {
+    pub(crate) form: u32,
+    /// Whose it is.
+    pub(crate) release: String,
+    /// When the milliseconds began, and when nobody was served any more: nanoseconds of the
+    /// system's clock that nobody sets (clock_gettime(2), `CLOCK_MONOTONIC`).
+    pub(crate) began_ns: u64,
+    pub(crate) paused_ns: u64,
+    /// The last turn's time.
+    pub(crate) now: Millis,
+    /// `--max-message`, which a message that is under way keeps to.
+    pub(crate) message_bytes_max: usize,
+    /// Seconds since 1970, for those who collect figures.
+    pub(crate) started_s: f64,
+    pub(crate) hub: HubSnapshot,
+    pub(crate) sockets: Crowd,
+    /// What happened so far, by name.
+    pub(crate) traffic: Vec<(String, u64)>,
+    /// Samples of the last hour, oldest first: connections, rounds, microseconds of a turn.
+    #[serde(default)]
+    pub(crate) history: Vec<(u32, u32, u32)>,
+    /// In the order of their descriptors.
+    pub(crate) listeners: Vec<Door>,
+    /// A service manager opened them.
+    pub(crate) handed: bool,
+    pub(crate) admin: Option<Door>,
+    /// The store's part, which is its own business, and how many descriptors belong to it.
+    pub(crate) store: String,
+    pub(crate) store_descriptors: usize,
+    /// Somebody waits to be told; its descriptor is there.
+    pub(crate) asked: bool,
+}
+
+/// A listener.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Door {
+    Tcp,
+    Unix {
+        /// Of the socket's file.
+        path: String,
+        /// Device and number of the file if this process made it, and so removes it.
+        made: Option<(u64, u64)>,
+    },
+}
+
+/// All connections.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Crowd {
+    pub(crate) generation: u32,
+    /// Of those that spoke WebSocket, for the log.
+    pub(crate) numbers: u64,
+    /// In the order of their descriptors.
+    pub(crate) conns: Vec<Connection>,
+}
+
+/// One connection.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Connection {
+    pub(crate) id: ConnId,
+    /// It came by a unix socket.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) is_unix: bool,
+    pub(crate) peer: Peer,
+    pub(crate) since: Millis,
+    pub(crate) state: State,
+    /// What the kernel has not taken yet.
+    #[serde(default, with = "hex", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) unsent: Vec<u8>,
+    /// What is not understood yet.
+    #[serde(default, with = "hex", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) rest: Vec<u8>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) backlog: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) readable: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) hung_up: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) urgent: bool,
+}
+
+/// Where a connection is in its life.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum State {
+    /// Its request head is awaited.
+    Head {
+        /// Among those that have not asked for anything: they go oldest first.
+        number: u64,
+    },
+    /// It speaks WebSocket.
+    Open {
+        /// Its dialect's name.
+        dialect: String,
+        number: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unfinished: Option<Unfinished>,
+    },
+    /// The last bytes for it are on their way.
+    Ending {
+        shut: bool,
+        heard_out: bool,
+        discarded: usize,
+        /// The text of the reason in the close frame that is yet to be sent.
+        held: Option<String>,
+        /// When its patience, or the close frame's, ends.
+        at: Millis,
+    },
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+/// Bytes as text: two digits each.
+pub(crate) mod hex {
+    use std::fmt::Write as _;
+
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        let mut text = String::with_capacity(2 * bytes.len());
+        for byte in bytes {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        to.serialize_str(&text)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+        let digit = |byte: u8| char::from(byte).to_digit(16);
+        let (pairs, odd) = text.as_bytes().as_chunks();
+        let byte = |&[high, low]: &[u8; 2]| {
+            let number = digit(high)? << 4 | digit(low)?;
+            u8::try_from(number).ok()
+        };
+        let bytes = pairs.iter().map(byte).collect::<Option<Vec<u8>>>();
+        bytes
+            .filter(|_| odd.is_empty())
+            .ok_or_else(|| D::Error::custom("bytes are two digits each"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Bytes(#[serde(with = "super::hex")] Vec<u8>);
+
+    #[test]
+    fn bytes_come_back_and_nothing_else_is_taken_for_some() {
+        let all = Bytes((0..=255).collect());
+        let text = serde_json::to_string(&all).expect("text");
+        assert_eq!(serde_json::from_str::<Bytes>(&text).expect("bytes"), all);
+        for strange in ["\"0\"", "\"0g\"", "\"+1\"", "\"é\"", "7"] {
+            assert!(serde_json::from_str::<Bytes>(strange).is_err(), "{strange}");
+        }
+    }
+}

@@ -1,0 +1,395 @@
+//! A reload: from the signal to the call that runs the new program, and from its start to its first
+//! turn.
+//!
+//! First the new program proves on a copy that it can, then the store comes to rest; the loop turns
+//! meanwhile. Only then is everybody handed over, in one go. Whatever fails, this program goes on
+//! and says why. Absent: what a connection or the game carries, how descriptors travel.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::{Outcome, Server, StartError};
+use crate::config::Config;
+use crate::hub::Hub;
+use crate::model::Entropy;
+use crate::net::admin::{Admin, History, Sample};
+use crate::net::frames::Decoder;
+use crate::net::gate::Gate;
+use crate::net::handover::asker::{Asker, Wish};
+use crate::net::handover::carried::{Carried, FORM};
+use crate::net::handover::proof::{LOOK_MS, Proof};
+use crate::net::handover::{self, Luggage, Program, Taken, pass};
+use crate::net::listen::{BindError, Buffers, Listener};
+use crate::net::sockets::{Alarm, carry};
+use crate::time::Millis;
+
+/// How long the store may take to write what waits, before the rest travels along.
+pub const STORE_REST: Duration = Duration::from_secs(2);
+/// How long it may take in all: a disk that hangs does not let go of its thread.
+const STORE_REST_MAX_MS: u64 = 5_000;
+/// This one's release.
+const RELEASE: &str = env!("CARGO_PKG_VERSION");
+
+/// How far a reload is.
+#[derive(Debug, Default)]
+pub(super) enum Reload {
+    #[default]
+    None,
+    /// The new program is asked whether it can.
+    Proving {
+        proof: Proof,
+        wish: Wish,
+        asker: Option<Asker>,
+    },
+    /// The store comes to rest.
+    Resting { asker: Option<Asker>, until: Millis },
+    /// Everybody is to be handed over when this turn is over.
+    Due { asker: Option<Asker> },
+}
+
+/// What this process has done already, as another program.
+#[derive(Debug)]
+pub(super) struct Former {
+    release: String,
+    paused_ns: u64,
+    asker: Option<Asker>,
+}
+
+impl Server {
+    /// Lets this server be replaced by the program that lies where this one's lay.
+    pub fn allow_reload(&mut self, program: Program) {
+        self.program = Some(program);
+    }
+
+    /// Somebody asks for a reload, or for the proof that one would go well.
+    pub(super) fn on_reload(&mut self) {
+        let (wish, asker) = Asker::find();
+        if self.life.is_ending() {
+            return refuse(asker, "the server is asked to stop");
+        }
+        if !matches!(self.reload, Reload::None) {
+            return refuse(asker, "another reload is under way");
+        }
+        let Some(program) = &self.program else {
+            return refuse(asker, "it is not known which program to run");
+        };
+        self.manager.reloading(&self.status());
+        // The form is the same; of the store only its own part is missing.
+        let copy = self.carried(&Luggage::default(), false);
+        let copy = handover::write(&copy).map_err(|error| format!("no copy can be made: {error}"));
+        match copy.and_then(|copy| Proof::start(program, copy)) {
+            Ok(proof) => {
+                self.reload = Reload::Proving { proof, wish, asker };
+                self.look_again();
+            }
+            Err(why) => self.stay(asker, &why),
+        }
+    }
+
+    /// Looks how far a reload is, every now and then as long as there is one.
+    pub(super) fn look_at_reload(&mut self) {
+        match std::mem::take(&mut self.reload) {
+            Reload::None => return,
+            Reload::Proving {
+                mut proof,
+                wish,
+                asker,
+            } => match proof.outcome() {
+                None => self.reload = Reload::Proving { proof, wish, asker },
+                Some(Err(why)) => self.stay(asker, &why),
+                Some(Ok(release)) if wish == Wish::Check => {
+                    self.manager.ready(&self.status());
+                    let line = format!(
+                        "{release} can take over from {RELEASE}; settings that were changed need a \
+                         restart"
+                    );
+                    log::info!("{line}");
+                    tell(asker, true, &line);
+                }
+                Some(Ok(_)) => self.rest_store(asker),
+            },
+            Reload::Resting { asker, until } if until <= self.now => {
+                self.wants = Some(Outcome::ResumeStore);
+                self.stay(asker, "the store does not come to rest");
+            }
+            other => self.reload = other,
+        }
+        if !matches!(self.reload, Reload::None) {
+            self.look_again();
+        }
+    }
+
+    /// The next turn after the store has come to rest has heard all its answers.
+    pub(super) fn look_at_store(&mut self, rested: bool) {
+        if let Reload::Resting { asker, .. } = &mut self.reload
+            && rested
+            && !self.answers_wait
+        {
+            let asker = asker.take();
+            self.reload = Reload::Due { asker };
+            self.wants = Some(Outcome::HandOver);
+        }
+    }
+
+    /// Somebody wants the end instead.
+    pub(super) fn give_reload_up(&mut self) {
+        let asker = match std::mem::take(&mut self.reload) {
+            Reload::None => return,
+            Reload::Proving { asker, .. } => asker,
+            Reload::Resting { asker, .. } | Reload::Due { asker } => {
+                self.wants = Some(Outcome::ResumeStore);
+                asker
+            }
+        };
+        self.stay(asker, "the server is asked to stop");
+    }
+
+    /// Whether the store has come to rest, so that nothing more comes from it.
+    pub(super) fn store_rests(&self) -> bool {
+        let store = self.store.as_ref();
+        store.is_some_and(|store| store.rests.load(Ordering::Acquire))
+    }
+
+    /// Becomes the new program. Returns only if that failed, and then all goes on as it was, once
+    /// the store is at work again.
+    ///
+    /// `luggage` is the store's; `None`: it cannot be carried just now.
+    pub fn hand_over(&mut self, luggage: Option<&Luggage>) {
+        let Reload::Due { asker } = &mut self.reload else {
+            return;
+        };
+        let Some(luggage) = luggage else {
+            let asker = asker.take();
+            self.reload = Reload::None;
+            return self.stay(asker, "the store cannot be handed over just now");
+        };
+        pass::hold_signals();
+        // One that came before is not known to the new program.
+        self.on_signals();
+        let Reload::Due { asker } = std::mem::take(&mut self.reload) else {
+            // It asks for the end, and somebody was told.
+            self.wants = None;
+            return pass::release_signals();
+        };
+        let carried = self.carried(luggage, asker.is_some());
+        let (Some(program), copy) = (&self.program, handover::write(&carried)) else {
+            return pass::release_signals();
+        };
+        let failed = match &copy {
+            Ok(file) => pass::become_program(program, &self.descriptors(file, &asker, luggage)),
+            Err(error) => io::Error::new(error.kind(), error.to_string()),
+        };
+        pass::release_signals();
+        let why = format!("{}: {failed}", program.path.display());
+        self.stay(asker, &why);
+    }
+
+    fn rest_store(&mut self, asker: Option<Asker>) {
+        if self.store.is_none() {
+            self.reload = Reload::Due { asker };
+            self.wants = Some(Outcome::HandOver);
+            return;
+        }
+        let until = self.now + STORE_REST_MAX_MS;
+        self.reload = Reload::Resting { asker, until };
+        self.wants = Some(Outcome::RestStore);
+    }
+
+    fn look_again(&mut self) {
+        self.sockets.wheel.arm(self.now + LOOK_MS, Alarm::Reload);
+    }
+
+    /// This program goes on, and says why.
+    fn stay(&mut self, asker: Option<Asker>, why: &str) {
+        self.sockets.traffic.failed_reloads += 1;
+        if !self.life.is_ending() {
+            self.manager.ready(&self.status());
+        }
+        let line = format!("not reloaded, {RELEASE} goes on: {why}");
+        log::error!("{line}");
+        tell(asker, false, &line);
+    }
+
+    /// All but descriptors.
+    pub(super) fn carried(&self, luggage: &Luggage, asked: bool) -> Carried {
+        let running_ns = nanoseconds(self.started.elapsed());
+        let mut traffic = Vec::new();
+        self.sockets
+            .traffic
+            .clone()
+            .each(&mut |name, number| traffic.push((name.to_owned(), *number)));
+        let samples = self.history.samples();
+        let samples = samples.map(|sample| (sample.open, sample.rounds, sample.turn_p99_us));
+        Carried {
+            form: FORM,
+            release: RELEASE.to_owned(),
+            began_ns: monotonic_ns().saturating_sub(running_ns),
+            paused_ns: monotonic_ns(),
+            now: self.now,
+            message_bytes_max: self.config.max_message,
+            started_s: self.admin.as_ref().map_or(0.0, Admin::started_s),
+            hub: self.hub.export(self.now),
+            sockets: self.sockets.carry(),
+            traffic,
+            history: samples.collect(),
+            listeners: self
+                .entrance
+                .gate
+                .listeners()
+                .map(Listener::carry)
+                .collect(),
+            handed: self.entrance.gate.is_handed(),
+            admin: self.admin().map(Listener::carry),
+            store: luggage.text.clone(),
+            store_descriptors: luggage.descriptors.len(),
+            asked,
+        }
+    }
+
+    /// In the order in which [`Taken`] takes them.
+    pub(super) fn descriptors<'a>(
+        &'a self,
+        snapshot: &'a File,
+        asker: &'a Option<Asker>,
+        luggage: &'a Luggage,
+    ) -> Vec<BorrowedFd<'a>> {
+        let listeners = self.entrance.gate.listeners().chain(self.admin());
+        [snapshot.as_fd()]
+            .into_iter()
+            .chain(asker.as_ref().map(Asker::descriptor))
+            .chain(luggage.descriptors.iter().map(AsFd::as_fd))
+            .chain(listeners.map(AsFd::as_fd))
+            .chain(self.sockets.descriptors())
+            .collect()
+    }
+
+    /// Goes on where the program before this one stopped.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]; those who were connected are lost then.
+    pub fn take_over(
+        config: Config,
+        entropy: Box<Entropy>,
+        taken: Taken,
+    ) -> Result<Self, StartError> {
+        let broken = |why: String| StartError::Bind(BindError(format!("cannot take over: {why}")));
+        let Taken {
+            carried,
+            descriptors,
+            asker,
+            ..
+        } = taken;
+        let mut descriptors = descriptors.into_iter();
+        let mut open = |door| {
+            let descriptor = descriptors.next().ok_or(io::ErrorKind::UnexpectedEof)?;
+            Listener::taken(door, descriptor)
+        };
+        let listeners = carried.listeners.iter().map(&mut open);
+        let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
+        let admin = carried.admin.as_ref().map(open).transpose()?;
+        let gate = Gate::new(listeners, carried.handed, Buffers::of(&config))?;
+        let hub = Hub::import(&config, carried.hub, entropy);
+        let hub = hub.map_err(|error| broken(error.to_string()))?;
+        let mut server = Self::assemble(config, gate, admin, hub)?;
+        server.now = carried.now;
+        let running = monotonic_ns().saturating_sub(carried.began_ns);
+        let began = Instant::now().checked_sub(Duration::from_nanos(running));
+        server.started = began.unwrap_or(server.started);
+        let count = carried.sockets.conns.len();
+        let decoder = Decoder::new(server.config.max_message);
+        server
+            .sockets
+            .take_over(carried.sockets, descriptors, |part| decoder.resume(part))
+            .map_err(broken)?;
+        super::carry_out_orders(&mut server.hub, server.now, &mut server.sockets);
+        server.sockets.list_all();
+        if let Some(admin) = &mut server.admin {
+            admin.took_over(carried.started_s, count);
+        }
+        let numbers = carried.traffic;
+        server.sockets.traffic.each(&mut |name, number| {
+            let known = numbers.iter().find(|(known, _)| known == name);
+            *number = known.map_or(0, |known| known.1);
+        });
+        let tally = server.hub.tally();
+        let rounds = tally.human_rounds + tally.robot_rounds;
+        let samples = carried.history.into_iter();
+        let samples = samples.map(|(open, rounds, turn_p99_us)| Sample {
+            open,
+            rounds,
+            turn_p99_us,
+        });
+        let turns = &server.sockets.traffic.turns;
+        server.history = History::taken(samples.collect(), rounds, turns);
+        server.former = Some(Former {
+            release: carried.release,
+            paused_ns: carried.paused_ns,
+            asker: asker.map(Asker::taken),
+        });
+        Ok(server)
+    }
+
+    /// Whether this program could go on with what another one has, by a copy of it. Nothing is
+    /// opened.
+    ///
+    /// # Errors
+    ///
+    /// Why it could not: one line.
+    pub fn prove(config: &Config, entropy: Box<Entropy>, copy: &mut File) -> Result<(), String> {
+        let carried = handover::read(copy)?;
+        if config.max_message < carried.message_bytes_max {
+            let (ours, theirs) = (config.max_message, carried.message_bytes_max);
+            return Err(format!(
+                "its messages have at most {ours} bytes, and one of {theirs} may be under way"
+            ));
+        }
+        let decoder = Decoder::new(config.max_message);
+        carry::check(&carried.sockets, &|part| decoder.resume(part))?;
+        Hub::import(config, carried.hub, entropy).map_err(|error| error.to_string())?;
+        Ok(())
+    }
+
+    /// Says that this program is there in place of another one.
+    pub(super) fn greet_as(&mut self, former: Former) {
+        let pause_ns = monotonic_ns().saturating_sub(former.paused_ns);
+        let traffic = &mut self.sockets.traffic;
+        traffic.reloads += 1;
+        traffic.reload_us = pause_ns / 1_000;
+        let line = format!(
+            "reloaded {} → {RELEASE}: {} connections, {} rounds, {} ms",
+            former.release,
+            self.sockets.open_count(),
+            self.hub.running_rounds(),
+            pause_ns / 1_000_000,
+        );
+        log::info!("{line}");
+        let line = format!("{line}; settings that were changed need a restart");
+        tell(former.asker, true, &line);
+    }
+}
+
+fn refuse(asker: Option<Asker>, why: &str) {
+    log::warn!("no reload: {why}");
+    tell(asker, false, &format!("no reload: {why}"));
+}
+
+fn tell(asker: Option<Asker>, done: bool, line: &str) {
+    if let Some(asker) = asker {
+        asker.tell(done, line);
+    }
+}
+
+/// The clock that [`Instant`] is read from, as a number that another program understands.
+fn monotonic_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
+    seconds * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

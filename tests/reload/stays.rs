@@ -1,0 +1,290 @@
+//! Everybody stays.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::place::{Place, reload};
+use crate::support::client::{Client, Dialect, Hi};
+use crate::support::http::get;
+use crate::support::process::Server;
+use crate::support::raw::{Raw, frame, upgrade_request};
+
+/// How long a round lasts: all reloads of the short form, and room for a busy machine.
+const ROUND: Duration = Duration::from_secs(20);
+
+/// How many reloads, and how many pairs of each kind.
+fn sizes() -> (usize, usize) {
+    match std::env::var_os("LONG") {
+        Some(_) => (10, 60),
+        None => (3, 2),
+    }
+}
+
+/// Two who play.
+struct Pair {
+    ann: (Client, Hi),
+    bob: (Client, Hi),
+    /// Before the round could begin.
+    asked_at: Instant,
+}
+
+impl Pair {
+    fn start(server: &Server, dialects: [Dialect; 2]) -> Self {
+        let [ann, bob] = dialects;
+        let mut ann = Client::v2(server.address(), ann, "Ann");
+        let mut bob = Client::v2(server.address(), bob, "Bob");
+        let asked_at = Instant::now();
+        ann.0.send(r#"["join",{}]"#);
+        // It is heard before the next one is.
+        ann.0.send(r#"["ping"]"#);
+        ann.0.until("pong");
+        bob.0.send(r#"["join",{}]"#);
+        bob.0.until("start");
+        ann.0.until("start");
+        Self { ann, bob, asked_at }
+    }
+
+    /// Shows faces to and fro until it is told to stop; then Ann wins.
+    fn play(mut self, stop: &AtomicBool) -> (String, String) {
+        let mut number = 0;
+        while !stop.load(Ordering::Acquire) {
+            number += 1;
+            show(&mut self.ann, &mut self.bob, number);
+            show(&mut self.bob, &mut self.ann, number);
+        }
+        // Paper against rock, by the numbers of the wire.
+        self.ann.0.send(r#"["choice",{"choice":3}]"#);
+        self.bob.0.send(r#"["choice",{"choice":1}]"#);
+        let results = [&mut self.ann, &mut self.bob].map(|(client, hi)| {
+            let (score, total, streak, _) = client.result_of(&hi.uid);
+            (score, total, streak)
+        });
+        // The server counts whole milliseconds: the one in which the round began may be over nearly.
+        let lasted = self.asked_at.elapsed() + Duration::from_millis(1);
+        assert!(ROUND <= lasted, "a result before its time: {lasted:?}");
+        let mut sums = [results[0].1, results[1].1];
+        sums.sort_unstable();
+        assert_eq!(sums, [0, 1], "one of them won once: {results:?}");
+        for (client, _) in [&mut self.ann, &mut self.bob] {
+            client.send(r#"["ping"]"#);
+            let mut events = Vec::new();
+            while events.last().is_none_or(|event| event != r#"["pong"]"#) {
+                events.push(client.event());
+            }
+            let again = events.iter().filter(|event| event.contains("\"result\""));
+            assert_eq!(again.count(), 0, "a result comes once: {events:?}");
+        }
+        let winner = if results[0].1 == 1 {
+            &self.ann.1
+        } else {
+            &self.bob.1
+        };
+        let loser = if results[0].1 == 1 {
+            &self.bob.1
+        } else {
+            &self.ann.1
+        };
+        (winner.session.clone(), loser.session.clone())
+    }
+}
+
+/// One shows a face, the other one sees that and nothing else.
+fn show(from: &mut (Client, Hi), to: &mut (Client, Hi), number: u64) {
+    from.0.send(&format!(r#"["face",{{"face":{number}}}]"#));
+    let uid = &from.1.uid;
+    let want = format!(r#"["movement",{{"uid":"{uid}","movement":"face","face":{number}}}]"#);
+    to.0.expect(&[&want]);
+}
+
+/// Those who are in the middle of something.
+struct Halves(Vec<(Raw, Vec<u8>, &'static str)>);
+
+impl Halves {
+    fn start(server: &Server) -> Self {
+        let hello = r#"["hello",{"user":{"uname":"Half"},"v":2}]"#.to_owned();
+        let long = format!(
+            r#"["hello",{{"user":{{"uname":"Half","x":"{}"}},"v":2}}]"#,
+            "é".repeat(300)
+        );
+        let target = Dialect::Plain.target();
+        let mut halves = Vec::new();
+        let head = upgrade_request(&target);
+        let mut silent = Raw::connect(server.address());
+        silent.send(&head[..30]);
+        halves.push((
+            silent,
+            [&head[30..], &frame(0x81, hello.as_bytes())].concat(),
+            "head",
+        ));
+        let whole = |text: &str| frame(0x81, text.as_bytes());
+        let fragments = |text: &str| {
+            let (front, back) = text.as_bytes().split_at((text.len() / 2) | 1);
+            [frame(0x01, front), frame(0x80, back)].concat()
+        };
+        for (bytes, at, what) in [
+            (whole(&hello), 3, "a header"),
+            (whole(&hello), 20, "a short frame"),
+            (whole(&long), 301, "a long frame"),
+            (fragments(&hello), 30, "the first fragment"),
+            (fragments(&long), 320, "a fragment of a character"),
+            (fragments(&long), 500, "the second fragment"),
+        ] {
+            let mut raw = Raw::open(server.address(), &target);
+            raw.send(&bytes[..at]);
+            halves.push((raw, bytes[at..].to_vec(), what));
+        }
+        Self(halves)
+    }
+
+    fn finish(self) {
+        for (mut raw, rest, what) in self.0 {
+            raw.send(&rest);
+            if what == "head" {
+                raw.expect_upgraded();
+            }
+            let text = raw.text();
+            assert!(
+                text.starts_with(r#"["hi","#),
+                "in the middle of {what}: {text}"
+            );
+        }
+    }
+}
+
+/// Somebody who does not read while the other one shows very many faces.
+fn flood(server: &Server) -> (Raw, (Client, Hi)) {
+    let mut slow = Raw::connect_narrow(server.address());
+    slow.upgrade(&Dialect::Plain.target());
+    slow.say(r#"["hello",{"user":{"uname":"Slow"},"v":2}]"#);
+    slow.text();
+    slow.say(r#"["join",{}]"#);
+    slow.say(r#"["ping"]"#);
+    while slow.text() != r#"["pong"]"# {}
+    let mut fast = Client::v2(server.address(), Dialect::Plain, "Fast");
+    fast.0.send(r#"["join",{}]"#);
+    fast.0.until("start");
+    for number in 1..=FACES {
+        fast.0.send(&format!(r#"["face",{{"face":{number}}}]"#));
+    }
+    fast.0.send(r#"["ping"]"#);
+    fast.0.until("pong");
+    (slow, fast)
+}
+
+/// More than the other end's narrow buffer takes.
+const FACES: u64 = 300;
+
+/// Reads all that waited.
+fn read_flood((mut slow, fast): (Raw, (Client, Hi))) {
+    for number in 1..=FACES {
+        let text = loop {
+            let text = slow.text();
+            if text.contains("face") {
+                break text;
+            }
+        };
+        let uid = &fast.1.uid;
+        let want = format!(r#"["movement",{{"uid":"{uid}","movement":"face","face":{number}}}]"#);
+        assert_eq!(text, want);
+    }
+}
+
+#[test]
+fn nobody_notices_that_the_program_is_another_one() {
+    let (reloads, each) = sizes();
+    let place = Place::new();
+    let store = place.store();
+    let flags = [
+        &[
+            "--store",
+            &store,
+            "--game-time",
+            "20s",
+            "--robot-after",
+            "60s",
+            "--drain-timeout",
+            "30s",
+        ],
+        &["--rate-limit", "0", "--relay-interval", "0"][..],
+        &[
+            "--head-timeout",
+            "1m",
+            "--max-per-address",
+            "0",
+            "--max-queue",
+            "32k",
+        ],
+    ]
+    .concat();
+    let server = place.start(&flags);
+    let halves = Halves::start(&server);
+    let full = flood(&server);
+    let kinds = [
+        [Dialect::Plain, Dialect::Eio4],
+        [Dialect::Mini, Dialect::Plain],
+        [Dialect::Eio3, Dialect::Eio4],
+    ];
+    let pairs: Vec<Pair> = (0..each)
+        .flat_map(|_| kinds)
+        .map(|dialects| Pair::start(&server, dialects))
+        .collect();
+    let rounds = pairs.len() + 1;
+    let open = 2 * rounds + 6;
+    let stop = AtomicBool::new(false);
+    let sessions: Vec<(String, String)> = thread::scope(|scope| {
+        let stop = &stop;
+        let players: Vec<_> = pairs
+            .into_iter()
+            .map(|pair| scope.spawn(move || pair.play(stop)))
+            .collect();
+        let address = server.address();
+        let newcomers = scope.spawn(move || {
+            let mut count = 0;
+            while !stop.load(Ordering::Acquire) {
+                assert_eq!(get(address, "/readyz").status, 200);
+                count += 1;
+            }
+            count
+        });
+        let mut descriptors = Vec::new();
+        for number in 0..reloads {
+            place.install_again();
+            let exit = reload(&server, &[]);
+            assert_eq!(exit.code(), Some(0), "{}", exit.stderr);
+            print!("{}", exit.stdout);
+            let want = format!("{open} connections, {rounds} rounds, ");
+            assert!(
+                number != 0 || exit.stdout.contains(&want),
+                "{}",
+                exit.stdout
+            );
+            descriptors.push(server.descriptors());
+        }
+        stop.store(true, Ordering::Release);
+        let newcomers = newcomers.join().expect("everybody who comes is answered");
+        assert!(0 < newcomers);
+        println!("{newcomers} came meanwhile; descriptors {descriptors:?}");
+        let joined = players.into_iter().map(|player| player.join());
+        joined
+            .map(|sessions| sessions.expect("nobody noticed"))
+            .collect()
+    });
+    read_flood(full);
+    halves.finish();
+    let check = |server: &Server| {
+        for (winner, loser) in &sessions {
+            for (token, total) in [(winner, 1), (loser, 0)] {
+                let (client, hi) = Client::resume(server.address(), Dialect::Plain, token);
+                assert_eq!(hi.total, total);
+                client.leave();
+            }
+        }
+    };
+    check(&server);
+    server.signal("TERM");
+    let exit = server.wait();
+    assert_eq!(exit.code(), Some(0), "{}", exit.stderr);
+    // What was won is in the file, once.
+    check(&place.start(&flags));
+}
