@@ -389,6 +389,27 @@ mod tests {
         );
     }
 
+    /// [`super::without_comments`] knows lines only: nothing may stand behind a comment's end, nor
+    /// may a text of several lines hold what looks like one.
+    #[test]
+    fn in_the_scripts_a_comment_ends_with_its_line() {
+        for asset in ASSETS
+            .iter()
+            .filter(|asset| asset.content_type == super::JS)
+        {
+            let script = String::from_utf8_lossy(asset.bytes);
+            let mut quoted = false;
+            for line in script.lines() {
+                let text = line.trim();
+                let begins = ["/*", "*"].iter().any(|mark| text.starts_with(mark));
+                let ends = text.find("*/").is_none_or(|at| at + 2 == text.len());
+                assert!(!begins || ends, "{}: {line}", asset.path);
+                assert!(!quoted, "{}: above {line}", asset.path);
+                quoted ^= !begins && !text.starts_with("//") && text.matches('`').count() % 2 == 1;
+            }
+        }
+    }
+
     /// Loaded when somebody asks for it, has a room, or comes with a browser that cannot play.
     const LATER: &[&str] = &[
         "inside.css",
