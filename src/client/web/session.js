@@ -85,7 +85,8 @@ export function createSession(env) {
   let dozed = false; // nobody looked for a while, and the server may not have seen yet who does
   let ordered = false; // the server said when to come back
   let nextFor = ''; // whom `next` is for: a uid, ROBOT, or '' for whoever comes
-  let endedAt = -DEAD_MS; // when the last result came
+  let unended = false; // a round began here, and its result has not come
+  let endedAt = -DEAD_MS; // when the last result came that was waited for
   let restarted = false; // the connection before this one ended because of that
   const timers = {};
   const sentAt = {};
@@ -401,6 +402,7 @@ export function createSession(env) {
       const [me, other] = pair(roomUsers);
       if (!me || !other) return;
       disarm('choice');
+      unended = true;
       Object.assign(state.me, me);
       meet(Object.assign({}, other, { left: false, moves: 0 }));
       Object.assign(state, { phase: 'playing', outcome: '', again: false, note: '' });
@@ -449,7 +451,9 @@ export function createSession(env) {
       // A robot lives only for its round.
       state.other.present = present && !state.other.robot;
       state.phase = 'between';
-      endedAt = env.now();
+      // One that is told again, since I am back, surprises nobody's thumb.
+      if (unended) endedAt = env.now();
+      unended = false;
       state.outcome = me.roundScore > 0 ? 'win' : other.roundScore > 0 ? 'lose' : 'draw';
     },
 

@@ -678,6 +678,18 @@ test('for 400 ms after a result a tap is none', () => {
   }
 });
 
+test('a result that is told again to who is back makes no tap none', () => {
+  for (const [began, sent] of [[[], [['join']]], [[['<start', start()]], []]]) {
+    const bench = new Bench();
+    bench.game.open();
+    bench.socket.handlers.opened();
+    bench.says('hi', { ...HI, resumed: true });
+    walk(bench, [['<room', two({ ready: false }, { ready: false })], ...began, ['<result', result()], ['<pong']]);
+    bench.sent();
+    walk(bench, [['choose', 1], ['>', ...sent]]);
+  }
+});
+
 test('a kept hand is for whom it was meant', () => {
   const between = [['<room', room([user(ME), robot])], ['<start', start('robot-1')],
     ['<result', result({}, {}, 'robot-1')]];
