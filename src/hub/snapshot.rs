@@ -24,7 +24,7 @@
 //! - what cannot be said so raises [`VERSION`], and [`Hub::import`] reads both.
 //!
 //! Each release leaves a snapshot of its own in `tests/snapshots/`, and all are read for ever after
-//! (`tests/snapshot`).
+//! (`tests/scenarios/reload.rs`).
 
 use std::fmt;
 

@@ -8,7 +8,6 @@
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
-use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -102,12 +101,8 @@ fn live(
 
 /// Lets it have no more memory than it has, and come whoever wants to, until it is out of it.
 fn starve(server: &mut Server) {
-    let bytes = server.address_space_bytes().to_string();
-    let process = server.pid().to_string();
-    let limited = Command::new("prlimit")
-        .args(["--pid", &process, &format!("--as={bytes}:{bytes}")])
-        .status();
-    assert!(limited.expect("prlimit(1)").success());
+    let bytes = server.address_space_bytes();
+    server.limit(&format!("--as={bytes}:{bytes}"));
     let mut crowd = Vec::new();
     while !server.ends_within(Duration::from_millis(10)) {
         for _ in 0..100 {

@@ -8,25 +8,13 @@ use crate::support::http::get;
 use crate::support::process::{Server, command};
 use crate::support::raw::Raw;
 
-/// Sets the limit of open files of a running process.
-fn limit(server: &Server, files: usize) {
-    let status = Command::new("prlimit")
-        .arg(format!("--pid={}", server.pid()))
-        .arg(format!("--nofile={files}:"))
-        .status();
-    assert!(
-        status
-            .expect("prlimit of util-linux is installed")
-            .success()
-    );
-}
-
 #[test]
 fn without_descriptors_it_waits_and_goes_on_by_itself() {
     let mut ground = Ground::start(&[]);
     let address = ground.address();
     // Room for three more.
-    limit(ground.server(), ground.server().descriptors() + 3);
+    let files = ground.server().descriptors() + 3;
+    ground.server().limit(&format!("--nofile={files}:"));
     let crowd: Vec<_> = (0..40).map(|_| Raw::connect(address)).collect();
     let refused = |line: &str| line.contains("cannot accept: Too many open files");
     let log = ground.server().log();
@@ -55,7 +43,8 @@ fn without_descriptors_it_waits_and_goes_on_by_itself() {
 fn those_who_waited_outside_are_served_in_the_end() {
     let mut ground = Ground::start(&["--head-timeout", "1s"]);
     let address = ground.address();
-    limit(ground.server(), ground.server().descriptors() + 2);
+    let files = ground.server().descriptors() + 2;
+    ground.server().limit(&format!("--nofile={files}:"));
     // Two get in at a time and must say something; all of them are answered, without one going.
     let mut crowd: Vec<_> = (0..8).map(|_| Raw::connect(address)).collect();
     for raw in &mut crowd {

@@ -225,17 +225,7 @@ fn a_full_table_of_descriptors_is_told_and_nothing_is_lost() {
     let place = Place::new();
     let server = place.start(&[]);
     let mut witness = Witness::of(&server);
-    let limit = |count: usize| {
-        let status = std::process::Command::new("prlimit")
-            .arg(format!("--pid={}", server.pid()))
-            .arg(format!("--nofile={count}:"))
-            .status();
-        assert!(
-            status
-                .expect("prlimit of util-linux is installed")
-                .success()
-        );
-    };
+    let limit = |count: usize| server.limit(&format!("--nofile={count}:"));
     let before = server.descriptors();
     // One is for who asks. What is missing is missing at another place each time.
     for spare in 0..6 {

@@ -155,6 +155,14 @@ impl Server {
         number.expect("a process has memory")
     }
 
+    /// Sets a limit of the running process, as `prlimit` of util-linux takes it: `--nofile=64:`.
+    pub(crate) fn limit(&self, limit: &str) {
+        let process = format!("--pid={}", self.pid());
+        let status = Command::new("prlimit").args([&process, limit]).status();
+        let status = status.expect("prlimit of util-linux is installed");
+        assert!(status.success(), "{limit}");
+    }
+
     /// Whether the process still runs.
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("our child").is_none()
