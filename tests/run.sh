@@ -11,9 +11,9 @@
 set -euo pipefail
 
 # About three minutes on two cores, once everything was built.
-QUICK=(fmt clippy test session)
+QUICK=(fmt shell clippy test session)
 
-PARTS=(fmt clippy test soak doc allocations session browser engines lighthouse oldest miniprogram clients
+PARTS=(fmt shell clippy test soak doc allocations session browser engines lighthouse oldest miniprogram clients
     nginx proxies probe service mutants package)
 
 # Parts that mostly wait: when everything is run, they are beside the mutants and the package, which
@@ -28,6 +28,12 @@ BUDGET_OF_OTHERS=180
 # --- parts ---
 
 part_fmt() { cargo fmt --check; }
+# What a shell would do without a word: an arm of a `case` that is never reached, an unquoted name.
+part_shell() {
+    find . \( -name target -o -name node_modules -o -name .venv \) -prune -o \
+        -type f \( -name '*.sh' -o -path './.ci/*' -o -path './systemd/deb/scripts/*' \) -print0 |
+        xargs -0 grep -lZE '^#!.*sh$' | xargs -0 shellcheck --severity=warning
+}
 # The second run is for what the feature adds.
 part_clippy() {
     cargo clippy --all-targets --locked -- -D warnings
@@ -349,8 +355,7 @@ check_tools() {
     for part in "$@"; do
         case $part in
         fmt | clippy) need_cargo "$part" ;;
-        # It makes the store's disk fail.
-        test) need strace strace ;;
+        shell) need shellcheck shellcheck ;;
         session) need_node ;;
         browser | lighthouse | miniprogram) need_browser ;;
         engines)
@@ -379,6 +384,8 @@ check_tools() {
             need_proxy nginx nginx-light
             ;;
         test)
+            # It makes the store's disk fail.
+            need strace strace
             need systemd-socket-activate systemd
             need_promtool
             ;;
