@@ -194,6 +194,7 @@ impl Table {
                 profile,
                 total,
                 streak: 0,
+                person: None,
             })
         });
         let reply = StoreReply::Taken {

@@ -140,6 +140,8 @@ fn settle(number: u64, seq: u64) -> StoreOp {
             name: "Ada Lovelace".into(),
             avatar: "3".into(),
         }),
+        person: None,
+        ranked: Vec::new(),
     }))
 }
 

@@ -1,9 +1,10 @@
 //! The words that the wire, the sessions and the world share: parsed once, valid ever after.
 //!
 //! No behaviour beyond conversion: no rules, no text of a dialect, no time. What goes to the store
-//! and comes back is in `stored`, why a connection ends in `close`, what is
+//! and comes back is in `stored`, the board in `board`, why a connection ends in `close`, what is
 //! counted by kind in `kinds`, and how a snapshot carries what was parsed in `carried`.
 
+mod board;
 mod carried;
 mod close;
 mod kinds;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::slots::Handle;
 
+pub use self::board::{BOARD_ROWS, BoardRow, Ranked, Standing, Week};
 pub use self::close::{Blame, CloseReason, Ended};
 pub(crate) use self::kinds::kinds;
 pub use self::kinds::{ClientKind, Dialect, EventKind, RequestKind};

@@ -150,6 +150,8 @@ impl Hub {
                     self.claimed(now, code, *found);
                 }
             }
+            // Nobody asks for these yet.
+            StoreReply::SignedIn { .. } | StoreReply::Top { .. } | StoreReply::Rank { .. } => (),
             StoreReply::Away(away) => {
                 self.desk.away = *away;
                 if *away {
@@ -410,6 +412,8 @@ impl Hub {
                 points: settlement.points,
                 streak: settlement.streak,
                 profile: settlement.profile.as_ref().map(stored_profile),
+                person: None,
+                ranked: Vec::new(),
             })),
             Note::RoomOpened(code) => StoreOp::OpenRoom { code: text(code) },
             Note::RoomTouched(code) => StoreOp::TouchRoom { code: text(code) },

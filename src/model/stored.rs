@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::{BoardRow, Ranked, Standing, Week};
+
 /// Who writes a session's streak: drawn when a process takes a session from the store, or makes
 /// one.
 ///
@@ -42,6 +44,13 @@ pub struct Settle {
     pub streak: u32,
     /// If it is not known to the store yet, or was changed.
     pub profile: Option<StoredProfile>,
+    /// The person whose session it is: if the session has another token by now, it is found by
+    /// this.
+    #[serde(default)]
+    pub person: Option<String>,
+    /// What counts for the board of the person whose session it is; each week once.
+    #[serde(default)]
+    pub ranked: Vec<Ranked>,
 }
 
 /// An order to the store. Each gets one [`StoreReply`], sooner or later, as long as both live.
@@ -65,6 +74,21 @@ pub enum StoreOp {
     CloseRoom { code: String },
     /// Somebody asks for a room that this process does not know.
     ClaimRoom { code: String },
+    /// A person comes whom this process does not know: become the owner of its session.
+    SignIn {
+        /// The person, by the name that its token has for it.
+        sub: String,
+        /// The session that it came with or lives in, if that may become the person's.
+        token: Option<String>,
+        /// Newly drawn: for a session that is made, or whose token nobody here knows.
+        fresh: String,
+        /// The session's owner from now on.
+        owner: Owner,
+    },
+    /// Who is best?
+    Top { week: Week },
+    /// Where does a person stand?
+    Rank { sub: String, week: Week },
 }
 
 impl StoreOp {
@@ -76,7 +100,11 @@ impl StoreOp {
             | Self::TouchRoom { code }
             | Self::CloseRoom { code }
             | Self::ClaimRoom { code } => Some(code),
-            Self::Take { .. } | Self::Settle(_) => None,
+            Self::Take { .. }
+            | Self::Settle(_)
+            | Self::SignIn { .. }
+            | Self::Top { .. }
+            | Self::Rank { .. } => None,
         }
     }
 }
@@ -89,6 +117,17 @@ pub struct Stored {
     pub total: u32,
     /// Wins in a row.
     pub streak: u32,
+    /// Whose session it is, if it is a person's.
+    #[serde(default)]
+    pub person: Option<String>,
+}
+
+impl Stored {
+    /// Whether nothing has happened in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.total == 0 && self.streak == 0 && self.profile == StoredProfile::default()
+    }
 }
 
 /// What became of a [`Settle`].
@@ -133,6 +172,30 @@ pub enum StoreReply {
         code: String,
         /// There was such a room, and it is this process's now, empty.
         found: bool,
+    },
+    /// To [`StoreOp::SignIn`].
+    SignedIn {
+        sub: String,
+        owner: Owner,
+        /// Of the person's session, from now on.
+        token: String,
+        /// `None`: nothing yet.
+        stored: Option<Box<Stored>>,
+        /// The person is not shown on the board.
+        barred: bool,
+    },
+    /// To [`StoreOp::Top`].
+    Top {
+        week: Week,
+        /// The best, at most [`BOARD_ROWS`](super::BOARD_ROWS).
+        rows: Vec<BoardRow>,
+    },
+    /// To [`StoreOp::Rank`].
+    Rank {
+        sub: String,
+        week: Week,
+        /// `None`: it is not on the board.
+        standing: Option<Box<Standing>>,
     },
     /// The store cannot be asked now, or can be again. Orders are kept meanwhile, and none is lost.
     Away(bool),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::memory::MemoryState;
-use crate::model::{StoreOp, StoreReply};
+use crate::model::{StoreOp, StoreReply, Week};
 
 /// Owners of a session whose last number is remembered, the present one among them.
 pub(super) const OWNERS_MAX: usize = 8;
@@ -25,6 +25,12 @@ pub(super) const TOMBSTONE_SECONDS: u64 = 31 * 86_400;
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 pub struct Unix(pub u64);
+
+/// The oldest week whose points are kept: the one before this one, for what comes late.
+pub(super) fn oldest_week(now: Unix) -> Week {
+    let Week(week) = Week::of(now.0).unwrap_or_default();
+    Week(week.saturating_sub(1))
+}
 
 /// What an engine goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +82,13 @@ pub trait Engine: Send {
     ///
     /// It did not work, or nobody knows whether it did.
     fn forget(&mut self, who: &Who, now: Unix) -> Result<usize, Trouble>;
+
+    /// Takes a person off the board, or puts it there again; returns how many persons that were.
+    ///
+    /// # Errors
+    ///
+    /// It did not work, or nobody knows whether it did.
+    fn bar(&mut self, sub: &str, barred: bool) -> Result<usize, Trouble>;
 
     /// Bytes that it takes on the disk.
     fn bytes(&self) -> u64;

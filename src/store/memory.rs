@@ -3,15 +3,21 @@
 //!
 //! It is what the other engines are held against, so it is as plain as can be.
 
+mod persons;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub(super) use self::persons::percent_of;
+use self::persons::{Person, Persons};
 use super::engine::{
     Engine, Key, Limits, Luggage, Place, ROOM_SECONDS, TOMBSTONE_SECONDS, Trouble, Unix, Who,
 };
 use super::record::Record;
-use crate::model::{Owner, Settle, Settled, StoreOp, StoreReply, Stored};
+use crate::model::{
+    Owner, Settle, Settled, Standing, StoreOp, StoreReply, Stored, StoredProfile, Week,
+};
 
 /// Most sessions that are kept: some 30 MB. Beyond it the one that was used the longest ago goes.
 const SESSIONS_MAX: usize = 100_000;
@@ -26,6 +32,7 @@ pub(super) struct Memory {
     /// By code: when something last happened there.
     rooms: BTreeMap<String, Unix>,
     tombstones: BTreeMap<Key, Unix>,
+    persons: Persons,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,12 +41,23 @@ struct Session {
     used_at: Unix,
 }
 
+/// A sign-in, as its order has it.
+#[derive(Clone, Copy)]
+struct SignIn<'a> {
+    sub: &'a String,
+    token: Option<&'a String>,
+    fresh: &'a String,
+    owner: Owner,
+}
+
 /// All that is kept, as a value; by lists, because keys are no text.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct MemoryState {
     sessions: Vec<(Key, Session)>,
     rooms: Vec<(String, Unix)>,
     tombstones: Vec<(Key, Unix)>,
+    #[serde(default)]
+    persons: Vec<(String, Person)>,
 }
 
 impl Memory {
@@ -60,6 +78,7 @@ impl Memory {
             by_use,
             rooms: state.rooms.into_iter().collect(),
             tombstones: state.tombstones.into_iter().collect(),
+            persons: Persons::new(state.persons),
             ..Self::new(limits)
         }
     }
@@ -72,29 +91,98 @@ impl Memory {
             by_use: BTreeSet::new(),
             rooms: BTreeMap::new(),
             tombstones: BTreeMap::new(),
+            persons: Persons::default(),
         }
     }
 
-    fn take(&mut self, token: &str, owner: Owner, now: Unix) -> Option<Box<Stored>> {
-        let key = Key::of(token);
+    fn take(&mut self, key: Key, owner: Owner, now: Unix) -> Option<Box<Stored>> {
         if self.is_erased(key, now) {
             return None;
         }
         let session = self.sessions.get_mut(&key)?;
         session.record.take(owner, now);
-        let stored = session.record.stored();
+        let person = self.persons.of_session(key).cloned();
+        let stored = session.record.stored(person);
         self.used(key, now);
         Some(Box::new(stored))
     }
 
+    fn sign_in(&mut self, order: SignIn<'_>, now: Unix) -> StoreReply {
+        let SignIn {
+            sub,
+            token,
+            fresh,
+            owner,
+        } = order;
+        let is_erased = self.is_erased(Key::of(sub), now);
+        let may_keep = |token: &&String| {
+            let key = Key::of(token);
+            let whose = self.persons.of_session(key);
+            let is_free = whose.is_none_or(|whose| whose == sub && !is_erased);
+            is_free && !self.is_erased(key, now)
+        };
+        let token = token.filter(may_keep).unwrap_or(fresh);
+        let key = Key::of(token);
+        let known = self.persons.session_of(sub).filter(|_| !is_erased);
+        if let Some(session) = known {
+            let knows = |session: &Session| session.record.knows(owner);
+            let is_repeated = self.sessions.get(&session).is_some_and(knows);
+            let key = match session == key || is_repeated {
+                true => session,
+                false => Key::of(fresh),
+            };
+            self.give_token(sub, session, key);
+        } else if !is_erased {
+            if !self.sessions.contains_key(&key) {
+                self.insert(key, Record::empty(owner), now);
+            }
+            self.persons.insert(sub, key);
+        }
+        let session = self.persons.session_of(sub).filter(|_| !is_erased);
+        let token = match session.is_some_and(|session| session != key) {
+            true => fresh,
+            false => token,
+        };
+        StoreReply::SignedIn {
+            sub: sub.clone(),
+            owner,
+            token: token.clone(),
+            stored: self
+                .take(session.unwrap_or(key), owner, now)
+                .filter(|stored| !stored.is_empty()),
+            barred: self.persons.is_barred(sub),
+        }
+    }
+
+    /// A person's session gets another token.
+    fn give_token(&mut self, sub: &str, before: Key, after: Key) {
+        if let Some(session) = self.sessions.remove(&before) {
+            self.by_use.remove(&(session.used_at, before));
+            self.by_use.insert((session.used_at, after));
+            self.sessions.insert(after, session);
+            self.persons.move_session(sub, after);
+        }
+    }
+
     fn settle(&mut self, settle: &Settle, now: Unix) -> Settled {
-        let key = Key::of(&settle.token);
+        let mut key = Key::of(&settle.token);
         if self.is_erased(key, now) {
             return Settled::Erased;
         }
+        if !self.sessions.contains_key(&key)
+            && let Some(sub) = &settle.person
+        {
+            if self.is_erased(Key::of(sub), now) {
+                return Settled::Erased;
+            }
+            key = self.persons.session_of(sub).unwrap_or(key);
+        }
         if let Some(session) = self.sessions.get_mut(&key) {
-            let settled = session.record.settle(settle, now);
+            let (settled, is_new) = session.record.settle(settle, now);
             self.used(key, now);
+            if is_new && let Some(sub) = self.persons.of_session(key).cloned() {
+                self.persons.add(&sub, &settle.ranked);
+            }
             return settled;
         }
         if settle.points != 0 {
@@ -104,15 +192,33 @@ impl Memory {
         Settled::Kept { total }
     }
 
+    fn rank(&self, sub: &str, week: Week) -> Option<Box<Standing>> {
+        let standing = self.persons.rank(sub, week, &|key| self.shown(key));
+        standing.map(Box::new)
+    }
+
+    fn shown(&self, key: Key) -> StoredProfile {
+        let session = self.sessions.get(&key);
+        session
+            .map(|session| session.record.profile.clone())
+            .unwrap_or_default()
+    }
+
     fn insert(&mut self, key: Key, record: Record, now: Unix) {
         if self.sessions_max <= self.sessions.len()
             && let Some((_, oldest)) = self.by_use.pop_first()
         {
-            self.sessions.remove(&oldest);
+            self.remove(oldest);
         }
         let used_at = now;
         self.sessions.insert(key, Session { record, used_at });
         self.by_use.insert((now, key));
+    }
+
+    /// Removes a session that is not listed any more, and the person whose it is.
+    fn remove(&mut self, key: Key) {
+        self.sessions.remove(&key);
+        self.persons.remove(key);
     }
 
     fn used(&mut self, key: Key, now: Unix) {
@@ -148,7 +254,7 @@ impl Engine for Memory {
                 StoreOp::Take { token, owner } => replies.push(StoreReply::Taken {
                     token: token.clone(),
                     owner: *owner,
-                    stored: self.take(token, *owner, now),
+                    stored: self.take(Key::of(token), *owner, now),
                 }),
                 StoreOp::Settle(settle) => replies.push(StoreReply::Settled {
                     token: settle.token.clone(),
@@ -163,6 +269,29 @@ impl Engine for Memory {
                 StoreOp::ClaimRoom { code } => replies.push(StoreReply::Claimed {
                     code: code.clone(),
                     found: self.claim(code, now),
+                }),
+                StoreOp::SignIn {
+                    sub,
+                    token,
+                    fresh,
+                    owner,
+                } => {
+                    let order = SignIn {
+                        sub,
+                        token: token.as_ref(),
+                        fresh,
+                        owner: *owner,
+                    };
+                    replies.push(self.sign_in(order, now));
+                }
+                StoreOp::Top { week } => replies.push(StoreReply::Top {
+                    week: *week,
+                    rows: self.persons.top(*week, &|key| self.shown(key)),
+                }),
+                StoreOp::Rank { sub, week } => replies.push(StoreReply::Rank {
+                    sub: sub.clone(),
+                    week: *week,
+                    standing: self.rank(sub, *week),
                 }),
             }
         }
@@ -180,31 +309,42 @@ impl Engine for Memory {
                 break;
             }
             self.by_use.remove(&(at, key));
-            self.sessions.remove(&key);
+            self.remove(key);
             deleted += 1;
         }
         let before = self.rooms.len() + self.tombstones.len();
         self.rooms.retain(|_, at| now.0 < at.0 + ROOM_SECONDS);
         self.tombstones
             .retain(|_, at| now.0 < at.0 + TOMBSTONE_SECONDS);
+        deleted += self.persons.expire(at_most, now);
         Ok(deleted + before - self.rooms.len() - self.tombstones.len())
     }
 
     fn forget(&mut self, who: &Who, now: Unix) -> Result<usize, Trouble> {
-        // There are no persons in here.
-        let Who::Uid(uid) = who else {
-            return Ok(0);
+        let found: Vec<Key> = match who {
+            Who::Uid(uid) => {
+                let all = self.sessions.iter();
+                let of_uid = all.filter(|(_, session)| session.record.profile.uid == *uid);
+                of_uid.map(|(key, _)| *key).collect()
+            }
+            Who::Person(sub) => self.persons.session_of(sub).into_iter().collect(),
         };
-        let of_uid = |(key, session): (&Key, &Session)| {
-            (session.record.profile.uid == *uid).then_some((session.used_at, *key))
-        };
-        let found: Vec<(Unix, Key)> = self.sessions.iter().filter_map(of_uid).collect();
-        for (used_at, key) in &found {
-            self.by_use.remove(&(*used_at, *key));
-            self.sessions.remove(key);
-            self.tombstones.insert(*key, now);
+        let mut erased = found.len();
+        for key in found {
+            if let Some(session) = self.sessions.remove(&key) {
+                self.by_use.remove(&(session.used_at, key));
+            }
+            self.tombstones.insert(key, now);
+            if let Some(sub) = self.persons.remove(key) {
+                self.tombstones.insert(Key::of(&sub), now);
+                erased += 1;
+            }
         }
-        Ok(found.len())
+        Ok(erased)
+    }
+
+    fn bar(&mut self, sub: &str, barred: bool) -> Result<usize, Trouble> {
+        Ok(self.persons.bar(sub, barred).into())
     }
 
     fn bytes(&self) -> u64 {
@@ -221,6 +361,7 @@ impl Engine for Memory {
                 .collect(),
             rooms: rooms.map(|(code, at)| (code.clone(), *at)).collect(),
             tombstones: self.tombstones.iter().map(pair).collect(),
+            persons: self.persons.list(),
         };
         Some(Luggage {
             state: Place::Memory(state),
@@ -245,6 +386,8 @@ mod tests {
                 points: 1,
                 streak: 1,
                 profile: None,
+                person: None,
+                ranked: Vec::new(),
             };
             (StoreOp::Settle(Box::new(settle)), Unix(now))
         };

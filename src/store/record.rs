@@ -42,11 +42,27 @@ impl Record {
         }
     }
 
+    /// One that a person has before its first point.
+    pub(super) fn empty(owner: Owner) -> Self {
+        Self {
+            profile: StoredProfile::default(),
+            points: 0,
+            streak: 0,
+            owner,
+            seq: 0,
+            former: Vec::new(),
+        }
+    }
+
+    /// Whether somebody is or was its owner, as far as that is remembered.
+    pub(super) fn knows(&self, owner: Owner) -> bool {
+        self.owner == owner || self.former.iter().any(|former| former.owner == owner)
+    }
+
     /// Makes somebody the present owner, unless he is or was that.
     pub(super) fn take(&mut self, owner: Owner, now: Unix) {
         self.forget_owners(now);
-        let is_known = self.former.iter().any(|former| former.owner == owner);
-        if self.owner != owner && !is_known {
+        if !self.knows(owner) {
             self.former.push(Former {
                 owner: self.owner,
                 seq: self.seq,
@@ -57,10 +73,11 @@ impl Record {
         }
     }
 
-    /// Applies an order, unless it was applied before.
-    pub(super) fn settle(&mut self, settle: &Settle, now: Unix) -> Settled {
+    /// Applies an order, unless it was applied before; also whether it was applied now.
+    pub(super) fn settle(&mut self, settle: &Settle, now: Unix) -> (Settled, bool) {
         if self.owner == settle.owner {
-            if self.seq < settle.seq {
+            let is_new = self.seq < settle.seq;
+            if is_new {
                 self.seq = settle.seq;
                 self.points = self.points.saturating_add(settle.points);
                 self.streak = settle.streak;
@@ -69,13 +86,14 @@ impl Record {
                 }
             }
             let total = self.points;
-            return Settled::Kept { total };
+            return (Settled::Kept { total }, is_new);
         }
         self.forget_owners(now);
         let is_same = |former: &Former| former.owner == settle.owner;
         let known = self.former.iter().position(is_same);
         let last = known.map_or(0, |index| self.former[index].seq);
-        if last < settle.seq {
+        let is_new = last < settle.seq;
+        if is_new {
             self.points = self.points.saturating_add(settle.points);
             if let Some(index) = known {
                 self.former.remove(index);
@@ -88,12 +106,13 @@ impl Record {
             self.forget_owners(now);
         }
         let total = self.points;
-        Settled::FormerOwner { total }
+        (Settled::FormerOwner { total }, is_new)
     }
 
-    /// What whoever takes it is told.
-    pub(super) fn stored(&self) -> Stored {
+    /// What whoever takes it is told; `person`: whose it is.
+    pub(super) fn stored(&self, person: Option<String>) -> Stored {
         Stored {
+            person,
             profile: self.profile.clone(),
             total: self.points,
             streak: self.streak,

@@ -63,6 +63,10 @@ impl Engine for Fragile {
         self.memory.forget(who, now)
     }
 
+    fn bar(&mut self, sub: &str, barred: bool) -> Result<usize, Trouble> {
+        self.memory.bar(sub, barred)
+    }
+
     fn bytes(&self) -> u64 {
         7
     }
@@ -150,6 +154,8 @@ fn settle(token: &str, seq: u64, points: u32) -> StoreOp {
         points,
         streak: points,
         profile: None,
+        person: None,
+        ranked: Vec::new(),
     }))
 }
 

@@ -462,7 +462,10 @@ impl Writer {
 
 /// Somebody waits for the answer.
 fn is_urgent(order: &StoreOp) -> bool {
-    matches!(order, StoreOp::Take { .. } | StoreOp::ClaimRoom { .. })
+    matches!(
+        order,
+        StoreOp::Take { .. } | StoreOp::ClaimRoom { .. } | StoreOp::SignIn { .. }
+    )
 }
 
 /// What is behind it is whole at any moment, whoever panicked while he had it.

@@ -5,12 +5,17 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use roshambo::model::{Owner, Settle, Settled, StoreOp, StoreReply, Stored, StoredProfile};
+use roshambo::model::{
+    BOARD_ROWS, BoardRow, Owner, Settle, Settled, Standing, StoreOp, StoreReply, Stored,
+    StoredProfile, Week,
+};
 
 /// The store.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shelf {
     sessions: BTreeMap<String, Row>,
+    /// By sub.
+    persons: BTreeMap<String, Person>,
     erased: BTreeSet<String>,
     rooms: BTreeSet<String>,
     /// Orders that came while it was away.
@@ -57,6 +62,15 @@ struct Row {
     seqs: BTreeMap<u64, u64>,
 }
 
+/// A person.
+#[derive(Clone, Debug, Default)]
+struct Person {
+    token: String,
+    barred: bool,
+    /// By week: how many, and when it came to so many.
+    points: BTreeMap<Week, (u32, u64)>,
+}
+
 impl Shelf {
     /// Takes an order.
     pub(crate) fn order(&mut self, op: StoreOp) {
@@ -67,6 +81,9 @@ impl Shelf {
             StoreOp::TouchRoom { .. } => "touch",
             StoreOp::CloseRoom { .. } => "close",
             StoreOp::ClaimRoom { .. } => "claim",
+            StoreOp::SignIn { .. } => "sign in",
+            StoreOp::Top { .. } => "top",
+            StoreOp::Rank { .. } => "rank",
         };
         *self.counts.entry(kind).or_insert(0) += 1;
         self.waiting.push_back(op);
@@ -121,10 +138,39 @@ impl Shelf {
         self.away = false;
     }
 
-    /// Somebody erases a session.
+    /// Somebody erases a session, and the person whose it is.
     pub(crate) fn erase(&mut self, token: &str) {
         self.sessions.remove(token);
         self.erased.insert(token.to_owned());
+        if let Some(sub) = self.of_session(token) {
+            self.persons.remove(&sub);
+            self.erased.insert(sub);
+        }
+    }
+
+    /// Somebody takes a person off the board, or puts it there again.
+    pub(crate) fn bar(&mut self, sub: &str, barred: bool) {
+        if let Some(person) = self.persons.get_mut(sub) {
+            person.barred = barred;
+        }
+    }
+
+    /// The token of a person's session.
+    pub(crate) fn token_of(&self, sub: &str) -> Option<&str> {
+        Some(&self.persons.get(sub)?.token)
+    }
+
+    /// A person's points of a week.
+    pub(crate) fn ranked(&self, sub: &str, week: Week) -> u32 {
+        let person = self.persons.get(sub);
+        let points = person.and_then(|person| person.points.get(&week));
+        points.map_or(0, |(points, _)| *points)
+    }
+
+    fn of_session(&self, token: &str) -> Option<String> {
+        let mut all = self.persons.iter();
+        let (sub, _) = all.find(|(_, person)| person.token == token)?;
+        Some(sub.clone())
     }
 
     /// Another process takes a session.
@@ -185,6 +231,25 @@ impl Shelf {
                 let found = self.rooms.contains(&code);
                 StoreReply::Claimed { code, found }
             }
+            StoreOp::SignIn {
+                sub,
+                token,
+                fresh,
+                owner,
+            } => self.sign_in(sub, token, fresh, owner),
+            StoreOp::Top { week } => {
+                let rows = self.board(week).into_iter().take(BOARD_ROWS);
+                let rows = rows.map(|(_, row)| row).collect();
+                StoreReply::Top { week, rows }
+            }
+            StoreOp::Rank { sub, week } => {
+                let standing = self.rank(&sub, week).map(Box::new);
+                StoreReply::Rank {
+                    sub,
+                    week,
+                    standing,
+                }
+            }
         };
         self.answers.push_back(reply);
     }
@@ -198,25 +263,123 @@ impl Shelf {
             row.owner = Some(owner);
             row.seqs.insert(owner.0, 0);
         }
-        Some(Box::new(Stored {
+        let stored = Stored {
             profile: row.profile.clone(),
             total: row.total,
             streak: row.streak,
-        }))
+            person: None,
+        };
+        let person = self.of_session(token);
+        Some(Box::new(Stored { person, ..stored }))
+    }
+
+    fn sign_in(
+        &mut self,
+        sub: String,
+        token: Option<String>,
+        fresh: String,
+        owner: Owner,
+    ) -> StoreReply {
+        let is_erased = self.erased.contains(&sub);
+        let may_keep = |token: &String| {
+            let whose = self.of_session(token);
+            let is_free = whose.is_none_or(|whose| whose == sub && !is_erased);
+            is_free && !self.erased.contains(token)
+        };
+        let brought = token.filter(may_keep);
+        let person = self.persons.get_mut(&sub).filter(|_| !is_erased);
+        let token = match person {
+            Some(person) if Some(&person.token) == brought.as_ref() => person.token.clone(),
+            Some(person) => {
+                let row = self.sessions.remove(&person.token).unwrap_or_default();
+                let known = row.seqs.contains_key(&owner.0);
+                if !known {
+                    person.token.clone_from(&fresh);
+                }
+                self.sessions.insert(person.token.clone(), row);
+                fresh
+            }
+            None => {
+                let token = brought.unwrap_or(fresh);
+                if !is_erased {
+                    self.sessions.entry(token.clone()).or_default();
+                    let token = token.clone();
+                    let person = Person {
+                        token,
+                        ..Person::default()
+                    };
+                    self.persons.insert(sub.clone(), person);
+                }
+                token
+            }
+        };
+        let session = self.persons.get(&sub).map(|person| person.token.clone());
+        let session = session.unwrap_or_else(|| token.clone());
+        let stored = self.take(&session, owner);
+        StoreReply::SignedIn {
+            owner,
+            token,
+            stored: stored.filter(|stored| !stored.is_empty()),
+            barred: self.persons.get(&sub).is_some_and(|person| person.barred),
+            sub,
+        }
+    }
+
+    /// All who are on a board, the best first.
+    fn board(&self, week: Week) -> Vec<(&str, BoardRow)> {
+        let mut board = Vec::new();
+        for (sub, person) in &self.persons {
+            if let Some(&(points, at)) = person.points.get(&week)
+                && !person.barred
+            {
+                let profile = self.sessions.get(&person.token);
+                let profile = profile.map(|row| row.profile.clone()).unwrap_or_default();
+                let row = BoardRow { profile, points };
+                board.push(((u32::MAX - points, at, sub.as_str()), row));
+            }
+        }
+        board.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let named = board.into_iter().map(|((.., sub), row)| (sub, row));
+        named.collect()
+    }
+
+    fn rank(&self, sub: &str, week: Week) -> Option<Standing> {
+        let board = self.board(week);
+        let index = board.iter().position(|(known, _)| *known == sub)?;
+        let rows: Vec<BoardRow> = board.into_iter().map(|(_, row)| row).collect();
+        let around = |from: usize, to: usize| rows[from..to.min(rows.len())].to_vec();
+        Some(Standing {
+            own: rows[index].clone(),
+            place: u32::try_from(index + 1).ok(),
+            percent: None,
+            above: around(index.saturating_sub(Standing::AROUND), index),
+            below: around(index + 1, index + 1 + Standing::AROUND),
+        })
     }
 
     fn settle(&mut self, settle: &Settle) -> Settled {
         if self.erased.contains(&settle.token) {
             return Settled::Erased;
         }
-        if settle.points == 0 && !self.sessions.contains_key(&settle.token) {
+        let mut token = settle.token.clone();
+        if !self.sessions.contains_key(&token)
+            && let Some(sub) = &settle.person
+        {
+            if self.erased.contains(sub) {
+                return Settled::Erased;
+            }
+            let known = self.persons.get(sub);
+            token = known.map_or(token, |person| person.token.clone());
+        }
+        if settle.points == 0 && !self.sessions.contains_key(&token) {
             return Settled::Kept { total: 0 };
         }
-        let row = self.sessions.entry(settle.token.clone()).or_default();
+        let row = self.sessions.entry(token.clone()).or_default();
         let present = *row.owner.get_or_insert(settle.owner) == settle.owner;
         let last = row.seqs.entry(settle.owner.0).or_insert(0);
         let fresh = *last < settle.seq && self.fault != Some(Fault::Dropped);
-        if fresh || self.fault == Some(Fault::Twice) {
+        let counts = fresh || self.fault == Some(Fault::Twice);
+        if counts {
             *last = settle.seq;
             row.total = row.total.saturating_add(settle.points);
             if present {
@@ -227,9 +390,26 @@ impl Shelf {
             }
         }
         let total = row.total + u32::from(self.fault == Some(Fault::Misled));
+        if counts {
+            self.add_ranked(&token, settle);
+        }
         match present {
             true => Settled::Kept { total },
             false => Settled::FormerOwner { total },
+        }
+    }
+
+    fn add_ranked(&mut self, token: &str, settle: &Settle) {
+        let sub = self.of_session(token);
+        let Some(person) = sub.and_then(|sub| self.persons.get_mut(&sub)) else {
+            return;
+        };
+        for ranked in &settle.ranked {
+            for week in [ranked.week, Week::EVER] {
+                let (points, at) = person.points.entry(week).or_default();
+                *points = points.saturating_add(ranked.points);
+                *at = ranked.at.max(*at);
+            }
         }
     }
 }

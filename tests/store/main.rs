@@ -3,11 +3,13 @@
 //! - `cases`: one list, run against every engine, and against each of them in several ways;
 //! - `commands`: `roshambo store …`;
 //! - `file`: what lies on the disk, what is refused, and what other programs may do meanwhile;
+//! - `persons`: the same list, for persons and the board;
 //! - `trials`: mounts, full disks and missing rights, each in a process of its own;
 //! - `ways`: the engines under test.
 
 mod cases;
 mod commands;
 mod file;
+mod persons;
 mod trials;
 mod ways;

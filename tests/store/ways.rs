@@ -1,10 +1,14 @@
 //! The engines under test, and the ways they are asked: once; twice, as after a lost answer; and
 //! opened anew before every order.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use roshambo::model::{Owner, Settle, Settled, StoreOp, StoreReply, Stored, StoredProfile};
+use roshambo::model::{
+    BoardRow, Owner, Ranked, Settle, Settled, Standing, StoreOp, StoreReply, Stored, StoredProfile,
+    Week,
+};
 use roshambo::store::{self, Choice, Engine, Limits, Opened, Unix, Who};
 
 /// Long before anything that a test does.
@@ -101,6 +105,8 @@ pub(crate) struct Asked {
     folder: Option<Folder>,
     how: How,
     pub(crate) now: u64,
+    /// Those whom a test barred.
+    barred: BTreeSet<String>,
 }
 
 /// Runs a case in every way.
@@ -127,6 +133,7 @@ pub(crate) fn everywhere(case: impl Fn(&mut Asked)) {
             folder,
             how,
             now: START,
+            barred: BTreeSet::new(),
         });
     }
 }
@@ -223,6 +230,83 @@ impl Asked {
         found
     }
 
+    /// Signs a person in; its token from now on, and what is stored.
+    #[track_caller]
+    pub(crate) fn sign_in(
+        &mut self,
+        sub: &str,
+        token: Option<&str>,
+        fresh: &str,
+        owner: u64,
+    ) -> (String, Option<(u32, u32)>) {
+        let owner = Owner(owner);
+        let reply = self.one(StoreOp::SignIn {
+            sub: sub.into(),
+            token: token.map(Into::into),
+            fresh: fresh.into(),
+            owner,
+        });
+        let StoreReply::SignedIn {
+            sub: told_sub,
+            owner: told_owner,
+            token,
+            stored,
+            barred,
+        } = reply
+        else {
+            panic!("{reply:?}");
+        };
+        assert_eq!((told_sub.as_str(), told_owner), (sub, owner));
+        assert_eq!(barred, self.barred.contains(sub));
+        if let Some(stored) = &stored {
+            let person = stored.person.as_deref();
+            assert!(person.is_none_or(|person| person == sub), "{person:?}");
+        }
+        (token, stored.map(|stored| (stored.total, stored.streak)))
+    }
+
+    /// Names and points of the best.
+    #[track_caller]
+    pub(crate) fn top(&mut self, week: Week) -> Vec<(String, u32)> {
+        let reply = self.one(StoreOp::Top { week });
+        let StoreReply::Top {
+            week: told_week,
+            rows,
+        } = reply
+        else {
+            panic!("{reply:?}");
+        };
+        assert_eq!(told_week, week);
+        rows.into_iter().map(named).collect()
+    }
+
+    /// Where a person stands.
+    #[track_caller]
+    pub(crate) fn rank(&mut self, sub: &str, week: Week) -> Option<Standing> {
+        let reply = self.one(StoreOp::Rank {
+            sub: sub.into(),
+            week,
+        });
+        let StoreReply::Rank {
+            sub: told_sub,
+            week: told_week,
+            standing,
+        } = reply
+        else {
+            panic!("{reply:?}");
+        };
+        assert_eq!((told_sub.as_str(), told_week), (sub, week));
+        standing.map(|standing| *standing)
+    }
+
+    pub(crate) fn bar(&mut self, sub: &str, barred: bool) -> usize {
+        match barred {
+            true => self.barred.insert(sub.to_owned()),
+            false => self.barred.remove(sub),
+        };
+        self.engine().bar(sub, barred).expect("it works")
+    }
+
     pub(crate) fn forget(&mut self, who: &Who) -> usize {
         let now = Unix(self.now);
         self.engine().forget(who, now).expect("it works")
@@ -255,6 +339,8 @@ pub(crate) fn win(token: &str, owner: u64, seq: u64, points: u32, streak: u32) -
         points,
         streak,
         profile: None,
+        person: None,
+        ranked: Vec::new(),
     }
 }
 
@@ -269,4 +355,18 @@ pub(crate) fn known_as(settle: Settle, uid: &str, name: &str) -> Settle {
         }),
         ..settle
     }
+}
+
+/// The same, with points for a board.
+pub(crate) fn ranked(settle: Settle, rows: &[(Week, u32, u64)]) -> Settle {
+    let ranked = |&(week, points, at)| Ranked { week, points, at };
+    Settle {
+        ranked: rows.iter().map(ranked).collect(),
+        ..settle
+    }
+}
+
+/// Who stands in a row, by name, and how many points.
+pub(crate) fn named(row: BoardRow) -> (String, u32) {
+    (row.profile.name, row.points)
 }

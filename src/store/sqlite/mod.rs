@@ -10,9 +10,11 @@
 //!
 //! - `opening`: what is refused, and why;
 //! - `place`: the files' names, kinds and locks;
-//! - `rows`: orders as rows.
+//! - `rows`: orders as rows;
+//! - `persons`: those of persons and of the board.
 
 mod opening;
+mod persons;
 mod place;
 mod rows;
 
@@ -22,6 +24,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, TransactionBehavior};
 
 pub(super) use self::opening::{open_beside, trouble_text};
+use self::persons::Percents;
+pub(super) use self::persons::bar;
 use self::place::{Fate, Identity, Lock};
 pub(super) use self::rows::forget;
 use super::OpenError;
@@ -57,6 +61,7 @@ pub(super) struct Sqlite {
     limits: Limits,
     /// `None`: it has to be taken again.
     lock: Option<Lock>,
+    percents: Percents,
 }
 
 impl Sqlite {
@@ -84,6 +89,7 @@ impl Sqlite {
             connection: Some(connection),
             limits,
             lock: Some(lock),
+            percents: Percents::default(),
         })
     }
 
@@ -103,6 +109,7 @@ impl Sqlite {
             connection: None,
             limits,
             lock: Some(Lock::taken(lock)),
+            percents: Percents::default(),
         })
     }
 
@@ -197,7 +204,10 @@ impl Sqlite {
 
 impl Engine for Sqlite {
     fn apply(&mut self, orders: &[StoreOp], now: Unix) -> Result<Vec<StoreReply>, Trouble> {
-        self.transact(|connection| rows::apply(connection, orders, now))
+        let mut percents = std::mem::take(&mut self.percents);
+        let done = self.transact(|connection| rows::apply(connection, orders, &mut percents, now));
+        self.percents = percents;
+        done
     }
 
     fn expire(&mut self, at_most: usize, now: Unix) -> Result<usize, Trouble> {
@@ -207,6 +217,10 @@ impl Engine for Sqlite {
 
     fn forget(&mut self, who: &Who, now: Unix) -> Result<usize, Trouble> {
         self.transact(|connection| forget(connection, who, now))
+    }
+
+    fn bar(&mut self, sub: &str, barred: bool) -> Result<usize, Trouble> {
+        self.transact(|connection| bar(connection, sub, barred))
     }
 
     fn bytes(&self) -> u64 {

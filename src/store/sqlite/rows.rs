@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 
+use super::persons::{self, Percents, SignIn};
 use crate::model::{Owner, Settle, Settled, StoreOp, StoreReply, Stored, StoredProfile};
 use crate::store::engine::{
     FORMER_OWNER_SECONDS, Key, Limits, ROOM_SECONDS, TOMBSTONE_SECONDS, Unix, Who,
@@ -12,8 +13,12 @@ use crate::store::record::{Former, Record};
 /// point.
 const USED_SECONDS: u64 = 3600;
 
-const FIND: &str = "SELECT id, uid, uid_is_number, name, avatar, points, streak, owner, owner_seq,
-    used_at FROM sessions WHERE token_sha256 = ?1";
+const FIND: &str =
+    "SELECT id, token_sha256, uid, uid_is_number, name, avatar, points, streak, owner,
+    owner_seq, used_at FROM sessions WHERE token_sha256 = ?1";
+const FIND_BY_ID: &str =
+    "SELECT id, token_sha256, uid, uid_is_number, name, avatar, points, streak,
+    owner, owner_seq, used_at FROM sessions WHERE id = ?1";
 
 /// All tables and columns that are used, so that a file that lacks one is found out at once.
 const USED: [&str; 8] = [
@@ -36,6 +41,7 @@ pub(super) fn check(connection: &Connection) -> rusqlite::Result<()> {
 pub(super) fn apply(
     connection: &Connection,
     orders: &[StoreOp],
+    percents: &mut Percents,
     now: Unix,
 ) -> rusqlite::Result<Vec<StoreReply>> {
     let mut replies = Vec::new();
@@ -69,19 +75,43 @@ pub(super) fn apply(
                     found: found != 0,
                 });
             }
+            StoreOp::SignIn {
+                sub,
+                token,
+                fresh,
+                owner,
+            } => {
+                let order = SignIn {
+                    sub,
+                    token: token.as_deref(),
+                    fresh,
+                    owner: *owner,
+                };
+                replies.push(persons::sign_in(connection, order, now)?);
+            }
+            StoreOp::Top { week } => replies.push(StoreReply::Top {
+                week: *week,
+                rows: persons::top(connection, *week)?,
+            }),
+            StoreOp::Rank { sub, week } => replies.push(StoreReply::Rank {
+                sub: sub.clone(),
+                week: *week,
+                standing: persons::rank(connection, sub, *week, percents, now)?.map(Box::new),
+            }),
         }
     }
     Ok(replies)
 }
 
 /// A session that is there.
-struct Found {
-    id: i64,
+pub(super) struct Found {
+    pub(super) id: i64,
+    pub(super) key: Key,
     used_at: Unix,
-    record: Record,
+    pub(super) record: Record,
 }
 
-fn take(
+pub(super) fn take(
     connection: &Connection,
     token: &str,
     owner: Owner,
@@ -91,13 +121,23 @@ fn take(
     if is_erased(connection, key, now)? {
         return Ok(None);
     }
-    let Some(mut found) = find(connection, key, owner)? else {
-        return Ok(None);
-    };
+    match find(connection, key, owner)? {
+        Some(found) => take_found(connection, found, owner, now).map(Some),
+        None => Ok(None),
+    }
+}
+
+pub(super) fn take_found(
+    connection: &Connection,
+    mut found: Found,
+    owner: Owner,
+    now: Unix,
+) -> rusqlite::Result<Stored> {
     let before = found.record.clone();
     found.record.take(owner, now);
     save(connection, &found, &before, now)?;
-    Ok(Some(found.record.stored()))
+    let person = persons::of_session(connection, found.id)?;
+    Ok(found.record.stored(person.map(|(sub, _)| sub)))
 }
 
 fn settle(connection: &Connection, settle: &Settle, now: Unix) -> rusqlite::Result<Settled> {
@@ -105,10 +145,22 @@ fn settle(connection: &Connection, settle: &Settle, now: Unix) -> rusqlite::Resu
     if is_erased(connection, key, now)? {
         return Ok(Settled::Erased);
     }
-    if let Some(mut found) = find(connection, key, settle.owner)? {
+    let mut found = find(connection, key, settle.owner)?;
+    if found.is_none()
+        && let Some(sub) = &settle.person
+    {
+        if is_erased(connection, Key::of(sub), now)? {
+            return Ok(Settled::Erased);
+        }
+        found = persons::session_of(connection, sub, settle.owner)?;
+    }
+    if let Some(mut found) = found {
         let before = found.record.clone();
-        let settled = found.record.settle(settle, now);
+        let (settled, is_new) = found.record.settle(settle, now);
         save(connection, &found, &before, now)?;
+        if is_new && !settle.ranked.is_empty() {
+            persons::add(connection, found.id, &settle.ranked)?;
+        }
         return Ok(settled);
     }
     if settle.points != 0 {
@@ -118,20 +170,41 @@ fn settle(connection: &Connection, settle: &Settle, now: Unix) -> rusqlite::Resu
     Ok(Settled::Kept { total })
 }
 
-fn is_erased(connection: &Connection, key: Key, now: Unix) -> rusqlite::Result<bool> {
+pub(super) fn is_erased(connection: &Connection, key: Key, now: Unix) -> rusqlite::Result<bool> {
     let text = "SELECT 1 FROM tombstones WHERE sha256 = ?1 AND ?2 < erased_at";
     let young = before(now, TOMBSTONE_SECONDS);
     connection.prepare_cached(text)?.exists((key.0, young))
 }
 
 /// Finds a session; those who had it before only if somebody else than its owner asks.
-fn find(connection: &Connection, key: Key, asks: Owner) -> rusqlite::Result<Option<Found>> {
+pub(super) fn find(
+    connection: &Connection,
+    key: Key,
+    asks: Owner,
+) -> rusqlite::Result<Option<Found>> {
     let mut asked = connection.prepare_cached(FIND)?;
-    let Some(mut found) = asked.query_row([key.0], read).optional()? else {
-        return Ok(None);
-    };
+    let found = asked.query_row([key.0], read).optional()?;
+    found
+        .map(|found| with_former(connection, found, asks))
+        .transpose()
+}
+
+/// The same by its number.
+pub(super) fn find_by_id(
+    connection: &Connection,
+    id: i64,
+    asks: Owner,
+) -> rusqlite::Result<Option<Found>> {
+    let mut asked = connection.prepare_cached(FIND_BY_ID)?;
+    let found = asked.query_row([id], read).optional()?;
+    found
+        .map(|found| with_former(connection, found, asks))
+        .transpose()
+}
+
+fn with_former(connection: &Connection, mut found: Found, asks: Owner) -> rusqlite::Result<Found> {
     if found.record.owner == asks {
-        return Ok(Some(found));
+        return Ok(found);
     }
     let text = "SELECT owner, last_seq, at FROM former_owners WHERE session = ?1 ORDER BY id";
     let mut asked = connection.prepare_cached(text)?;
@@ -143,18 +216,22 @@ fn find(connection: &Connection, key: Key, asks: Owner) -> rusqlite::Result<Opti
         })
     })?;
     found.record.former = former.collect::<rusqlite::Result<_>>()?;
-    Ok(Some(found))
+    Ok(found)
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Found> {
-    let profile = StoredProfile {
+/// Of a session.
+pub(super) fn profile(row: &Row<'_>) -> rusqlite::Result<StoredProfile> {
+    Ok(StoredProfile {
         uid: row.get("uid")?,
         uid_is_number: row.get("uid_is_number")?,
         name: row.get("name")?,
         avatar: row.get("avatar")?,
-    };
+    })
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Found> {
     let record = Record {
-        profile,
+        profile: profile(row)?,
         points: small(row.get("points")?),
         streak: small(row.get("streak")?),
         owner: owner(row.get("owner")?),
@@ -163,12 +240,19 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Found> {
     };
     Ok(Found {
         id: row.get("id")?,
+        key: Key(row.get("token_sha256")?),
         used_at: Unix(number(row.get("used_at")?)),
         record,
     })
 }
 
-fn insert(connection: &Connection, key: Key, record: &Record, now: Unix) -> rusqlite::Result<()> {
+/// Makes a session.
+pub(super) fn insert(
+    connection: &Connection,
+    key: Key,
+    record: &Record,
+    now: Unix,
+) -> rusqlite::Result<()> {
     let text = "INSERT INTO sessions (token_sha256, uid, uid_is_number, name, avatar, points,
         streak, owner, owner_seq, made_at, used_at)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10)";
@@ -244,23 +328,20 @@ pub(super) fn expire(
 ) -> rusqlite::Result<usize> {
     // A session may have been used until the next hour began.
     let ttl = (limits.score_ttl_ms / 1000).saturating_add(USED_SECONDS);
+    let most = large(at_most as u64);
+    let mut deleted = persons::expire(connection, before(now, ttl), most, now)?;
     let old = [
         ("sessions", "id", "used_at", ttl),
         ("former_owners", "id", "at", FORMER_OWNER_SECONDS),
         ("rooms", "code", "touched_at", ROOM_SECONDS),
         ("tombstones", "sha256", "erased_at", TOMBSTONE_SECONDS),
     ];
-    let mut deleted = 0;
     for (table, key, date, seconds) in old {
         let text = format!(
             "DELETE FROM {table} WHERE {key} IN
                 (SELECT {key} FROM {table} WHERE {date} <= ?1 ORDER BY {date} LIMIT ?2)"
         );
-        deleted += run(
-            connection,
-            &text,
-            (before(now, seconds), large(at_most as u64)),
-        )?;
+        deleted += run(connection, &text, (before(now, seconds), most))?;
     }
     Ok(deleted)
 }
@@ -299,13 +380,7 @@ pub(in crate::store) fn forget(
         erased += connection.execute("DELETE FROM sessions WHERE id = ?1", [id])?;
     }
     for person in persons {
-        // They do not count among those that are better or worse than somebody.
-        let text = "UPDATE weeks SET persons = persons - 1 WHERE (week, points) IN
-            (SELECT week, points FROM ranked_points WHERE person = ?1)";
-        connection.execute(text, [&person])?;
-        connection.execute("DELETE FROM weeks WHERE persons <= 0", ())?;
-        let text = "DELETE FROM persons WHERE person = ?1";
-        let count = connection.execute(text, [&person])?;
+        let count = persons::remove(connection, &person)?;
         if count != 0 {
             bury(connection, Key::of(&person).0, now)?;
         }
@@ -320,12 +395,16 @@ fn bury(connection: &Connection, hash: [u8; 32], now: Unix) -> rusqlite::Result<
     connection.execute(text, (hash, date(now))).map(drop)
 }
 
-fn run(connection: &Connection, text: &str, values: impl Params) -> rusqlite::Result<usize> {
+pub(super) fn run(
+    connection: &Connection,
+    text: &str,
+    values: impl Params,
+) -> rusqlite::Result<usize> {
     connection.prepare_cached(text)?.execute(values)
 }
 
 /// The newest date that is too old for something that lives so many seconds.
-fn before(now: Unix, seconds: u64) -> i64 {
+pub(super) fn before(now: Unix, seconds: u64) -> i64 {
     date(now).saturating_sub(large(seconds))
 }
 
@@ -334,16 +413,16 @@ pub(super) fn date(date: Unix) -> i64 {
 }
 
 /// SQLite's integers have a sign.
-fn large(number: u64) -> i64 {
+pub(super) fn large(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn number(integer: i64) -> u64 {
+pub(super) fn number(integer: i64) -> u64 {
     u64::try_from(integer).unwrap_or(0)
 }
 
 /// Points and streaks; somebody may have written more at a prompt.
-fn small(integer: i64) -> u32 {
+pub(super) fn small(integer: i64) -> u32 {
     u32::try_from(number(integer)).unwrap_or(u32::MAX)
 }
 

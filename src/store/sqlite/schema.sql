@@ -44,6 +44,7 @@ CREATE TABLE persons (
 ) STRICT, WITHOUT ROWID;
 
 -- Points from rounds between two persons. Weeks are counted from Monday 1970-01-05 as 1; 0: ever.
+-- Of who is barred they stand under -1 - week, where no board looks.
 CREATE TABLE ranked_points (
     week INTEGER NOT NULL,
     person TEXT NOT NULL REFERENCES persons (person) ON DELETE CASCADE,
@@ -55,7 +56,8 @@ CREATE TABLE ranked_points (
 CREATE INDEX ranked_points_best ON ranked_points (week, points DESC, reached_at);
 CREATE INDEX ranked_points_by_person ON ranked_points (person);
 
--- How many persons have exactly so many points, to tell a place without counting them all.
+-- How many persons who are not barred have exactly so many points, to tell a place without counting
+-- them all.
 CREATE TABLE weeks (
     week INTEGER NOT NULL,
     points INTEGER NOT NULL,
