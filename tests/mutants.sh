@@ -408,9 +408,15 @@ mutant 'old sessions at a time, in a file' src/store/sqlite/rows.rs \
 mutant 'orders in a commit' src/store/writer.rs \
     'const BATCH_MAX: usize = 2000;' 'const BATCH_MAX: usize = 9000;' --lib store::tests::the_end_writes
 mutant 'an order is applied once' src/store/record.rs \
-    'if self.seq < settle.seq {' 'if true {' --test store cases::an_order_counts
+    'let is_new = self.seq < settle.seq;' 'let is_new = true;' --test store cases::an_order_counts
 mutant 'a former order is applied once' src/store/record.rs \
-    'if last < settle.seq {' 'if true {' --test store cases::a_former
+    'let is_new = last < settle.seq;' 'let is_new = true;' --test store cases::a_former
+mutant 'exact places' src/model/board.rs \
+    'PLACES_MAX: u32 = 1_000;' 'PLACES_MAX: u32 = 2_000;' --test store persons::a_thousand
+mutant 'rows of a board' src/model/board.rs \
+    'BOARD_ROWS: usize = 10;' 'BOARD_ROWS: usize = 11;' --test store persons::ten_are
+mutant 'weeks that are kept' src/store/engine.rs \
+    'Week(week.saturating_sub(1))' 'Week(week)' --test store persons::this_week
 mutant 'what was tried is tried first' src/store/writer.rs \
     'if self.tried.is_empty() {' 'if true {' --lib store::tests::an_outage
 mutant 'a date that jumped' src/store/clock.rs \

@@ -401,7 +401,7 @@ mod tests {
                 owner: Owner(2),
             };
             let replies = memory.apply(&[order], Unix(5)).expect("memory");
-            !format!("{replies:?}").contains("None")
+            !format!("{replies:?}").contains("stored: None")
         };
         assert!(is_there("a") && !is_there("b") && is_there("c"));
     }

@@ -42,20 +42,20 @@
 //! **Sign-in.** Who comes for the first time keeps the session that it came with, unless that is
 //! another person's; it is made where there is none, the one case of a session without points.
 //! Afterwards the person's session is its own one: it keeps its token if that is the one that was
-//! brought, else it gets the new one, because nobody here knows the old one; its owner changes as
-//! by a take, and so does nothing when the same order comes once more.
+//! brought, else it gets the new one, because nobody here knows the old one. Its owner changes as
+//! by a take, so the same order once more changes nothing.
 //!
 //! **Ranked points** of a settle are added to those of the person whose session it is, once, as
-//! the points are. They are dropped where the session is nobody's. A settle of a person whose session
-//! has another token by now is applied to it.
+//! the points are. They are dropped where the session is nobody's. A settle of a person whose
+//! session has another token by now is applied to it.
 //!
-//! **Board.** Most points first; of two with as many who had them first, and of those the lesser sub.
-//! Who is barred is on no board, and what was won stays. This week's points and the last one's are
-//! kept, and those of all weeks.
+//! **Board.** Most points first; of two with as many the one who had them first, and of those the
+//! lesser sub. Who is barred is on no board, and what was won stays. Kept are the points of this
+//! week, of the last one, and of all weeks.
 //!
 //! **Erased.** [`Engine::forget`] deletes and leaves a tombstone: a hash for 31 days. A take
-//! finds nobody, a settle is answered [`Settled::Erased`], and neither writes. A person's sign-in is
-//! answered as if it were nobody's: it may play on, and nothing is written of who it is.
+//! finds nobody, a settle is answered [`Settled::Erased`], and neither writes. A person's sign-in
+//! is answered as if it were nobody's: it may play on, and nothing is written of who it is.
 //!
 //! **Rooms.** A code lives ten minutes after it was last opened, touched or claimed. Touching one
 //! that is not there opens it; closing one that is not there is no fault. A claim is answered alike

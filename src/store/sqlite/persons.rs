@@ -119,7 +119,8 @@ pub(super) fn sign_in(
     })
 }
 
-/// The token that was brought, if its session may become the person's or nobody's; else the new one.
+/// The token that was brought, if its session may become the person's or stay nobody's; else the
+/// new one.
 fn adoptable<'a>(
     connection: &Connection,
     order: SignIn<'a>,
