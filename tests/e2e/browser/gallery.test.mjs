@@ -44,6 +44,20 @@ const web = (name) => new URL(`../../../src/client/web/${name}`, import.meta.url
 const module = (name) => import(`data:text/javascript,${encodeURIComponent(readFileSync(web(name), 'utf8'))}`);
 const [{ speaker }, { texts }] = [await module('words.js'), await module('texts.js')];
 
+/** Names and numbers that lie over a hand, the clock or what a round ended with, by their texts. */
+const covered = (page) => page.evaluate(() => {
+  const drawn = ['.shown', '#count', '#outcome strong', '#outcome span']
+    .reduce((all, each) => all.concat(...document.querySelectorAll(each)), [])
+    .filter((each) => each.getBoundingClientRect().width && getComputedStyle(each).opacity !== '0' && (!each.matches('#outcome *') || each.textContent));
+  return [...document.querySelectorAll('.side .name bdi, .side .tally b')].filter((text) => {
+    const a = text.getBoundingClientRect();
+    return a.width && drawn.some((each) => {
+      const b = each.getBoundingClientRect();
+      return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+    });
+  }).map((each) => each.textContent);
+});
+
 /** What sticks out of the window, or of what the system leaves of it, and what of the dock is cut off
  * or stands over something else. */
 const sticking = (page, insets = {}) => page.evaluate(({ top = 0, right = 0, bottom = 0, left = 0 }) => {
@@ -68,6 +82,9 @@ const sticking = (page, insets = {}) => page.evaluate(({ top = 0, right = 0, bot
     if (box.left < left - 1 || innerWidth - right + 1 < box.right) out.push(`${name} leaves the window`);
     if (each.closest('.panel')) continue;
     if (box.top < top - 1 || innerHeight - bottom + 1 < box.bottom) out.push(`${name} is cut off`);
+  }
+  for (const each of document.querySelectorAll('#hands span')) {
+    if (each.scrollWidth > each.offsetWidth) out.push(`${each.textContent} is cut short`);
   }
   const buttons = boxes.filter(([each]) => each.matches('#dock button'));
   buttons.forEach(([one, a], i) => buttons.slice(i + 1).forEach(([other, b]) => {
@@ -261,7 +278,7 @@ describe('the gallery', { concurrency: 3 }, () => {
     for (const [name, still] of stills) {
       await glass.show(still);
       for (const percent of [150, 200]) {
-        await glass.page.evaluate((scale) => { document.documentElement.style.fontSize = `${scale}%`; }, percent);
+        await glass.letters(percent);
         for (const size of [PHONE, SMALL, DESKTOP]) {
           await glass.at(size, { painted: true });
           const where = `text-${percent}-${size.width}-${name}`;
@@ -269,6 +286,7 @@ describe('the gallery', { concurrency: 3 }, () => {
           const out = await sticking(glass.page);
           // It may be scrolled down, not aside.
           assert.deepEqual(out.filter((each) => !/too high|cut off/.test(each)), [], where);
+          assert.deepEqual(await covered(glass.page), [], `${where}: nothing lies over what is to be read`);
           if (name !== 'playing') continue;
           const lines = await glass.page.evaluate(() => {
             const shown = document.querySelector('#other bdi');

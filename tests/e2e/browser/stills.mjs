@@ -76,6 +76,13 @@ export async function mirror(browser, server) {
         }
       }, insets);
     },
+    /** Letters of so many per cent, as one sets them in the browser: what is measured in them changes,
+     * too. */
+    async letters(percent) {
+      const cdp = await own.context.newCDPSession(page);
+      await cdp.send('Page.setFontSizes', { fontSizes: { standard: 0.16 * percent } });
+      await cdp.detach();
+    },
     close: () => own.close(),
   };
 }
