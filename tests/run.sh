@@ -25,6 +25,11 @@ WAITING=(engines lighthouse oldest miniprogram clients nginx proxies)
 declare -A BUDGET=([test]=360 [browser]=420 [clients]=240 [package]=300)
 BUDGET_OF_OTHERS=180
 
+# The program alone as if for release: the packages beside it are built already, and linking them into
+# one, as a release does, takes minutes.
+FAST=(--config profile.dev.package.roshambo.opt-level=3
+    --config profile.dev.package.roshambo.debug-assertions=false)
+
 # --- parts ---
 
 part_fmt() { cargo fmt --check; }
@@ -41,11 +46,11 @@ part_clippy() {
 }
 part_test() { cargo test --locked; }
 # With all assertions on, the ordinary tests' soak is small; this is the whole short form.
-part_soak() { cargo test --release --locked --test soak -- --nocapture; }
+part_soak() { cargo test "${FAST[@]}" --locked --test soak -- --nocapture; }
 part_doc() { RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked; }
 
 # No time is measured: it holds the rule that a relayed message allocates nothing.
-part_allocations() { cargo bench --locked --bench micro -- --check; }
+part_allocations() { cargo bench --profile dev "${FAST[@]}" --locked --bench micro -- --check; }
 
 # The session module that both clients share, on a virtual clock.
 part_session() { node --test tests/e2e/session/*.test.mjs; }
@@ -199,7 +204,9 @@ part_package() {
     echo "needs libc6 $libc or newer"
     lintian --fail-on error,warning --allow-root "$deb"
     tests/service/boot.sh "$deb"
-    tarball=$(systemd/package.sh tarball | tail -1)
+    # Its size is nobody's business, so it is not built as small as a release: that takes minutes.
+    tarball=$(CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+        systemd/package.sh tarball | tail -1)
     tests/service/tarball.sh "$tarball"
     ls -l "$deb" "$tarball"
 }
@@ -293,7 +300,8 @@ need_cargo_deb() {
     is_cargo_deb "$want" && return
     echo "== installing cargo-deb $want"
     # Its own target, so that neither build waits for the other's files.
-    CARGO_TARGET_DIR=$tools/build cargo install --quiet --locked --force --version "$want" \
+    CARGO_TARGET_DIR=$tools/build CARGO_PROFILE_DEV_DEBUG=0 \
+        cargo install --quiet --debug --locked --force --version "$want" \
         --root "$tools" cargo-deb
     rm -rf "$tools/build"
     is_cargo_deb "$want" || fail "cargo-deb $want was installed and is not there"
