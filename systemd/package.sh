@@ -29,7 +29,7 @@ settle() {
 
 # Which libraries are in the program, and under which licences.
 crates() {
-    cargo tree --locked --features tls --edges normal --prefix none --format '{p} {l}' |
+    cargo tree --locked --edges normal --prefix none --format '{p} {l}' |
         sed 's/ (\/[^)]*)//; s/ (\*)//; s/ (proc-macro)//' | sort -u
 }
 
@@ -62,7 +62,7 @@ deb() {
     revision=$(sed -n '1s/.*(\(.*\)).*/\1/p' systemd/deb/changelog)
     [ "${revision%-*}" = "$version" ] ||
         fail "systemd/deb/changelog is about $revision, Cargo.toml about $version"
-    cargo build --release --locked --features tls
+    cargo build --release --locked
     made "$target/release/package" "$target/release/roshambo"
     mkdir -p "$out"
     cargo deb --quiet --no-build --no-strip --deb-revision "${revision##*-}" --output "$out"
@@ -76,7 +76,7 @@ tarball() {
     # A triple that is named keeps the flag away from build scripts and procedural macros, which
     # cannot be static.
     RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static" \
-        cargo build --release --locked --features tls --target "$triple"
+        cargo build --release --locked --target "$triple"
     install -D -m 755 "$target/$triple/release/roshambo" "$root/roshambo"
     install -m 644 README.md README.zh-CN.md CHANGELOG.md LICENSE "$root"
     install -D -m 644 -t "$root/systemd" systemd/*.service systemd/*.socket \

@@ -14,7 +14,7 @@ set -euo pipefail
 QUICK=(fmt shell clippy test session)
 
 PARTS=(fmt shell clippy test soak doc allocations session browser engines lighthouse oldest miniprogram clients
-    nginx proxies probe service mutants package)
+    nginx proxies service mutants package)
 
 # Parts that mostly wait: when everything is run, they are beside the mutants and the package, which
 # mostly build, each in a place of its own.
@@ -39,10 +39,10 @@ part_shell() {
         -type f \( -name '*.sh' -o -path './.ci/*' -o -path './systemd/deb/scripts/*' \) -print0 |
         xargs -0 grep -lZE '^#!.*sh$' | xargs -0 shellcheck --severity=warning
 }
-# The second run is for what the feature adds.
+# The second run is for what is there instead of the feature.
 part_clippy() {
     cargo clippy --all-targets --locked -- -D warnings
-    cargo clippy --all-targets --locked --features tls -- -D warnings
+    cargo clippy --locked --no-default-features -- -D warnings
 }
 part_test() { cargo test --locked; }
 # With all assertions on, the ordinary tests' soak is small; this is the whole short form.
@@ -140,12 +140,6 @@ part_mutants() {
     tests/mutants.sh --fit
     install_clients
     node tests/e2e/clients/mutants.mjs --quick
-}
-
-# `roshambo probe wss://…` through a real nginx, right and wrong, with right and wrong certificates.
-part_probe() {
-    cargo test --locked --features tls --test probe
-    cargo test --locked --features tls --lib tools::probe
 }
 
 # The packages of all these clients.
@@ -387,13 +381,12 @@ check_tools() {
             need_proxy caddy caddy
             need_proxy apache2 apache2
             ;;
-        probe)
-            need openssl openssl
-            need_proxy nginx nginx-light
-            ;;
         test)
             # It makes the store's disk fail.
             need strace strace
+            # `roshambo probe` through a real one, and certificates of all kinds.
+            need openssl openssl
+            need_proxy nginx nginx-light
             need systemd-socket-activate systemd
             need_promtool
             ;;

@@ -26,7 +26,7 @@ const USAGE: &str = "roshambo probe: whether players get through to a server.
 Usage: roshambo probe URL [--idle DURATION] [--slow DURATION]
 
   URL               ws://HOST[:PORT][/BASE] or wss://HOST[:PORT][/BASE]; the latter needs a build
-                    with the feature tls, as the Debian package is, and believes the system's
+                    with the feature tls, as is the default, and believes the system's
                     certificate authorities, or those in the file that SSL_CERT_FILE names
   BASE              where sockets are opened [/applet/websocket]
   --idle DURATION   how long to say nothing; longer than the proxies' time-outs [70s; 0 is off]
