@@ -10,7 +10,7 @@ mod failure;
 mod player;
 mod stream;
 #[cfg(feature = "tls")]
-mod tls;
+pub(super) mod tls;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;

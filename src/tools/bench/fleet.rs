@@ -15,6 +15,7 @@ use tungstenite::handshake::derive_accept_key;
 
 use super::frames::{self, FRAME_BYTES_MAX, Frame};
 use super::options::{Dialect, Options};
+use super::way::{Begin, Way};
 
 /// What one turn takes from one socket at a time, beside what was left over.
 const RECV_BYTES: usize = 64 * 1024;
@@ -72,7 +73,7 @@ enum Phase {
 }
 
 struct Client {
-    stream: Option<TcpStream>,
+    stream: Option<Way>,
     phase: Phase,
     /// A part of a frame or of the head.
     rest: Vec<u8>,
@@ -110,6 +111,7 @@ pub(super) struct Fleet {
     events: Events,
     buffer: Vec<u8>,
     server: SocketAddr,
+    begin: Begin,
     /// The clients.
     pub(super) crew: Crew,
 }
@@ -127,6 +129,10 @@ impl Fleet {
             .map_err(|error| format!("{} is not found: {error}", address.host))?
             .next()
             .ok_or_else(|| format!("{} has no address", address.host))?;
+        let begin = match address.secure {
+            true => Begin::secure(&address.host, options.insecure)?,
+            false => Begin::default(),
+        };
         let host = match address.host.contains(':') {
             true => format!("[{}]:{}", address.host, address.port),
             false => format!("{}:{}", address.host, address.port),
@@ -142,6 +148,7 @@ impl Fleet {
             events: Events::with_capacity(1024),
             buffer: vec![0; FRAME_BYTES_MAX + HEAD_BYTES_MAX + RECV_BYTES],
             server,
+            begin,
             crew: Crew {
                 clients: Vec::new(),
                 free: Vec::new(),
@@ -181,8 +188,9 @@ impl Fleet {
                 Interest::READABLE | Interest::WRITABLE,
             )
             .map_err(|error| format!("cannot poll: {error}"))?;
+        let way = self.begin.on(stream);
         let client = Client {
-            stream: Some(stream),
+            stream: Some(way.map_err(|error| format!("cannot begin: {error}"))?),
             phase: Phase::Connecting,
             rest: Vec::new(),
             out: Vec::new(),
@@ -293,7 +301,10 @@ impl Fleet {
             Ok(count) => count,
             Err(error) => {
                 client.rest.extend_from_slice(front);
+                // It may have waited for the handshake's end.
+                let waits = stream.is_in_records() && !client.out.is_empty();
                 match error.kind() {
+                    io::ErrorKind::WouldBlock if waits => crew.mark(index),
                     io::ErrorKind::WouldBlock => (),
                     io::ErrorKind::Interrupted => return true,
                     io::ErrorKind::NotConnected if client.phase == Phase::Connecting => (),
@@ -302,6 +313,7 @@ impl Fleet {
                 return false;
             }
         };
+        let may_have_more = count == room || stream.is_in_records();
         crew.now = Instant::now();
         let mut input = buffer.get(..kept + count).unwrap_or_default();
         crew.take_in(index, &mut input, play);
@@ -312,7 +324,7 @@ impl Fleet {
             }
             _ => return false,
         }
-        count == room
+        may_have_more
     }
 }
 
@@ -405,7 +417,7 @@ impl Crew {
         let Some(client) = self.clients.get_mut(index) else {
             return;
         };
-        let Some(stream) = &client.stream else {
+        let Some(stream) = client.stream.as_ref().map(Way::socket) else {
             return;
         };
         if client.phase == Phase::Connecting {

@@ -14,6 +14,7 @@ mod process;
 mod relay;
 mod report;
 mod seats;
+mod way;
 mod words;
 
 use std::ffi::OsString;

@@ -86,12 +86,14 @@ impl Dialect {
     }
 }
 
-/// `ws://HOST:PORT/PATH`.
+/// `ws://HOST:PORT/PATH`, or `wss://`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Address {
     /// A name or an address, without brackets.
     pub(super) host: String,
-    /// 80 where none is given.
+    /// It is `wss://`.
+    pub(super) secure: bool,
+    /// 80 where none is given, or 443.
     pub(super) port: u16,
     /// With query; what a request asks for.
     pub(super) path: String,
@@ -126,6 +128,8 @@ pub(super) struct Options {
     pub(super) json: bool,
     /// No progress.
     pub(super) quiet: bool,
+    /// `wss://`: whatever certificate is shown is believed.
+    pub(super) insecure: bool,
 }
 
 impl Options {
@@ -168,8 +172,8 @@ roshambo bench: measures a running server, as a plain client of it.
 
 Usage: roshambo bench URL [MODE]... [FLAG VALUE]...
 
-URL is ws://HOST:PORT or ws://HOST:PORT/BASE; BASE is /applet/websocket if there is none. An https
-address has to be measured behind its proxy: this client speaks no TLS.
+URL is ws://HOST:PORT or ws://HOST:PORT/BASE; BASE is /applet/websocket if there is none. By wss://
+every connection shakes hands anew.
 
 Modes, all of them in this order if none is named:
   idle     connects, says hello, keeps still: connections per second, memory [1000 sockets]
@@ -187,6 +191,7 @@ Flags:
       --beside NUMBER   relay, flood: sockets that keep still beside the players [0]
       --seconds NUMBER  how long a mode measures [5]; idle: how long it watches
       --pid PID         the server's process, if it runs here: its memory and CPU time
+      --insecure        wss: believe whatever certificate is shown
       --json            one JSON object instead of the table
   -q, --quiet           no progress
   -h, --help            this text
@@ -209,6 +214,7 @@ impl Command {
             url: String::new(),
             address: Address {
                 host: String::new(),
+                secure: false,
                 port: 0,
                 path: String::new(),
             },
@@ -223,6 +229,7 @@ impl Command {
             pid: None,
             json: false,
             quiet: false,
+            insecure: false,
         };
         let mut parser = Parser::from_args(args);
         while let Some(arg) = parser.next()? {
@@ -240,6 +247,7 @@ impl Command {
                 Arg::Long("beside") => options.beside = number(&mut parser, 0, 60_000)? as usize,
                 Arg::Long("seconds") => options.time = seconds(&text(&mut parser)?)?,
                 Arg::Long("pid") => options.pid = Some(number(&mut parser, 1, u32::MAX)?),
+                Arg::Long("insecure") => options.insecure = true,
                 Arg::Long("json") => options.json = true,
                 Arg::Short('q') | Arg::Long("quiet") => options.quiet = true,
                 Arg::Value(word) if options.url.is_empty() => options.url = word.string()?,
@@ -298,11 +306,15 @@ impl Address {
                 "an address is needed, as ws://127.0.0.1:9595".into(),
             ));
         }
-        let Some(rest) = url
-            .strip_prefix("ws://")
-            .or_else(|| url.strip_prefix("http://"))
-        else {
-            return refuse("does not begin with ws://");
+        let schemes = [
+            ("ws://", false),
+            ("http://", false),
+            ("wss://", true),
+            ("https://", true),
+        ];
+        let known = |(scheme, secure)| Some((url.strip_prefix(scheme)?, secure));
+        let Some((rest, secure)) = schemes.into_iter().find_map(known) else {
+            return refuse("does not begin with ws:// or wss://");
         };
         if url.bytes().any(|byte| !byte.is_ascii_graphic()) {
             return refuse("holds a character that no address holds");
@@ -314,7 +326,7 @@ impl Address {
                 Ok(port) => (host, port),
                 Err(_) => return refuse("has a port that is none"),
             },
-            _ => (authority, 80),
+            _ => (authority, if secure { 443 } else { 80 }),
         };
         let host = host.trim_start_matches('[').trim_end_matches(']');
         if host.is_empty() || host.contains('@') {
@@ -338,6 +350,7 @@ impl Address {
         };
         Ok(Self {
             host: host.into(),
+            secure,
             port,
             path,
         })
@@ -356,6 +369,7 @@ mod tests {
             ("http://game.example/a/b/", "game.example", 80, "/a/b"),
             ("ws://[::1]:80/x", "::1", 80, "/x"),
             ("ws://[::1]/x", "::1", 80, "/x"),
+            ("wss://game.example", "game.example", 443, BASE),
         ];
         for (url, host, port, base) in rows {
             let plain = Address::parse(url, Dialect::Plain).expect(url);
@@ -374,7 +388,7 @@ mod tests {
     fn what_is_no_command_line_is_refused() {
         let rows: &[(&[&str], &str)] = &[
             (&[], "an address is needed"),
-            (&["wss://h"], "does not begin with ws://"),
+            (&["ftp://h"], "does not begin with ws://"),
             (&["ws://h:70000"], "a port that is none"),
             (&["ws:///x"], "names no host"),
             (&["ws://h/a b"], "a character"),

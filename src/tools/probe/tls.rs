@@ -20,14 +20,14 @@ use super::failure::{Failure, TlsFault, is_timeout};
 pub(super) type Stream = StreamOwned<ClientConnection, TcpStream>;
 
 /// Whom to believe, read once for all connections.
-pub(super) type Settings = Arc<ClientConfig>;
+pub(in crate::tools) type Settings = Arc<ClientConfig>;
 
 /// Reads the system's certificates: the usual places, or what `SSL_CERT_FILE` names.
 ///
 /// # Errors
 ///
 /// There are none: a line that says so.
-pub(super) fn settings() -> Result<Settings, String> {
+pub(in crate::tools) fn settings() -> Result<Settings, String> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(found.certs);
@@ -191,5 +191,63 @@ fn common_name(name: &[u8]) -> String {
     match text {
         Some(text) => String::from_utf8_lossy(text).into_owned(),
         None => "an authority without a name".into(),
+    }
+}
+
+/// Believes whatever certificate a server shows: for one's own machine.
+///
+/// # Errors
+///
+/// There are no algorithms, which a test excludes.
+pub(in crate::tools) fn credulous() -> Result<Settings, String> {
+    let provider = Arc::new(crypto::ring::default_provider());
+    let verifier = Arc::new(Credulous(Arc::clone(&provider)));
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+/// It still checks that the server has the key of what it shows.
+#[derive(Debug)]
+struct Credulous(Arc<crypto::CryptoProvider>);
+
+impl ServerCertVerifier for Credulous {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        crypto::verify_tls12_signature(message, cert, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        crypto::verify_tls13_signature(message, cert, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
     }
 }
