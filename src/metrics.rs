@@ -148,6 +148,10 @@ pub struct Traffic {
     pub bytes_in: u64,
     /// Bytes sent.
     pub bytes_out: u64,
+    /// Handshakes of TLS that went well.
+    pub handshakes: u64,
+    /// Those that did not: no TLS, or none that is allowed.
+    pub failed_handshakes: u64,
     /// How long the loop's turns took, in microseconds, the sleep before them left out.
     pub turns: Histogram<16>,
 }
@@ -173,6 +177,8 @@ impl Default for Traffic {
             reload_us: 0,
             bytes_in: 0,
             bytes_out: 0,
+            handshakes: 0,
+            failed_handshakes: 0,
             turns: Histogram::new(&TURN_US),
         }
     }
@@ -189,6 +195,8 @@ impl Traffic {
             ("slow-readers", &mut self.slow_readers),
             ("bytes-in", &mut self.bytes_in),
             ("bytes-out", &mut self.bytes_out),
+            ("handshakes", &mut self.handshakes),
+            ("failed-handshakes", &mut self.failed_handshakes),
             ("reloads", &mut self.reloads),
             ("failed-reloads", &mut self.failed_reloads),
             ("reload-us", &mut self.reload_us),

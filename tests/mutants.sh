@@ -135,6 +135,19 @@ mutant '--linger, bytes' src/net/conn.rs \
     'end.discarded < DISCARD_BYTES_MAX' \
     'end.discarded < usize::MAX || DISCARD_BYTES_MAX == 0' \
     --test hostile http::what_follows_an_answer
+mutant 'handshakes of TLS in a turn' src/net/sockets/sessions.rs \
+    'const HANDSHAKES_MAX: usize = 4;' 'const HANDSHAKES_MAX: usize = 1 << 20;' \
+    --lib net::server::tests::secure
+mutant 'bytes of TLS that never become a message' src/net/tls.rs \
+    'if self.failed || CIPHER_BYTES_MAX <= rest.len() {' 'if self.failed {' --lib net::tls
+mutant 'a handshake counts as silence' src/net/sockets.rs \
+    'let number = self.heads.insert(id, self.crowd.direct_place_of(peer));' \
+    'let number = self.heads.insert(id, None);' --test tls attacks::half
+mutant 'who may read a key' src/net/tls/pair.rs \
+    'const OTHERS: u32 = 0o006;' 'const OTHERS: u32 = 0;' --test tls certificates::every
+mutant 'where the names of challenges lead' src/net/http/redirect.rs \
+    '!name.bytes().all(is_token)' 'name.contains(char::is_whitespace) && is_token(0)' \
+    --lib net::http::redirect
 mutant 'urgent bytes' src/net/sockets.rs \
     'Interest::READABLE.add(Interest::PRIORITY)' 'Interest::READABLE' \
     --lib net::server::tests::urgent
@@ -211,8 +224,8 @@ mutant 'copies of a message in pieces' src/net/frames/fragments.rs \
 mutant 'copies of a backlog' src/net/rest.rs \
     'if left < kept.from {' 'if left < usize::MAX {' --lib net::rest
 mutant '--max-queue' src/net/sockets.rs \
-    'Phase::Open { .. } if self.queue_bytes_max < conn.queue.len() => {' \
-    'Phase::Open { .. } if usize::MAX < conn.queue.len() + self.queue_bytes_max => {' \
+    'Phase::Open { .. } if most < conn.queue.len() + sealed => {' \
+    'Phase::Open { .. } if usize::MAX < conn.queue.len() + sealed + most => {' \
     --test loopback losses::a_slow_reader
 mutant "the kernel's buffers, TCP" src/net/gate.rs \
     'listener.bound(buffers)?;' 'let _ = listener;' --lib net::gate

@@ -37,6 +37,7 @@ impl Knob {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Section {
     Listening,
+    Tls,
     Game,
     Limits,
     Timeouts,
@@ -46,8 +47,9 @@ pub(super) enum Section {
 }
 
 impl Section {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Listening,
+        Self::Tls,
         Self::Game,
         Self::Limits,
         Self::Timeouts,
@@ -59,6 +61,7 @@ impl Section {
     pub(super) fn title(self) -> &'static str {
         match self {
             Self::Listening => "Where to listen",
+            Self::Tls => "TLS, without a proxy",
             Self::Game => "The game",
             Self::Limits => "Limits",
             Self::Timeouts => "Time-outs",
@@ -132,8 +135,8 @@ pub(super) const KNOBS: &[Knob] = &[
             set: |config, text| parse::listen(text).map(|listen| config.listen = listen),
         },
         default: "127.0.0.1:9595",
-        help: "Only this machine by default: TLS and the outside belong to a proxy such as\n\
-               nginx. Port 0 takes a free one. If this is not given, PORT replaces the\n\
+        help: "Only this machine by default: the outside belongs to a proxy such as nginx, or to\n\
+               --tls-listen. Port 0 takes a free one. If this is not given, PORT replaces the\n\
                default's port.",
     },
     Knob {
@@ -209,6 +212,74 @@ pub(super) const KNOBS: &[Knob] = &[
         default: "no",
         help: "Whether the web page shows avatars from other people's addresses. Whoever owns\n\
                such an address learns the addresses of its opponents. The flag alone means yes.",
+    },
+    Knob {
+        flag: "--tls-listen",
+        section: Section::Tls,
+        kind: Kind::Text {
+            metavar: "ADDR:PORT",
+            get: |config| config.tls_listen.map(|address| address.to_string()),
+            set: |config, text| parse::address(text).map(|to| config.tls_listen = Some(to)),
+        },
+        default: "",
+        help: "Everything that --listen serves, by https:// and wss://: TLS 1.2 and 1.3; needs the\n\
+               next two flags. One name a server; for other sites beside it there is nginx.",
+    },
+    Knob {
+        flag: "--tls-cert",
+        section: Section::Tls,
+        kind: Kind::Text {
+            metavar: "FILE",
+            get: |config| parse::show_path(config.tls_cert.as_deref()),
+            set: |config, text| parse::path(text).map(|path| config.tls_cert = Some(path)),
+        },
+        default: "",
+        help: "The certificate in PEM form, the ones that signed it behind it (fullchain.pem). It\n\
+               is looked at every 5s: a renewed pair is taken up, a broken one is not.",
+    },
+    Knob {
+        flag: "--tls-key",
+        section: Section::Tls,
+        kind: Kind::Text {
+            metavar: "FILE",
+            get: |config| parse::show_path(config.tls_key.as_deref()),
+            set: |config, text| parse::path(text).map(|path| config.tls_key = Some(path)),
+        },
+        default: "",
+        help: "Its private key in PEM form, which only this user and a group may read.",
+    },
+    Knob {
+        flag: "--hsts",
+        section: Section::Tls,
+        kind: number!(hsts_ms, Unit::WholeSeconds, 0, 730 * 24 * HOUR),
+        default: "0",
+        help: "For so long browsers come back by https:// only (Strict-Transport-Security); 0 is\n\
+               off. They remember it: begin with minutes.",
+    },
+    Knob {
+        flag: "--http-redirect",
+        section: Section::Tls,
+        kind: Kind::Text {
+            metavar: "ADDR:PORT",
+            get: |config| config.http_redirect.map(|address| address.to_string()),
+            set: |config, text| parse::address(text).map(|to| config.http_redirect = Some(to)),
+        },
+        default: "",
+        help: "Sends who comes by http:// to https://, as on port 80.",
+    },
+    Knob {
+        flag: "--acme-webroot",
+        section: Section::Tls,
+        kind: Kind::Text {
+            metavar: "FOLDER",
+            get: |config| parse::show_path(config.acme_webroot.as_deref()),
+            set: |config, text| {
+                parse::path(text.trim_end_matches('/')).map(|path| config.acme_webroot = Some(path))
+            },
+        },
+        default: "",
+        help: "Whose .well-known/acme-challenge --http-redirect shows, so that an authority sees\n\
+               whose name it is (certbot certonly --webroot -w FOLDER).",
     },
     Knob {
         flag: "--game-time",

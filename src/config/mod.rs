@@ -60,6 +60,18 @@ pub struct Config {
     pub trusted_proxies: Networks,
     /// `--remote-avatars`: the web client may load pictures from addresses that players give.
     pub remote_avatars: bool,
+    /// `--tls-listen`: where TLS is spoken.
+    pub tls_listen: Option<SocketAddr>,
+    /// `--tls-cert`: the certificate and those that signed it.
+    pub tls_cert: Option<PathBuf>,
+    /// `--tls-key`
+    pub tls_key: Option<PathBuf>,
+    /// `--hsts`: whole seconds, 0 is off.
+    pub hsts_ms: u64,
+    /// `--http-redirect`: where browsers are sent to https.
+    pub http_redirect: Option<SocketAddr>,
+    /// `--acme-webroot`: a folder with answers to an authority's questions.
+    pub acme_webroot: Option<PathBuf>,
     /// `--game-time`: whole seconds, 1 to 60.
     pub game_time_ms: u64,
     /// `--robot-after`
@@ -315,15 +327,7 @@ impl Config {
             let value = duration(self.ping_timeout_ms);
             return at_least("--ping-timeout", value, why, interval);
         }
-        if let Some(admin) = &self.admin
-            && is_one_place(&self.listen, admin)
-        {
-            let (listen, admin) = (parse::show_listen(&self.listen), parse::show_listen(admin));
-            return Err(ConfigError::Relation(format!(
-                "--listen {listen} and --admin {admin} are the same place, and players and \
-                 figures need one each; give --admin another port or path"
-            )));
-        }
+        self.check_places()?;
         if self.session_ttl_ms < self.game_time_ms {
             let game = duration(self.game_time_ms);
             let why = format!("a player could not come back to its round (--game-time {game})");
@@ -356,6 +360,38 @@ impl Config {
             return at_least("--max-queue", value, why, parse::show_bytes(queue as u64));
         }
         Ok(())
+    }
+
+    /// No two listeners have one place, and TLS has what it needs.
+    fn check_places(&self) -> Result<(), ConfigError> {
+        let places = [
+            ("--listen", Some(self.listen.clone())),
+            ("--admin", self.admin.clone()),
+            ("--tls-listen", self.tls_listen.map(Listen::Tcp)),
+            ("--http-redirect", self.http_redirect.map(Listen::Tcp)),
+        ];
+        for (index, (flag, place)) in places.iter().enumerate() {
+            for (other_flag, other) in places.get(index + 1..).unwrap_or_default() {
+                if let (Some(place), Some(other)) = (place, other)
+                    && is_one_place(place, other)
+                {
+                    let (place, other) = (parse::show_listen(place), parse::show_listen(other));
+                    return Err(ConfigError::Relation(format!(
+                        "{flag} {place} and {other_flag} {other} are the same place, and each \
+                         needs one of its own; give {other_flag} another port or path"
+                    )));
+                }
+            }
+        }
+        let missing = match (&self.tls_cert, &self.tls_key) {
+            (None, None) if self.tls_listen.is_some() => "--tls-cert and --tls-key",
+            (None, Some(_)) => "--tls-cert",
+            (Some(_), None) => "--tls-key",
+            _ => return Ok(()),
+        };
+        Err(ConfigError::Relation(format!(
+            "TLS needs a certificate and its key: {missing} is not given"
+        )))
     }
 
     /// The effective configuration, a line per knob: the flag as it could be typed, and who set it.
@@ -407,6 +443,12 @@ impl Config {
             public_url: None,
             trusted_proxies: Networks::NONE,
             remote_avatars: false,
+            tls_listen: None,
+            tls_cert: None,
+            tls_key: None,
+            hsts_ms: 0,
+            http_redirect: None,
+            acme_webroot: None,
             game_time_ms: 0,
             robot_after_ms: 0,
             rematch_wait_ms: 0,

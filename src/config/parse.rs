@@ -248,6 +248,19 @@ pub(super) fn show_switch(on: bool) -> &'static str {
     if on { "yes" } else { "no" }
 }
 
+/// `ADDRESS:PORT`, and no unix socket.
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    match listen(text)? {
+        Listen::Tcp(address) => Ok(address),
+        Listen::Unix(_) => Err("has to be an address and a port, as 0.0.0.0:443".into()),
+    }
+}
+
+/// The text that [`path`] reads as this.
+pub(super) fn show_path(path: Option<&Path>) -> Option<String> {
+    path.map(|path| path.display().to_string())
+}
+
 /// `memory`, or a file's path.
 pub(super) fn store(text: &str) -> Result<Store, String> {
     if text == "memory" {
@@ -270,7 +283,7 @@ pub(super) fn show_store(store: &Store) -> String {
 }
 
 /// A file's path.
-fn path(text: &str) -> Result<PathBuf, String> {
+pub(super) fn path(text: &str) -> Result<PathBuf, String> {
     match text {
         "" => Err("is empty: a file's path is needed".into()),
         _ if text.ends_with('/') => Err("is a directory: a file's path is needed".into()),

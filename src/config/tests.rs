@@ -102,6 +102,13 @@ fn good_values() {
         ("--score-ttl", "90d", "90d"),
         ("--drain-timeout", "5m", "5m"),
         ("--drain-spread", "0", "0"),
+        ("--tls-listen", "0.0.0.0:443", "0.0.0.0:443"),
+        ("--tls-cert", "a/cert.pem", "a/cert.pem"),
+        ("--tls-key", "/k.pem", "/k.pem"),
+        ("--hsts", "0", "0"),
+        ("--hsts", "180d", "180d"),
+        ("--http-redirect", "[::]:80", "[::]:80"),
+        ("--acme-webroot", "/var/www/", "/var/www"),
         ("--log-level", "DEBUG", "debug"),
         ("--seed", "18446744073709551615", "18446744073709551615"),
     ];
@@ -125,6 +132,12 @@ fn bad_values_name_the_knob_the_value_and_what_would_be_right() {
             "needs an address: 127.0.0.1:9595 for this machine only",
         ),
         ("--listen", ":9595", "0.0.0.0:9595 for all"),
+        ("--tls-listen", "unix:/a", "has to be an address and a port"),
+        ("--tls-cert", "~/cert.pem", "write the whole path"),
+        ("--tls-key", " k", "white space around it"),
+        ("--hsts", "731d", "730d"),
+        ("--http-redirect", "80", "needs an address"),
+        ("--acme-webroot", "~", "write the whole path"),
         (
             "--listen",
             "localhost:9595",
@@ -333,7 +346,7 @@ fn bad_values_name_the_knob_the_value_and_what_would_be_right() {
 
 #[test]
 fn the_command_line_itself() {
-    let rows: [(&[&str], &str); 23] = [
+    let rows: [(&[&str], &str); 25] = [
         (
             &["--gametime", "3s"],
             "there is no flag --gametime; did you mean --game-time?",
@@ -379,6 +392,14 @@ fn the_command_line_itself() {
         (
             &["--listen", "unix:/a", "--admin", "unix:/a"],
             "are the same place",
+        ),
+        (
+            &["--listen", "0.0.0.0:80", "--http-redirect", "127.0.0.1:80"],
+            "give --http-redirect another port or path",
+        ),
+        (
+            &["--tls-listen", "127.0.0.1:443"],
+            "--tls-cert and --tls-key is not given",
         ),
         (&["-p", "80"], "there is no flag -p"),
         (&["8080"], "\"8080\" is not a flag"),

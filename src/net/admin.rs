@@ -21,6 +21,7 @@ use mio::{Interest, Registry, Token};
 use super::http::{FIELDS_MAX, HEAD_BYTES_MAX};
 use super::listen::{Listener, Socket};
 use super::server::StoreEnd;
+use super::tls::keys::Keys;
 use crate::config::Config;
 use crate::hub::Hub;
 use crate::metrics::Traffic;
@@ -48,6 +49,7 @@ pub(crate) struct Figures<'a> {
     pub(crate) sockets: usize,
     pub(crate) timers: usize,
     pub(crate) store: Option<&'a StoreEnd>,
+    pub(crate) keys: &'a Keys,
 }
 
 /// The listener and those who ask.

@@ -12,7 +12,7 @@ use mio::{Events, Poll, Token};
 
 use super::entrance::Entrance;
 use super::frames::{put_binary, put_pong, put_text};
-use super::gate::Gate;
+use super::gate::{Gate, Way};
 use super::life::Life;
 use super::listen::{Buffers, Listener};
 use super::reader::{Reader, Turn};
@@ -44,11 +44,11 @@ pub type Answer = for<'a> fn(Message<'a>) -> Option<Message<'a>>;
 /// Only when the kernel refuses to poll.
 pub fn serve(listener: Listener, config: &Config, answer: Answer) -> io::Result<()> {
     let mut poll = Poll::new()?;
-    let mut gate = Gate::new(vec![listener], false, Buffers::of(config))?;
+    let mut gate = Gate::new(vec![(listener, Way::Plain)], false, Buffers::of(config))?;
     gate.register(poll.registry(), LISTENER)?;
     let registry = poll.registry().try_clone()?;
     let mut entrance = Entrance::new(config, gate);
-    let mut reader = Reader::new(config);
+    let mut reader = Reader::new(config, None);
     let mut sockets = Sockets::new(registry, config);
     let started = Instant::now();
     let mut events = Events::with_capacity(1024);

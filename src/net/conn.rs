@@ -10,6 +10,7 @@ use super::listen::Socket;
 use super::peers::Peer;
 use super::queue::{Pool, Queue};
 use super::rest::Rest;
+use super::tls::{CIPHER_BYTES_MAX, Fault, Session};
 use crate::hub::Dialect;
 use crate::model::CloseReason;
 use crate::time::Millis;
@@ -33,6 +34,8 @@ pub(crate) enum Phase {
         timer: TimerKey,
         /// Among those that have not asked for anything yet.
         number: u64,
+        /// It is to be sent to where TLS is spoken.
+        to_tls: bool,
     },
     /// It speaks WebSocket; the hub knows it.
     Open {
@@ -110,6 +113,8 @@ pub(crate) enum Received {
     Bytes(usize),
     /// The other end is gone.
     End,
+    /// It is not what was to be spoken here.
+    Fault(Fault),
 }
 
 /// What a call to send achieved.
@@ -197,6 +202,46 @@ impl Conn {
         }
     }
 
+    /// The same by TLS: what is received goes into `cipher`, what it says into the buffer, behind
+    /// what was left over of that.
+    ///
+    /// `cipher` has room for [`CIPHER_BYTES_MAX`], and the buffer for as much behind what is left.
+    pub(crate) fn receive_by(
+        &mut self,
+        session: &mut Session,
+        cipher: &mut [u8],
+        buffer: &mut [u8],
+        pool: &mut Pool,
+    ) -> Received {
+        if session.heard_out {
+            return Received::End;
+        }
+        let known = session.put_rest(cipher);
+        let room = cipher.get_mut(known..CIPHER_BYTES_MAX).unwrap_or_default();
+        let came = match self.recv(room) {
+            Ok(0) => return Received::End,
+            Ok(count) => count,
+            Err(error) if is_passing(&error) => 0,
+            Err(_) => return Received::End,
+        };
+        session.traffic.0 += came as u64;
+        let rest = std::mem::take(&mut self.rest);
+        let rest = rest.bytes();
+        let Some((front, plain)) = buffer.split_at_mut_checked(rest.len()) else {
+            return Received::End;
+        };
+        front.copy_from_slice(rest);
+        let cipher = cipher.get_mut(..known + came).unwrap_or_default();
+        match session.open(cipher, plain, pool) {
+            Ok(count) => {
+                // After the last bytes there is an end to be read.
+                self.readable |= session.heard_out;
+                Received::Bytes(rest.len() + count)
+            }
+            Err(fault) => Received::Fault(fault),
+        }
+    }
+
     /// Throws away what it still sends, so that the kernel need not hold it; whether to go on with
     /// this connection.
     pub(crate) fn discard(&mut self, buffer: &mut [u8]) -> bool {
@@ -281,6 +326,56 @@ impl Conn {
     }
 }
 
+impl Conn {
+    /// Sends what waits by TLS, a record of at most `piece` bytes at a time: only what the kernel
+    /// takes is encrypted, but for the last record. A connection that ends says so first.
+    pub(crate) fn send_by(&mut self, session: &mut Session, piece: usize, pool: &mut Pool) -> Sent {
+        loop {
+            while !session.sealed.is_empty() {
+                let asked = session.sealed.len();
+                let count = match self.socket.send(session.sealed.unsent(), &[]) {
+                    Ok(0) => return Sent::Failed,
+                    Ok(count) => count,
+                    Err(error) if is_passing(&error) => 0,
+                    Err(_) => return Sent::Failed,
+                };
+                session.traffic.1 += count as u64;
+                session.sealed.advance(count, pool);
+                if count < asked {
+                    return Sent::Some;
+                }
+            }
+            if session.failed || session.is_shaking() {
+                // Nothing else can be said to it, now or ever.
+                if session.failed {
+                    self.queue.clear(pool);
+                }
+                return Sent::All;
+            }
+            let end = match &mut self.phase {
+                Phase::Lingering(end) => Some(end),
+                _ => None,
+            };
+            if !self.queue.is_empty() {
+                let unsent = self.queue.unsent();
+                let taken = session.seal(unsent.get(..piece).unwrap_or(unsent), pool);
+                self.queue.advance(taken, pool);
+            } else if let Some(end) = end {
+                if !end.body.is_empty() {
+                    let taken = session.seal(end.body.get(..piece).unwrap_or(end.body), pool);
+                    end.body = end.body.get(taken..).unwrap_or_default();
+                } else if end.held.is_none() && !session.said_end {
+                    session.seal_end(pool);
+                } else {
+                    return Sent::All;
+                }
+            } else {
+                return Sent::All;
+            }
+        }
+    }
+}
+
 /// Whether a later call may go better.
 fn is_passing(error: &io::Error) -> bool {
     matches!(
@@ -311,7 +406,11 @@ mod tests {
     fn pair() -> (Conn, std::os::unix::net::UnixStream) {
         let (ours, theirs) = UnixStream::pair().expect("a socket pair");
         let timer = Wheel::new().arm(Millis::ZERO, ());
-        let phase = Phase::Head { timer, number: 0 };
+        let phase = Phase::Head {
+            timer,
+            number: 0,
+            to_tls: false,
+        };
         let conn = Conn::new(1, Socket::Unix(ours), Peer::Unix, Millis::ZERO, phase);
         let theirs = std::os::unix::net::UnixStream::from(theirs);
         (conn, theirs)

@@ -54,7 +54,7 @@ impl Entrance {
 
     /// How long the connections can wait: until the next timer, and not at all while work waits.
     pub(crate) fn patience(&self, now: Millis, sockets: &Sockets) -> Option<Duration> {
-        if !sockets.ready.is_empty() || self.may_accept(sockets) {
+        if sockets.has_work() || self.may_accept(sockets) {
             return Some(Duration::ZERO);
         }
         let wakeup = sockets.wheel.next_wakeup()?;
@@ -84,12 +84,12 @@ impl Entrance {
         while tried < ACCEPTS_MAX && self.may_accept(sockets) {
             tried += 1;
             match accept(&mut self.gate) {
-                Let::In(socket, peer) => {
+                Let::In(socket, peer, way) => {
                     taken += 1;
                     if !self.make_room(now, peer, sockets) {
                         continue;
                     }
-                    if let Err(error) = sockets.insert(now, socket, peer, life.is_ending()) {
+                    if let Err(error) = sockets.insert(now, socket, (peer, way), life.is_ending()) {
                         return self.pause(now, &error, sockets);
                     }
                 }

@@ -6,6 +6,7 @@ use std::fmt;
 use std::io;
 
 use mio::{Interest, Registry, Token};
+use serde::{Deserialize, Serialize};
 
 use super::listen::{Buffers, Listener, Socket};
 use super::peers::Peer;
@@ -17,13 +18,27 @@ pub(crate) struct Gate {
     buffers: Buffers,
     /// Somebody else opened the listeners, and goes on listening when we are gone.
     handed: bool,
+    /// Who comes by TLS waits for the next program.
+    tls_held: bool,
+}
+
+/// What is spoken with those who come in by a door.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Way {
+    /// What this server is there for.
+    #[default]
+    Plain,
+    /// The same by TLS.
+    Tls,
+    /// They are sent to where TLS is spoken.
+    Redirect,
 }
 
 /// What came of accepting.
 #[derive(Debug)]
 pub(crate) enum Let {
     /// Somebody came in.
-    In(Socket, Peer),
+    In(Socket, Peer, Way),
     /// Nobody waits.
     Nobody,
     /// The one who waited is gone, or a signal came: the next one, please.
@@ -57,6 +72,7 @@ fn judge(error: io::Error) -> Let {
 #[derive(Debug)]
 struct Door {
     listener: Listener,
+    way: Way,
     /// Connections may wait in the kernel: an edge-triggered listener says so only once.
     waits: bool,
 }
@@ -68,15 +84,16 @@ impl Gate {
     ///
     /// The system does not let us bound what it holds for those who come.
     pub(crate) fn new(
-        listeners: Vec<Listener>,
+        listeners: Vec<(Listener, Way)>,
         handed: bool,
         buffers: Buffers,
     ) -> io::Result<Self> {
-        for listener in &listeners {
+        for (listener, _) in &listeners {
             listener.bound(buffers)?;
         }
-        let door = |listener| Door {
+        let door = |(listener, way)| Door {
             listener,
+            way,
             waits: false,
         };
         let doors = listeners.into_iter().map(door).collect();
@@ -84,12 +101,24 @@ impl Gate {
             doors,
             buffers,
             handed,
+            tls_held: false,
         })
     }
 
     /// All listeners.
     pub(crate) fn listeners(&self) -> impl Iterator<Item = &Listener> {
         self.doors.iter().map(|door| &door.listener)
+    }
+
+    /// What is spoken at each of them, in the same order.
+    pub(crate) fn ways(&self) -> impl Iterator<Item = Way> {
+        self.doors.iter().map(|door| door.way)
+    }
+
+    /// The port where TLS is spoken, if it is.
+    pub(crate) fn tls_port(&self) -> Option<u16> {
+        let mut doors = self.doors.iter().filter(|door| door.way == Way::Tls);
+        doors.find_map(|door| door.listener.local_addr().map(|address| address.port()))
     }
 
     /// Whether somebody goes on listening when we are gone.
@@ -118,7 +147,15 @@ impl Gate {
     /// The kernel says that somebody waits; it does not say where.
     pub(crate) fn note(&mut self) {
         for door in &mut self.doors {
-            door.waits = true;
+            door.waits = !self.tls_held || door.way != Way::Tls;
+        }
+    }
+
+    /// Lets nobody in by TLS for now, or again.
+    pub(crate) fn hold_tls(&mut self, hold: bool) {
+        if self.tls_held != hold {
+            self.tls_held = hold;
+            self.note();
         }
     }
 
@@ -138,8 +175,9 @@ impl Gate {
                     socket.bound(self.buffers);
                     // The next look begins at another door, so that a crowd at one of them does
                     // not keep the other one shut.
+                    let way = door.way;
                     self.doors.rotate_left(index + 1);
-                    return Let::In(socket, peer);
+                    return Let::In(socket, peer, way);
                 }
                 Err(error) => match judge(error) {
                     Let::Nobody => door.waits = false,
@@ -152,7 +190,9 @@ impl Gate {
 
     /// The first listener, unless the gate is shut.
     pub(crate) fn first(&self) -> Option<&Listener> {
-        self.doors.first().map(|door| &door.listener)
+        let mut doors = self.doors.iter();
+        let plain = doors.find(|door| door.way == Way::Plain);
+        plain.map(|door| &door.listener)
     }
 }
 
@@ -160,7 +200,12 @@ impl fmt::Display for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, door) in self.doors.iter().enumerate() {
             let comma = if index == 0 { "" } else { "; " };
-            write!(f, "{comma}{}", door.listener)?;
+            f.write_str(comma)?;
+            match (door.way, door.listener.local_addr()) {
+                (Way::Plain, _) | (_, None) => write!(f, "{}", door.listener)?,
+                (Way::Tls, Some(address)) => write!(f, "https and wss on {address}")?,
+                (Way::Redirect, Some(address)) => write!(f, "redirecting on {address}")?,
+            }
         }
         if self.handed {
             f.write_str(" (handed over)")?;
@@ -178,7 +223,7 @@ mod tests {
 
     use socket2::SockRef;
 
-    use super::{Gate, Let, judge};
+    use super::{Gate, Let, Way, judge};
     use crate::config::{Config, Listen};
     use crate::net::listen::{Buffers, Listener, Socket};
 
@@ -191,13 +236,14 @@ mod tests {
         for listen in [anywhere, Listen::Unix(path.clone())] {
             let listener = Listener::bind(&listen, 0o600).expect("a free place");
             let address = listener.local_addr();
-            let mut gate = Gate::new(vec![listener], false, buffers).expect("options");
+            let mut gate =
+                Gate::new(vec![(listener, Way::Plain)], false, buffers).expect("options");
             let _client: Box<dyn Any> = match address {
                 Some(address) => Box::new(TcpStream::connect(address).expect("it listens")),
                 None => Box::new(UnixStream::connect(&path).expect("it listens")),
             };
             gate.note();
-            let Let::In(socket, _) = gate.accept() else {
+            let Let::In(socket, ..) = gate.accept() else {
                 panic!("somebody waits at {listen:?}")
             };
             let options = match &socket {

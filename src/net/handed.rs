@@ -17,6 +17,10 @@ pub struct Handed {
     pub game: Vec<Listener>,
     /// Where metrics and status are told.
     pub admin: Option<Listener>,
+    /// Where TLS is spoken.
+    pub tls: Vec<Listener>,
+    /// Where browsers are sent there.
+    pub redirect: Vec<Listener>,
 }
 
 /// What a descriptor is for.
@@ -24,6 +28,8 @@ pub struct Handed {
 enum Role {
     Game,
     Admin,
+    Tls,
+    Redirect,
     /// A name that means nothing to us.
     Unknown,
 }
@@ -57,12 +63,14 @@ impl Handed {
             let listener = take(&mut fds, index)?;
             match role {
                 Role::Game => handed.game.push(listener),
+                Role::Tls => handed.tls.push(listener),
+                Role::Redirect => handed.redirect.push(listener),
                 Role::Admin if handed.admin.is_none() => handed.admin = Some(listener),
                 Role::Admin | Role::Unknown => {
                     return Err(BindError(format!(
                         "descriptor {} was handed over with a name that means nothing here \
-                         ({names}); name sockets roshambo or roshambo-admin, the latter once \
-                         (FileDescriptorName=)",
+                         ({names}); name sockets roshambo, roshambo-tls, roshambo-http or \
+                         roshambo-admin, the latter once (FileDescriptorName=)",
                         index + 3
                     )));
                 }
@@ -90,6 +98,8 @@ fn roles(count: usize, names: &str) -> Vec<Role> {
         match name.strip_suffix(".socket").unwrap_or(name) {
             "roshambo" => Role::Game,
             "admin" | "roshambo-admin" => Role::Admin,
+            "roshambo-tls" => Role::Tls,
+            "roshambo-http" => Role::Redirect,
             _ if index == 0 => Role::Game,
             _ => Role::Unknown,
         }
@@ -121,7 +131,7 @@ fn take(fds: &mut ListenFd, index: usize) -> Result<Listener, BindError> {
 
 #[cfg(test)]
 mod tests {
-    use super::Role::{Admin, Game, Unknown};
+    use super::Role::{Admin, Game, Redirect, Tls, Unknown};
     use super::{other_process, roles};
 
     #[test]
@@ -141,7 +151,7 @@ mod tests {
 
     #[test]
     fn names_decide_and_the_first_one_without_a_name_is_the_games() {
-        let rows: [(usize, &str, &[super::Role]); 9] = [
+        let rows: [(usize, &str, &[super::Role]); 10] = [
             (0, "", &[]),
             (1, "", &[Game]),
             (1, "connection", &[Game]),
@@ -150,6 +160,7 @@ mod tests {
             (2, "admin:roshambo", &[Admin, Game]),
             (3, "roshambo:roshambo:admin", &[Game, Game, Admin]),
             (1, "admin", &[Admin]),
+            (2, "roshambo-tls:roshambo-http.socket", &[Tls, Redirect]),
             (2, "a:b", &[Game, Unknown]),
         ];
         for (count, names, want) in rows {

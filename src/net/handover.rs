@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use self::carried::{Carried, FORM};
+use self::carried::{Carried, FORM, FORM_WITH_WAYS};
 pub use self::pass::{hold_signals, release_signals};
 pub use self::proof::PROVED;
 
@@ -129,7 +129,7 @@ pub(crate) fn read(file: &mut File) -> Result<Carried, String> {
     let unreadable =
         |error: serde_json::Error| format!("the snapshot cannot be understood: {error}");
     let Form { form, release } = serde_json::from_slice(&bytes).map_err(unreadable)?;
-    if form != FORM {
+    if form != FORM && form != FORM_WITH_WAYS {
         return Err(format!(
             "the snapshot is roshambo {release}'s, of a form that {} does not know",
             env!("CARGO_PKG_VERSION")

@@ -6,8 +6,10 @@
 //! Sources: RFC 9110 (methods, `Allow`, conditional requests), RFC 9112 (message framing, targets),
 //! RFC 6455 section 4.2 (the opening handshake), engine.io's `Server.verify` (order of its errors).
 //!
+//! - [`redirect`]: where only the way to TLS is told;
 //! - `target`: who and what a request is addressed to.
 
+pub(crate) mod redirect;
 mod target;
 
 use tungstenite::handshake::derive_accept_key;
@@ -90,6 +92,14 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Puts one more field, with its line's end, behind the others.
+    pub(crate) fn add_field(&mut self, field: &str) {
+        let end = self.head.windows(4).position(|at| at == b"\r\n\r\n");
+        if let Some(end) = end {
+            self.head.splice(end + 2..end + 2, field.bytes());
+        }
+    }
+
     /// Whether this refuses somebody who wanted in, and why; `ending`: the server is asked to
     /// stop.
     #[must_use]
@@ -131,6 +141,14 @@ pub fn respond(bytes: &[u8], context: Context<'_>) -> (Decision, Peer) {
 #[must_use]
 pub fn timed_out() -> Answer {
     Reply::of(408).answer(false)
+}
+
+/// The answer to HTTP where TLS is spoken.
+#[must_use]
+pub fn not_tls() -> Answer {
+    let mut reply = Reply::of(400);
+    reply.body = b"this port speaks TLS: use https:// or wss://\n";
+    reply.answer(false)
 }
 
 /// A parsed request head whose framing leaves no room for two readings.
@@ -550,12 +568,27 @@ impl Reply {
         self
     }
 
+    /// The finished answer with a body that is not a part of the program.
+    fn answer_with(self, body: &[u8], head_only: bool) -> Answer {
+        let mut reply = self;
+        reply.body = b"";
+        let mut answer = reply.answer(true);
+        let length = format!("Content-Length: {}\r\n", body.len());
+        let head = String::from_utf8_lossy(&answer.head);
+        answer.head = head.replace("Content-Length: 0\r\n", &length).into_bytes();
+        if !head_only {
+            answer.head.extend_from_slice(body);
+        }
+        answer
+    }
+
     /// The finished answer; `head_only` leaves the body out and keeps its length (RFC 9110, 9.3.2).
     ///
     /// So does a 304, whose fields describe the file that the browser has (8.6).
     fn answer(self, head_only: bool) -> Answer {
         let reason = match self.status {
             200 => "OK",
+            301 => "Moved Permanently",
             304 => "Not Modified",
             400 => "Bad Request",
             404 => "Not Found",

@@ -23,6 +23,7 @@
 //! - `admin`: metrics and status on a listener of their own;
 //! - `manager`: what the service manager is told;
 //! - `stall`: turns of the loop that took too long;
+//! - `tls`: records to bytes and back, and the certificate; without the feature `no_tls` says so;
 //! - [`bare`]: the same layer without the game, for tools that test it.
 
 mod admin;
@@ -46,3 +47,8 @@ mod rest;
 pub mod server;
 mod sockets;
 mod stall;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
+mod tls;

@@ -13,6 +13,8 @@ use super::frames::{Decoder, Step, WAITING_BYTES_MAX};
 use super::http::{self, HEAD_BYTES_MAX};
 use super::life::Life;
 use super::sockets::Sockets;
+use super::sockets::sessions::HANDSHAKES_MAX;
+use super::tls::{CIPHER_BYTES_MAX, Fault};
 use crate::config::Config;
 use crate::hub::Input;
 use crate::metrics::Refusal;
@@ -52,12 +54,16 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// A reader of what these limits allow.
-    pub(crate) fn new(config: &Config) -> Self {
+    /// A reader of what these limits allow; `tls_port` is where browsers are sent, if anywhere.
+    pub(crate) fn new(config: &Config, tls_port: Option<u16>) -> Self {
         // A part of a head or frame stands in front of what comes next.
-        let buffer_bytes = HEAD_BYTES_MAX.max(WAITING_BYTES_MAX) + RECV_BYTES;
+        let fresh_bytes = match config.tls_cert {
+            Some(_) => RECV_BYTES.max(CIPHER_BYTES_MAX),
+            None => RECV_BYTES,
+        };
+        let buffer_bytes = HEAD_BYTES_MAX.max(WAITING_BYTES_MAX) + fresh_bytes;
         Self {
-            reception: Reception::new(config),
+            reception: Reception::new(config, tls_port),
             decoder: Decoder::new(config.max_message),
             buffer: vec![0; buffer_bytes],
             batch: Vec::new(),
@@ -65,7 +71,8 @@ impl Reader {
     }
 
     /// Reads everybody who has something to be read, and returns how many those were. Those that
-    /// are not finished stand on the next turn's list by the end.
+    /// are not finished stand on the next turn's list by the end. Those that shake hands come last,
+    /// and only a few of them.
     ///
     /// `hear` is told each fact, and carries out what follows from it before it returns.
     pub(crate) fn read_all(
@@ -78,10 +85,23 @@ impl Reader {
         std::mem::swap(&mut batch, &mut sockets.ready);
         let count = batch.len();
         for index in batch.drain(..) {
+            if sockets.is_shaking(index) {
+                sockets.put_off(index);
+                continue;
+            }
             self.read(turn, index, sockets, hear);
             sockets.relieve(turn.now, hear);
         }
         self.batch = batch;
+        let most = sockets.handshakes() + HANDSHAKES_MAX as u64;
+        for _ in 0..sockets.put_off_count() {
+            if most <= sockets.handshakes() {
+                break;
+            }
+            if let Some(index) = sockets.next_put_off() {
+                self.read(turn, index, sockets, hear);
+            }
+        }
         count
     }
 
@@ -119,6 +139,7 @@ impl Reader {
                         sockets.lose(id, hear);
                     }
                 }
+                Received::Fault(fault) => refuse(turn.now, index, fault, sockets, hear),
             },
         }
         self.buffer = buffer;
@@ -269,5 +290,29 @@ impl Reader {
             sockets.traffic.count_refusal(Refusal::HeadTimeout);
             sockets.answer(now, index, &http::timed_out());
         }
+    }
+}
+
+/// Ends a connection that does not speak TLS as it should: with a sentence if it speaks HTTP, else
+/// with an alert.
+fn refuse(
+    now: Millis,
+    index: usize,
+    fault: Fault,
+    sockets: &mut Sockets,
+    hear: &mut impl FnMut(&mut Sockets, Input<'_>),
+) {
+    let Some(id) = sockets.id_at(index) else {
+        return;
+    };
+    match fault {
+        Fault::Plain => {
+            sockets.without_tls(index);
+            sockets.traffic.count_refusal(Refusal::Malformed);
+            sockets.answer(now, index, &http::not_tls());
+        }
+        // The hub has to know before the socket says nothing more.
+        Fault::Alert if sockets.is_open(id) => sockets.lose(id, hear),
+        Fault::Alert => sockets.end(now, id),
     }
 }

@@ -37,6 +37,7 @@ use super::manager::Manager;
 use super::reader::{Reader, Turn};
 use super::sockets::{Alarm, Sockets};
 use super::stall::Watch;
+use super::tls::keys::LOOK_MS;
 use crate::config::Config;
 use crate::hub::{Hub, Input};
 use crate::time::Millis;
@@ -93,6 +94,8 @@ pub struct Server {
     /// What takes its place at a reload, if anything may.
     program: Option<Program>,
     reload: Reload,
+    /// How many were asked to come back because of it.
+    parted: usize,
     /// What whoever runs this has to do before it goes on.
     wants: Option<Outcome>,
     /// It goes on where another program stopped, and has not said so yet.
@@ -356,6 +359,10 @@ impl Server {
                 Alarm::Watchdog => self.watch(),
                 Alarm::Tick => self.tick(),
                 Alarm::Reload => self.look_at_reload(),
+                Alarm::Keys => {
+                    self.sockets.sessions.keys.look();
+                    self.sockets.wheel.arm(self.now + LOOK_MS, Alarm::Keys);
+                }
                 // The end of the turn looks whether it is over.
                 Alarm::LastCall => (),
             }

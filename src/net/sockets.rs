@@ -4,9 +4,11 @@
 //! Absent: the hub and its rules, the clock, the decoding of what comes in.
 //!
 //! - `carry`: all of them as what another program goes on with;
+//! - `sessions`: TLS beside them;
 //! - `timers`: which timers there are, and which of them take another one's place.
 
 pub(crate) mod carry;
+pub(crate) mod sessions;
 mod timers;
 
 use std::io;
@@ -17,6 +19,7 @@ use slab::Slab;
 
 use super::conn::{Conn, Lingering, Phase, Received, Sent};
 use super::frames::{Fragments, put_close, put_ping, put_pong, put_text};
+use super::gate::Way;
 use super::heads::Heads;
 use super::http::Answer;
 use super::listen::Socket;
@@ -30,6 +33,7 @@ use crate::model::{CloseReason, ConnId, Ended, StoreOp};
 use crate::time::Millis;
 use crate::wheel::Wheel;
 
+use self::sessions::Sessions;
 pub(crate) use self::timers::Alarm;
 use self::timers::Named;
 
@@ -57,6 +61,8 @@ enum Failure {
 pub(crate) struct Sockets {
     registry: Registry,
     conns: Slab<Conn>,
+    /// TLS of those that have it.
+    pub(crate) sessions: Sessions,
     generation: u32,
     numbers: u64,
     open: usize,
@@ -90,6 +96,7 @@ impl Sockets {
         Self {
             registry,
             conns: Slab::new(),
+            sessions: Sessions::new(),
             generation: 0,
             numbers: 0,
             open: 0,
@@ -230,9 +237,17 @@ impl Sockets {
         &mut self,
         now: Millis,
         socket: Socket,
-        peer: Peer,
+        (peer, way): (Peer, Way),
         newcomer: bool,
     ) -> io::Result<()> {
+        let session = match way {
+            Way::Tls => match self.sessions.keys.session() {
+                Some(session) => Some(session),
+                // Nobody is answered before there is a certificate.
+                None => return Ok(()),
+            },
+            Way::Plain | Way::Redirect => None,
+        };
         let entry = self.conns.vacant_entry();
         let index = entry.key();
         self.generation = self.generation.wrapping_add(1);
@@ -248,10 +263,17 @@ impl Sockets {
             .arm(now + self.head_timeout_ms, Alarm::Socket(id));
         self.crowd.arrive(peer);
         let number = self.heads.insert(id, self.crowd.direct_place_of(peer));
-        let phase = Phase::Head { timer, number };
+        let phase = Phase::Head {
+            timer,
+            number,
+            to_tls: way == Way::Redirect,
+        };
         let mut conn = Conn::new(self.generation, socket, peer, now, phase);
         conn.newcomer = newcomer;
         entry.insert(conn);
+        if let Some(session) = session {
+            self.sessions.insert(index, session);
+        }
         self.traffic.accepted += 1;
         Ok(())
     }
@@ -290,6 +312,9 @@ impl Sockets {
 
     /// Receives from a connection into the loop's buffer.
     pub(crate) fn receive(&mut self, index: usize, buffer: &mut [u8]) -> Received {
+        if let Some(received) = self.receive_by_tls(index, buffer) {
+            return received;
+        }
         match self.conns.get_mut(index) {
             Some(conn) => {
                 let known = conn.rest.len();
@@ -345,6 +370,10 @@ impl Sockets {
 
     /// Sends a plain answer and ends the connection.
     pub(crate) fn answer(&mut self, now: Millis, index: usize, answer: &Answer) {
+        if self.is_shaking(index) {
+            // Nothing can be told to it yet.
+            return self.drop_at(index);
+        }
         let Some(conn) = self.conns.get_mut(index) else {
             return;
         };
@@ -512,6 +541,9 @@ impl Sockets {
     /// Removes those that are gone. Until now their indexes were taken.
     pub(crate) fn sweep(&mut self) {
         for index in self.gone.drain(..) {
+            if let Some(mut session) = self.sessions.remove(index) {
+                session.sealed.clear(&mut self.pool);
+            }
             if let Some(mut conn) = self.conns.try_remove(index) {
                 // Closing the descriptor does it as well; saying it keeps no index alive by chance.
                 let _ = self.registry.deregister(&mut conn.socket);
@@ -529,9 +561,19 @@ impl Sockets {
             return;
         }
         let id = id_of(index, conn);
-        let owed = conn.owed();
-        let sent = conn.send(self.queue_bytes_max, &mut self.pool);
-        self.traffic.bytes_out += (owed - conn.owed()) as u64;
+        let sent = match self.sessions.get(index) {
+            None => {
+                let owed = conn.owed();
+                let sent = conn.send(self.queue_bytes_max, &mut self.pool);
+                self.traffic.bytes_out += (owed - conn.owed()) as u64;
+                sent
+            }
+            Some(session) => {
+                let sent = conn.send_by(session, self.queue_bytes_max, &mut self.pool);
+                self.traffic.bytes_out += std::mem::take(&mut session.traffic.1);
+                sent
+            }
+        };
         let waits = sent == Sent::Some;
         if sent == Sent::All && !conn.waits_to_write && matches!(conn.phase, Phase::Open { .. }) {
             // As nearly always.
@@ -541,11 +583,13 @@ impl Sockets {
             self.failed.push((id, Failure::Lost));
             return;
         }
+        let most = self.queue_bytes_max + self.overhead(index);
+        let sealed = self.sessions.get(index).map_or(0, |it| it.sealed.len());
         let Some(conn) = self.conns.get_mut(index) else {
             return;
         };
         match conn.phase {
-            Phase::Open { .. } if self.queue_bytes_max < conn.queue.len() => {
+            Phase::Open { .. } if most < conn.queue.len() + sealed => {
                 self.failed.push((id, Failure::Slow));
             }
             Phase::Lingering(ref end) if !end.shut && end.held.is_none() && !waits => {

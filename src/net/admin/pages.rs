@@ -39,6 +39,7 @@ fn metrics(figures: &Figures<'_>, process: &Process) -> String {
     if let Some(store) = figures.store {
         kept(&mut page, figures, &store.health());
     }
+    tls(&mut page, figures);
     machine(&mut page, figures, process);
     page.finish()
 }
@@ -233,6 +234,24 @@ fn sockets(page: &mut Exposition, figures: &Figures<'_>) {
     page.histogram(name, "", &traffic.turns, 1_000_000);
 }
 
+/// How TLS fares.
+fn tls(page: &mut Exposition, figures: &Figures<'_>) {
+    let traffic = figures.traffic;
+    page.family(
+        Kind::Counter,
+        "roshambo_tls_handshakes_total",
+        "Handshakes of TLS, and whether they went well.",
+        "outcome",
+        [
+            ("done", traffic.handshakes),
+            ("failed", traffic.failed_handshakes),
+        ],
+    );
+    let name = "roshambo_tls_certificate_end_timestamp_seconds";
+    let help = "When the certificate in use ends, since 1970; 0 while there is none.";
+    page.single(Kind::Gauge, name, help, figures.keys.until_s().unwrap_or(0));
+}
+
 /// How the store is, and what it still has to do.
 fn kept(page: &mut Exposition, figures: &Figures<'_>, health: &StoreHealth) {
     let name = "roshambo_store_up";
@@ -358,6 +377,18 @@ fn json(figures: &Figures<'_>, process: &Process) -> String {
     );
     if let Some(store) = figures.store {
         put_store(&mut out, figures, &store.health());
+    }
+    if figures.keys.are_asked_for() {
+        let left = figures.keys.left_s();
+        let left = left.map_or("null".to_owned(), |left| left.to_string());
+        let (done, failed) = (
+            figures.traffic.handshakes,
+            figures.traffic.failed_handshakes,
+        );
+        let _ = write!(
+            out,
+            ",\"tls\":{{\"left_s\":{left},\"handshakes\":{done},\"failed\":{failed}}}"
+        );
     }
     let by_dialect = Dialect::named(counters.open)
         .map(|(name, row)| (name, row.iter().map(|&n| u64::from(n)).sum()));

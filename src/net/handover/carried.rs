@@ -9,11 +9,14 @@ use serde::{Deserialize, Serialize};
 use crate::hub::HubSnapshot;
 use crate::model::ConnId;
 use crate::net::frames::Unfinished;
+use crate::net::gate::Way;
 use crate::net::peers::Peer;
 use crate::time::Millis;
 
-/// The one form so far.
+/// The form of those whose listeners are all of one kind.
 pub(crate) const FORM: u32 = 1;
+/// The form of those that speak TLS at some: a reader that does not know `ways` would not.
+pub(crate) const FORM_WITH_WAYS: u32 = 2;
 
 /// All that a process hands on, but descriptors.
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,6 +43,12 @@ pub(crate) struct Carried {
     pub(crate) history: Vec<(u32, u32, u32)>,
     /// In the order of their descriptors.
     pub(crate) listeners: Vec<Door>,
+    /// What is spoken at each of them.
+    #[serde(default)]
+    pub(crate) ways: Vec<Way>,
+    /// How many were asked to come back, because TLS cannot be carried.
+    #[serde(default)]
+    pub(crate) parted: usize,
     /// A service manager opened them.
     pub(crate) handed: bool,
     pub(crate) admin: Option<Door>,
@@ -105,6 +114,9 @@ pub(crate) enum State {
     Head {
         /// Among those that have not asked for anything: they go oldest first.
         number: u64,
+        /// It came where browsers are sent to TLS.
+        #[serde(default, skip_serializing_if = "is_false")]
+        to_tls: bool,
     },
     /// It speaks WebSocket.
     Open {

@@ -69,6 +69,16 @@ pub(super) fn is_host(value: &[u8]) -> bool {
     is_name && is_port
 }
 
+/// The host in a sound value of `Host`, without a port; `None`: it names none.
+pub(super) fn name_in(value: &str) -> Option<&str> {
+    let value = value.trim_matches([' ', '\t']);
+    let end = match value.starts_with('[') {
+        true => value.find(']')? + 1,
+        false => value.find(':').unwrap_or(value.len()),
+    };
+    value.get(..end).filter(|name| !name.is_empty())
+}
+
 /// What may stand in brackets: an IPv6 address, with a zone as some clients write it, or one of a
 /// later version.
 fn is_ip_literal(text: &str) -> bool {

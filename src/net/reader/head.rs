@@ -7,7 +7,9 @@ use super::Turn;
 use crate::config::Config;
 use crate::hub::{Dialect, Input};
 use crate::model::{ConnId, Origin};
+use crate::net::conn::Phase;
 use crate::net::entrance::seldom;
+use crate::net::http::redirect::Redirect;
 use crate::net::http::{self, Answer, Context, Decision, Ending, HEAD_BYTES_MAX, Page};
 use crate::net::peers::Peer;
 use crate::net::sockets::Sockets;
@@ -20,6 +22,9 @@ pub(super) struct Reception {
     page: Page,
     max_connections: usize,
     max_per_address: usize,
+    redirect: Redirect,
+    /// `Strict-Transport-Security`, for those who came by TLS.
+    hsts: Option<String>,
     polling_logged: Option<Millis>,
     crowd_logged: Option<Millis>,
 }
@@ -49,8 +54,11 @@ impl Opened {
 }
 
 impl Reception {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(super) fn new(config: &Config, tls_port: Option<u16>) -> Self {
+        let hsts_s = config.hsts_ms / 1_000;
         Self {
+            redirect: Redirect::new(config, tls_port),
+            hsts: (hsts_s != 0).then(|| format!("Strict-Transport-Security: max-age={hsts_s}\r\n")),
             base_path: config.base_path.clone(),
             page: Page::new(
                 &config.base_path,
@@ -82,6 +90,7 @@ impl Reception {
             return None;
         }
         let (peer, newcomer) = (conn.peer, conn.newcomer);
+        let to_tls = matches!(conn.phase, Phase::Head { to_tls: true, .. });
         let context = Context {
             base: &self.base_path,
             page: self.page,
@@ -98,7 +107,11 @@ impl Reception {
             peer,
             crowd: &sockets.crowd,
         };
-        let (decision, peer) = http::respond(bytes, context);
+        let (decision, peer) = match to_tls {
+            true => (self.redirect.respond(bytes), peer),
+            false => http::respond(bytes, context),
+        };
+        let by_tls = sockets.is_by_tls(index);
         let conn = sockets.at(index)?;
         conn.peer = peer;
         match decision {
@@ -106,7 +119,10 @@ impl Reception {
                 conn.rest = bytes.into();
                 None
             }
-            Decision::Answer(answer) => {
+            Decision::Answer(mut answer) => {
+                if let Some(field) = self.hsts.as_ref().filter(|_| by_tls) {
+                    answer.add_field(field);
+                }
                 log::debug!("{peer} answered {}", answer.status);
                 if let Some(refusal) = answer.refusal(turn.life.is_ending()) {
                     sockets.traffic.count_refusal(refusal);

@@ -13,23 +13,26 @@ use std::time::{Duration, Instant};
 
 use super::{Outcome, Server, StartError};
 use crate::config::Config;
-use crate::hub::Hub;
+use crate::hub::{Hub, Input};
 use crate::model::Entropy;
 use crate::net::admin::{Admin, History, Sample};
 use crate::net::frames::Decoder;
-use crate::net::gate::Gate;
+use crate::net::gate::{Gate, Way};
 use crate::net::handover::asker::{Asker, Wish};
-use crate::net::handover::carried::{Carried, FORM};
+use crate::net::handover::carried::{Carried, FORM, FORM_WITH_WAYS};
 use crate::net::handover::proof::{LOOK_MS, Proof};
 use crate::net::handover::{self, Luggage, Program, Taken, pass};
 use crate::net::listen::{BindError, Buffers, Listener};
 use crate::net::sockets::{Alarm, carry};
+use crate::net::tls::keys::Keys;
 use crate::time::Millis;
 
 /// How long the store may take to write what waits, before the rest travels along.
 pub const STORE_REST: Duration = Duration::from_secs(2);
 /// How long it may take in all: a disk that hangs does not let go of its thread.
 const STORE_REST_MAX_MS: u64 = 5_000;
+/// How long those who came by TLS may take to hear it.
+const PARTING_MS: u64 = 500;
 /// This one's release.
 const RELEASE: &str = env!("CARGO_PKG_VERSION");
 
@@ -44,6 +47,8 @@ pub(super) enum Reload {
         wish: Wish,
         asker: Option<Asker>,
     },
+    /// Those who came by TLS, which cannot be carried, hear that they are to come back.
+    Parting { asker: Option<Asker>, until: Millis },
     /// The store comes to rest.
     Resting { asker: Option<Asker>, until: Millis },
     /// Everybody is to be handed over when this turn is over.
@@ -55,6 +60,8 @@ pub(super) enum Reload {
 pub(super) struct Former {
     release: String,
     paused_ns: u64,
+    /// How many were asked to come back.
+    parted: usize,
     asker: Option<Asker>,
 }
 
@@ -109,7 +116,15 @@ impl Server {
                     log::info!("{line}");
                     tell(asker, true, &line);
                 }
-                Some(Ok(_)) => self.rest_store(asker),
+                Some(Ok(_)) => self.part(asker),
+            },
+            Reload::Parting { asker, until } => match self.sockets.tls_indexes().is_empty() {
+                false if self.now < until => self.reload = Reload::Parting { asker, until },
+                _ => {
+                    // What follows from it is still written.
+                    self.lose_tls();
+                    self.rest_store(asker);
+                }
             },
             Reload::Resting { asker, until } if until <= self.now => {
                 self.wants = Some(Outcome::ResumeStore);
@@ -138,7 +153,7 @@ impl Server {
     pub(super) fn give_reload_up(&mut self) {
         let asker = match std::mem::take(&mut self.reload) {
             Reload::None => return,
-            Reload::Proving { asker, .. } => asker,
+            Reload::Proving { asker, .. } | Reload::Parting { asker, .. } => asker,
             Reload::Resting { asker, .. } | Reload::Due { asker } => {
                 self.wants = Some(Outcome::ResumeStore);
                 asker
@@ -187,6 +202,36 @@ impl Server {
         self.stay(asker, &why);
     }
 
+    /// Asks those who came by TLS to come back, and lets nobody in by it meanwhile.
+    fn part(&mut self, asker: Option<Asker>) {
+        self.parted = 0;
+        self.entrance.gate.hold_tls(true);
+        if self.sockets.tls_indexes().is_empty() {
+            return self.rest_store(asker);
+        }
+        for index in self.sockets.tls_indexes() {
+            if let Some(conn) = self.sockets.open_at(index) {
+                self.parted += 1;
+                self.feed(Input::Dismiss { conn });
+            }
+        }
+        let until = self.now + PARTING_MS;
+        self.reload = Reload::Parting { asker, until };
+    }
+
+    /// Who came by TLS and has not gone yet is cut; nobody comes by it meanwhile.
+    fn lose_tls(&mut self) {
+        for index in self.sockets.tls_indexes() {
+            if let Some(id) = self.sockets.id_at(index) {
+                let (hub, now) = (&mut self.hub, self.now);
+                self.sockets.lose(id, &mut |sockets, input| {
+                    super::feed(hub, now, input, sockets);
+                });
+            }
+        }
+        self.sockets.sweep();
+    }
+
     fn rest_store(&mut self, asker: Option<Asker>) {
         if self.store.is_none() {
             self.reload = Reload::Due { asker };
@@ -205,6 +250,7 @@ impl Server {
     /// This program goes on, and says why.
     fn stay(&mut self, asker: Option<Asker>, why: &str) {
         self.sockets.traffic.failed_reloads += 1;
+        self.entrance.gate.hold_tls(false);
         if !self.life.is_ending() {
             self.manager.ready(&self.status());
         }
@@ -223,8 +269,12 @@ impl Server {
             .each(&mut |name, number| traffic.push((name.to_owned(), *number)));
         let samples = self.history.samples();
         let samples = samples.map(|sample| (sample.open, sample.rounds, sample.turn_p99_us));
+        let ways: Vec<_> = self.entrance.gate.ways().collect();
         Carried {
-            form: FORM,
+            form: match ways.iter().all(|way| *way == Way::Plain) {
+                true => FORM,
+                false => FORM_WITH_WAYS,
+            },
             release: RELEASE.to_owned(),
             began_ns: monotonic_ns().saturating_sub(running_ns),
             paused_ns: monotonic_ns(),
@@ -241,6 +291,8 @@ impl Server {
                 .listeners()
                 .map(Listener::carry)
                 .collect(),
+            ways,
+            parted: self.parted,
             handed: self.entrance.gate.is_handed(),
             admin: self.admin().map(Listener::carry),
             store: luggage.text.clone(),
@@ -289,12 +341,19 @@ impl Server {
             Listener::taken(door, descriptor)
         };
         let listeners = carried.listeners.iter().map(&mut open);
+        let ways = carried
+            .ways
+            .iter()
+            .copied()
+            .chain(std::iter::repeat(Way::Plain));
+        let listeners = listeners.zip(ways).map(|(it, way)| Ok((it?, way)));
         let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
         let admin = carried.admin.as_ref().map(open).transpose()?;
         let gate = Gate::new(listeners, carried.handed, Buffers::of(&config))?;
         let hub = Hub::import(&config, carried.hub, entropy);
         let hub = hub.map_err(|error| broken(error.to_string()))?;
-        let mut server = Self::assemble(config, gate, admin, hub)?;
+        let keys = keys_again(&config);
+        let mut server = Self::assemble(config, gate, admin, hub, keys)?;
         server.now = carried.now;
         let running = monotonic_ns().saturating_sub(carried.began_ns);
         let began = Instant::now().checked_sub(Duration::from_nanos(running));
@@ -328,6 +387,7 @@ impl Server {
         server.former = Some(Former {
             release: carried.release,
             paused_ns: carried.paused_ns,
+            parted: carried.parted,
             asker: asker.map(Asker::taken),
         });
         Ok(server)
@@ -366,10 +426,29 @@ impl Server {
             self.hub.running_rounds(),
             pause_ns / 1_000_000,
         );
+        let line = match former.parted {
+            0 => line,
+            count => format!("{line}; {count} by TLS were asked to come back"),
+        };
         log::info!("{line}");
         let line = format!("{line}; settings that were changed need a restart");
         tell(former.asker, true, &line);
     }
+}
+
+/// The certificate as it is now. One that cannot be used is no reason to lose everybody.
+fn keys_again(config: &Config) -> Keys {
+    let mut keys = match Keys::of(config) {
+        Ok(keys) => keys,
+        Err(why) => {
+            log::error!("nobody is answered by TLS: {why}");
+            return Keys::none();
+        }
+    };
+    if let Err(why) = keys.read() {
+        log::error!("{why}; nobody is answered by TLS");
+    }
+    keys
 }
 
 fn refuse(asker: Option<Asker>, why: &str) {

@@ -79,6 +79,7 @@ impl Server {
             sockets: self.sockets.len(),
             timers: self.sockets.wheel.len(),
             store: self.store.as_ref(),
+            keys: &self.sockets.sessions.keys,
         });
     }
 }

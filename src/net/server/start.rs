@@ -11,19 +11,20 @@ use mio::{Poll, Waker};
 
 use super::reload::Reload;
 use super::{LISTENER, Server, WAKE};
-use crate::config::Config;
+use crate::config::{Config, Listen};
 use crate::hub::Hub;
 use crate::model::Entropy;
 use crate::net::admin::{Admin, History};
 use crate::net::entrance::Entrance;
-use crate::net::gate::Gate;
+use crate::net::gate::{Gate, Way};
 use crate::net::handed::Handed;
 use crate::net::life::Life;
 use crate::net::listen::{BindError, Buffers, Listener};
 use crate::net::manager::Manager;
 use crate::net::reader::Reader;
-use crate::net::sockets::Sockets;
+use crate::net::sockets::{Alarm, Sockets};
 use crate::net::stall::Watch;
+use crate::net::tls::keys::{Keys, LOOK_MS};
 use crate::time::Millis;
 
 /// The permissions of the file of a unix socket for metrics and status: for its owner, and for the
@@ -89,20 +90,18 @@ impl Server {
             ("--listen", !handed.game.is_empty()),
             ("--unix-mode", !handed.game.is_empty()),
             ("--admin", handed.admin.is_some()),
+            ("--tls-listen", !handed.tls.is_empty()),
+            ("--http-redirect", !handed.redirect.is_empty()),
         ] {
             if unused && config.origins.contains_key(flag) {
                 log::warn!("{flag} is not used: a service manager handed a listener over");
             }
         }
+        // What is wrong with them is said before anything is opened.
+        let mut keys = Keys::of(&config).map_err(BindError)?;
+        keys.read().map_err(BindError)?;
         let handed_admin = handed.admin.is_some();
-        let buffers = Buffers::of(&config);
-        let gate = match handed.game.is_empty() {
-            true => {
-                let listener = Listener::bind(&config.listen, config.unix_mode)?;
-                Gate::new(vec![listener], false, buffers)?
-            }
-            false => Gate::new(handed.game, true, buffers)?,
-        };
+        let gate = open_gate(&config, handed.game, handed.tls, handed.redirect)?;
         let admin = match (handed.admin, &config.admin) {
             (Some(listener), _) => Some(listener),
             (None, Some(listen)) => {
@@ -121,7 +120,7 @@ impl Server {
             );
         }
         let hub = Hub::new(&config, seed, entropy);
-        Ok(Self::assemble(config, gate, admin, hub)?)
+        Ok(Self::assemble(config, gate, admin, hub, keys)?)
     }
 
     /// A server of these parts, polled from now on.
@@ -130,6 +129,7 @@ impl Server {
         gate: Gate,
         admin: Option<Listener>,
         hub: Hub,
+        keys: Keys,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
         let mut gate = gate;
@@ -140,11 +140,16 @@ impl Server {
         };
         let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
         let registry = poll.registry().try_clone()?;
+        let mut sockets = Sockets::new(registry, &config);
+        if keys.are_asked_for() {
+            sockets.wheel.arm(Millis(LOOK_MS), Alarm::Keys);
+        }
+        sockets.sessions.use_keys(keys);
         Ok(Self {
             now: Millis::ZERO,
+            reader: Reader::new(&config, gate.tls_port()),
             entrance: Entrance::new(&config, gate),
-            reader: Reader::new(&config),
-            sockets: Sockets::new(registry, &config),
+            sockets,
             hub,
             config,
             poll,
@@ -162,9 +167,54 @@ impl Server {
             stopped_at: Millis::ZERO,
             program: None,
             reload: Reload::None,
+            parted: 0,
             wants: None,
             former: None,
             is_announced: false,
         })
     }
+}
+
+/// Opens what the service manager has not.
+fn open_gate(
+    config: &Config,
+    game: Vec<Listener>,
+    tls: Vec<Listener>,
+    redirect: Vec<Listener>,
+) -> Result<Gate, StartError> {
+    if !tls.is_empty() && config.tls_cert.is_none() {
+        return Err(StartError::Bind(BindError(
+            "a socket for TLS was handed over, and there is no certificate: give --tls-cert and \
+             --tls-key"
+                .into(),
+        )));
+    }
+    let handed = !game.is_empty() || !tls.is_empty();
+    let mut doors = Vec::new();
+    let wanted = [
+        (Way::Plain, "--listen", game, Some(config.listen.clone())),
+        (
+            Way::Tls,
+            "--tls-listen",
+            tls,
+            config.tls_listen.map(Listen::Tcp),
+        ),
+        (
+            Way::Redirect,
+            "--http-redirect",
+            redirect,
+            config.http_redirect.map(Listen::Tcp),
+        ),
+    ];
+    for (way, flag, given, place) in wanted {
+        if given.is_empty()
+            && let Some(place) = place
+        {
+            let bound = Listener::bind(&place, config.unix_mode);
+            let bound = bound.map_err(|error| BindError(error.0.replace("--listen", flag)))?;
+            doors.push((bound, way));
+        }
+        doors.extend(given.into_iter().map(|listener| (listener, way)));
+    }
+    Ok(Gate::new(doors, handed, Buffers::of(config))?)
 }

@@ -5,6 +5,8 @@
 mod bounds;
 mod held;
 mod reload;
+#[cfg(feature = "tls")]
+mod secure;
 mod urgent;
 
 use std::io::{Read, Write};

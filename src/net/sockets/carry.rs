@@ -25,6 +25,8 @@ impl Sockets {
     /// All connections, in the order of [`descriptors`](Self::descriptors).
     pub(crate) fn carry(&self) -> Crowd {
         let conns = self.conns.iter();
+        // What TLS knows stays in this program.
+        let conns = conns.filter(|(index, _)| !self.is_by_tls(*index));
         let conns = conns.filter_map(|(index, conn)| carry(&self.wheel, index, conn));
         Crowd {
             generation: self.generation,
@@ -37,6 +39,7 @@ impl Sockets {
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let conns = self.conns.iter();
         let staying = conns.filter(|(_, conn)| !matches!(conn.phase, Phase::Gone));
+        let staying = staying.filter(|(index, _)| !self.is_by_tls(*index));
         staying.map(|(_, conn)| conn.socket.as_fd())
     }
 
@@ -85,11 +88,15 @@ impl Sockets {
         self.crowd.arrive(peer);
         let mut due = |at| self.wheel.arm(at, Alarm::Socket(id));
         let phase = match carried.state {
-            State::Head { number } => {
+            State::Head { number, to_tls } => {
                 let timer = due(carried.since + self.head_timeout_ms);
                 let place = self.crowd.direct_place_of(peer);
                 self.heads.restore(id, place, number);
-                Phase::Head { timer, number }
+                Phase::Head {
+                    timer,
+                    number,
+                    to_tls,
+                }
             }
             State::Open {
                 dialect,
@@ -186,7 +193,10 @@ pub(crate) fn check(
 fn carry(wheel: &Wheel<Alarm>, index: usize, conn: &Conn) -> Option<Connection> {
     let mut unsent = conn.queue.unsent().to_vec();
     let state = match &conn.phase {
-        Phase::Head { number, .. } => State::Head { number: *number },
+        Phase::Head { number, to_tls, .. } => State::Head {
+            number: *number,
+            to_tls: *to_tls,
+        },
         Phase::Open {
             dialect,
             number,

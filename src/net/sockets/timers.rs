@@ -28,6 +28,8 @@ pub(crate) enum Alarm {
     Tick,
     /// Somebody looks how far a reload is.
     Reload,
+    /// The certificate may have been renewed.
+    Keys,
     /// Those who came before the stop had their time to ask.
     LastCall,
 }

@@ -128,12 +128,28 @@ function show(status) {
       ["sent", bytes(status.bytes.out)],
     ]),
     table("Store", kept(status.store)),
+    table("TLS", sealed(status.tls)),
     table("Refused", some(status.refusals)),
     table("Ended", some(status.endings)),
     table("Events in", some(status.events_in)),
     table("Events out", some(status.events_out)),
   );
   byId("config").textContent = status.config;
+}
+
+/** How TLS fares; nothing where it is not spoken. */
+function sealed(tls) {
+  if (!tls) return [];
+  const days = tls.left_s === null ? 0 : Math.floor(tls.left_s / 86400);
+  let certificate = `ends in ${days} days`;
+  if (tls.left_s === null) certificate = "none yet";
+  else if (tls.left_s < 0) certificate = "has ended: nobody who checks it connects";
+  else if (days < 10) certificate += " and was not renewed";
+  return [
+    ["certificate", certificate],
+    ["handshakes", count(tls.handshakes)],
+    ["handshakes that failed", count(tls.failed)],
+  ];
 }
 
 /** How the store is; nothing where there is none. */
