@@ -2,11 +2,13 @@
 //!
 //! No behaviour beyond conversion: no rules, no text of a dialect, no time. What goes to the store
 //! and comes back is in `stored`, the board in `board`, why a connection ends in `close`, what is
-//! counted by kind in `kinds`, and how a snapshot carries what was parsed in `carried`.
+//! counted by kind in `kinds`, how a snapshot carries what was parsed in `carried`, and bytes in
+//! [`hex`].
 
 mod board;
 mod carried;
 mod close;
+pub mod hex;
 mod kinds;
 mod stored;
 
@@ -19,7 +21,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::slots::Handle;
+use crate::slots::{Handle, INDEX_END};
 
 pub use self::board::{BOARD_ROWS, BoardRow, Ranked, Standing, Week};
 pub use self::close::{Blame, CloseReason, Ended};
@@ -42,6 +44,11 @@ pub struct ConnId {
     pub index: u32,
     /// Which of the connections that had this index.
     pub generation: u32,
+}
+
+impl ConnId {
+    /// Above all indexes.
+    pub const INDEX_END: u32 = INDEX_END;
 }
 
 /// `[index, generation]` in a snapshot.

@@ -11,9 +11,9 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// Most indexes that a carried table may have: many times those of the largest server, and little
-/// enough to be allocated for a snapshot that is not sound.
-const CARRIED_MAX: u32 = 1 << 22;
+/// Above all indexes that a snapshot may name, of players, rooms and connections: many times those of
+/// the largest server, and little enough to be allocated for a snapshot that is not sound.
+pub const INDEX_END: u32 = 1 << 22;
 
 /// Values behind `(index, generation)` handles.
 #[derive(Clone, Debug)]
@@ -159,7 +159,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Slots<T> {
         };
         for (handle, value) in carried.values {
             let end = slots.entries.len() as u32;
-            if handle.index < end || CARRIED_MAX <= handle.index {
+            if handle.index < end || INDEX_END <= handle.index {
                 return Err(de::Error::custom("indexes that are not in order"));
             }
             for index in end..handle.index {

@@ -36,17 +36,13 @@ use super::store::Desk;
 use super::{Hub, Order, Timer, rules};
 use crate::config::Config;
 use crate::metrics::Counters;
-use crate::model::{Entropy, Origin, PlayerId};
+use crate::model::{ConnId, Entropy, Origin, PlayerId};
 use crate::session::{Session, SessionSnapshot};
 use crate::time::Millis;
 use crate::world::{Fault, World, WorldSnapshot};
 
 /// What this release writes, and the last that it reads.
 const VERSION: u32 = 1;
-
-/// Most indexes of connections: more descriptors no process has, and a snapshot that says more is
-/// not sound.
-const CONNECTIONS_MAX: u32 = 1 << 22;
 
 /// Everything of a hub that cannot be built anew from the rest, or from the configuration.
 ///
@@ -166,7 +162,7 @@ impl Hub {
     fn take_up(&mut self, now: Millis, snapshot: SessionSnapshot) -> Result<(), Fault> {
         let conn = snapshot.conn;
         let index = conn.index as usize;
-        let fits = self.sessions.len() <= index && conn.index < CONNECTIONS_MAX;
+        let fits = self.sessions.len() <= index && conn.index < ConnId::INDEX_END;
         ensure(fits, "connections that are not in order")?;
         let session = Session::import(now, &self.pace, snapshot);
         self.counters.came(session.dialect, session.client());

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tungstenite::{Bytes, Utf8Bytes};
 
 use super::{Step, Text, unmask};
-use crate::net::handover::carried::hex;
+use crate::model::hex;
 
 /// One connection's unfinished message, if any.
 #[derive(Debug, Default)]

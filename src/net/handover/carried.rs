@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::hub::HubSnapshot;
-use crate::model::ConnId;
+use crate::model::{ConnId, hex};
 use crate::net::frames::Unfinished;
 use crate::net::gate::Way;
 use crate::net::peers::Peer;
@@ -141,53 +141,4 @@ pub(crate) enum State {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
 fn is_false(flag: &bool) -> bool {
     !flag
-}
-
-/// Bytes as text: two digits each.
-pub(crate) mod hex {
-    use std::fmt::Write as _;
-
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(crate) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
-        let mut text = String::with_capacity(2 * bytes.len());
-        for byte in bytes {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-        }
-        to.serialize_str(&text)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
-        let digit = |byte: u8| char::from(byte).to_digit(16);
-        let (pairs, odd) = text.as_bytes().as_chunks();
-        let byte = |&[high, low]: &[u8; 2]| {
-            let number = digit(high)? << 4 | digit(low)?;
-            u8::try_from(number).ok()
-        };
-        let bytes = pairs.iter().map(byte).collect::<Option<Vec<u8>>>();
-        bytes
-            .filter(|_| odd.is_empty())
-            .ok_or_else(|| D::Error::custom("bytes are two digits each"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde::{Deserialize, Serialize};
-
-    #[derive(Debug, PartialEq, Serialize, Deserialize)]
-    struct Bytes(#[serde(with = "super::hex")] Vec<u8>);
-
-    #[test]
-    fn bytes_come_back_and_nothing_else_is_taken_for_some() {
-        let all = Bytes((0..=255).collect());
-        let text = serde_json::to_string(&all).expect("text");
-        assert_eq!(serde_json::from_str::<Bytes>(&text).expect("bytes"), all);
-        for strange in ["\"0\"", "\"0g\"", "\"+1\"", "\"é\"", "7"] {
-            assert!(serde_json::from_str::<Bytes>(strange).is_err(), "{strange}");
-        }
-    }
 }

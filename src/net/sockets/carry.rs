@@ -9,7 +9,7 @@ use mio::Token;
 
 use super::{LISTENING, Sockets, id_of};
 use crate::hub::Dialect;
-use crate::model::CloseReason;
+use crate::model::{CloseReason, ConnId};
 use crate::net::conn::{Conn, Lingering, Phase};
 use crate::net::frames::{Fragments, Unfinished};
 use crate::net::handover::carried::{Connection, Crowd, State};
@@ -17,9 +17,6 @@ use crate::net::listen::Socket;
 use crate::net::sockets::Alarm;
 use crate::time::Millis;
 use crate::wheel::Wheel;
-
-/// No slab grows beyond that by a value that is wrong.
-const INDEX_END: u32 = 1 << 24;
 
 impl Sockets {
     /// All connections, in the order of [`descriptors`](Self::descriptors).
@@ -167,7 +164,9 @@ pub(crate) fn check(
 ) -> Result<(), String> {
     let mut indexes: Vec<u32> = crowd.conns.iter().map(|conn| conn.id.index).collect();
     indexes.sort_unstable();
-    if indexes.windows(2).any(|pair| pair[0] == pair[1]) || Some(&INDEX_END) <= indexes.last() {
+    if indexes.windows(2).any(|pair| pair[0] == pair[1])
+        || Some(&ConnId::INDEX_END) <= indexes.last()
+    {
         return Err("two connections of the snapshot have one place".into());
     }
     for conn in &crowd.conns {

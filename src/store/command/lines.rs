@@ -4,12 +4,12 @@
 //! what stands in it. Dates are seconds since 1970. Rooms and former owners are not in it: they are
 //! older than what they are good for.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use rusqlite::{Connection, OptionalExtension as _, Row, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
+use crate::model::hex;
 use crate::store::engine::Key;
 
 /// Of the lines.
@@ -110,7 +110,7 @@ fn write(out: &mut dyn Write, line: &Line) -> io::Result<()> {
 
 fn session(row: &Row<'_>) -> rusqlite::Result<Line> {
     Ok(Line::Session(Session {
-        token_sha256: hex(row.get("token_sha256")?),
+        token_sha256: digits(row.get("token_sha256")?),
         uid: row.get("uid")?,
         uid_is_number: row.get("uid_is_number")?,
         name: row.get("name")?,
@@ -125,7 +125,7 @@ fn session(row: &Row<'_>) -> rusqlite::Result<Line> {
 fn person(row: &Row<'_>) -> rusqlite::Result<Line> {
     Ok(Line::Person(Person {
         person: row.get("person")?,
-        token_sha256: row.get::<_, Option<_>>("token_sha256")?.map(hex),
+        token_sha256: row.get::<_, Option<_>>("token_sha256")?.map(digits),
         is_barred: row.get("is_barred")?,
         made_at: row.get("made_at")?,
         seen_at: row.get("seen_at")?,
@@ -143,7 +143,7 @@ fn ranked_points(row: &Row<'_>) -> rusqlite::Result<Line> {
 
 fn tombstone(row: &Row<'_>) -> rusqlite::Result<Line> {
     Ok(Line::Tombstone(Tombstone {
-        sha256: hex(row.get("sha256")?),
+        sha256: digits(row.get("sha256")?),
         erased_at: row.get("erased_at")?,
     }))
 }
@@ -207,7 +207,7 @@ fn take(connection: &Connection, line: &Line) -> Result<bool, String> {
     match line {
         Line::RoshamboStore(_) => Err("a second beginning".into()),
         Line::Session(session) => {
-            let hash = unhex(&session.token_sha256)?;
+            let hash = sha256(&session.token_sha256)?;
             for (what, text, most) in [
                 ("uid", &session.uid, 64),
                 ("name", &session.name, 64),
@@ -238,7 +238,7 @@ fn take(connection: &Connection, line: &Line) -> Result<bool, String> {
         }
         Line::Person(person) => {
             let name_hash = Key::of(&person.person).0;
-            let token = person.token_sha256.as_deref().map(unhex).transpose()?;
+            let token = person.token_sha256.as_deref().map(sha256).transpose()?;
             let text = "SELECT id FROM sessions WHERE token_sha256 = ?1";
             let session = connection.query_row(text, [token], |row| row.get::<_, i64>(0));
             let session = session.optional().map_err(failed)?;
@@ -264,28 +264,16 @@ fn take(connection: &Connection, line: &Line) -> Result<bool, String> {
         ),
         Line::Tombstone(tombstone) => run(
             "INSERT INTO tombstones (sha256, erased_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-            params![unhex(&tombstone.sha256)?, tombstone.erased_at],
+            params![sha256(&tombstone.sha256)?, tombstone.erased_at],
         ),
     }
 }
 
-fn hex(bytes: [u8; 32]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+fn digits(hash: [u8; 32]) -> String {
+    hex::text(&hash)
 }
 
-fn unhex(text: &str) -> Result<[u8; 32], String> {
-    let wrong = || format!("{text:?} is no SHA-256");
-    let mut bytes = [0; 32];
-    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(wrong());
-    }
-    for (index, byte) in bytes.iter_mut().enumerate() {
-        let digits = text.get(2 * index..2 * index + 2).ok_or_else(wrong)?;
-        *byte = u8::from_str_radix(digits, 16).map_err(|_| wrong())?;
-    }
-    Ok(bytes)
+fn sha256(text: &str) -> Result<[u8; 32], String> {
+    let bytes = hex::bytes(text).and_then(|bytes| bytes.try_into().ok());
+    bytes.ok_or_else(|| format!("{text:?} is no SHA-256"))
 }
