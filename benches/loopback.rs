@@ -4,6 +4,7 @@
 //! `cargo bench --bench loopback` prints medians; `-- --rounds 9 --seconds 5` takes more time, and
 //! `-- --idle 19000` has more sockets keep still. `-- --large` measures what takes many sockets
 //! instead: 2,000 rounds at once, messages beside 19,000 idle sockets, and those sockets' heartbeat.
+//! `-- --reload` measures for how long nobody is served while another program takes a server's place.
 //! Figures of a busy machine are noise: the load is printed, too.
 
 mod common;
@@ -58,6 +59,11 @@ fn main() {
         return println!("load after: {:.2}", common::load());
     }
 
+    if std::env::args().any(|arg| arg == "--reload") {
+        reloads(rounds);
+        return println!("load after: {:.2}", common::load());
+    }
+
     let mut starts = Vec::new();
     let mut all: BTreeMap<&str, Vec<Figures>> = BTreeMap::new();
     for _ in 0..rounds {
@@ -96,6 +102,35 @@ fn main() {
     println!("binary: {size} bytes");
     system_calls(seconds);
     println!("load after: {:.2}", common::load());
+}
+
+/// The pause of a reload, by who is there.
+fn reloads(rounds: usize) {
+    for (title, load, connections) in [
+        ("nobody", "idle --count 1", 0),
+        (
+            "2,000 players, 5,000 faces/s",
+            "relay --count 2000 --rate 5000",
+            2_000,
+        ),
+        ("2,000 players in rounds", "games --count 2000", 2_000),
+        ("10,000 idle", "idle --count 10000", 10_000),
+        ("18,000 idle", "idle --count 18000", 18_000),
+    ] {
+        let server = Server::roshambo(&[]);
+        let load = server.load(load, connections);
+        let mut pauses = Vec::new();
+        for _ in 0..rounds {
+            pauses.extend(server.reload());
+            std::thread::sleep(std::time::Duration::from_millis(500));
+        }
+        drop(load);
+        let worst = pauses.iter().copied().fold(0.0, f64::max);
+        match common::median(pauses) {
+            Some(pause) => println!("{title:<40}{pause:>9.0} ms, at most {worst:.0}"),
+            None => println!("{title:<40}        - it did not reload"),
+        }
+    }
 }
 
 /// What takes many sockets: 4,000 players, and 19,000 idle ones; 20,000 descriptors are enough.

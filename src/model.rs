@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::slots::{Handle, INDEX_END};
 
 pub use self::board::{BOARD_ROWS, BoardRow, Ranked, Standing, Week};
+pub use self::carried::is_default;
 pub use self::close::{Blame, CloseReason, Ended};
 pub(crate) use self::kinds::kinds;
 pub use self::kinds::{ClientKind, Dialect, EventKind, RequestKind};
@@ -401,6 +402,7 @@ pub struct Profile {
     /// Shown to opponents; proves nothing.
     pub uid: Uid,
     pub name: Name,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub avatar: Avatar,
 }
 
@@ -753,10 +755,14 @@ pub enum Movement {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResultRow {
     pub uid: Uid,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub round_score: u32,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub total_score: u32,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub win_streak: u32,
     /// The hand it showed, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub choice: Option<Choice>,
 }
 

@@ -7,9 +7,12 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::fmt;
+use std::marker::PhantomData;
 use std::num::NonZeroU32;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Above all indexes that a snapshot may name, of players, rooms and connections: many times those of
 /// the largest server, and little enough to be allocated for a snapshot that is not sound.
@@ -135,29 +138,61 @@ impl<T> Slots<T> {
 
 /// A table in a snapshot.
 #[derive(Serialize, Deserialize)]
-struct Carried<E> {
+struct Carried<V> {
     /// The next value's generation.
     generation: NonZeroU32,
     /// In the order of their indexes.
-    values: E,
+    values: V,
+}
+
+/// The values of a table, each with its handle.
+struct Values<'a, T>(&'a Slots<T>);
+
+impl<T: Serialize> Serialize for Values<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter())
+    }
 }
 
 impl<T: Serialize> Serialize for Slots<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let values: Vec<_> = self.iter().collect();
         let generation = self.generation;
+        let values = Values(self);
         Carried { generation, values }.serialize(serializer)
     }
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Slots<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let carried = Carried::<Vec<(Handle, T)>>::deserialize(deserializer)?;
-        let mut slots = Self {
+        let carried = Carried::<Table<T>>::deserialize(deserializer)?;
+        Ok(Self {
             generation: carried.generation,
-            ..Self::default()
-        };
-        for (handle, value) in carried.values {
+            ..carried.values.0
+        })
+    }
+}
+
+/// A table from its values, put in their places as they come.
+struct Table<T>(Slots<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Fill(PhantomData))
+    }
+}
+
+struct Fill<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Fill<T> {
+    type Value = Table<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("handles and values")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Table<T>, A::Error> {
+        let mut slots = Slots::default();
+        while let Some((handle, value)) = values.next_element::<(Handle, T)>()? {
             let end = slots.entries.len() as u32;
             if handle.index < end || INDEX_END <= handle.index {
                 return Err(de::Error::custom("indexes that are not in order"));
@@ -168,7 +203,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Slots<T> {
             }
             slots.entries.push(Some((handle.generation, value)));
         }
-        Ok(slots)
+        Ok(Table(slots))
     }
 }
 

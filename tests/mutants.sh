@@ -271,9 +271,9 @@ mutant 'wrong codes a minute of an origin' src/hub/origins.rs \
 mutant 'new sessions a minute of an origin' src/hub/origins.rs \
     '&& self.newcomers_max <= counts.newcomers' '&& u32::MAX == counts.newcomers' --lib hub::origins
 mutant 'indexes of a carried table' src/slots.rs \
-    'if handle.index < end || CARRIED_MAX <= handle.index {' 'if handle.index < end {' --lib slots
+    'if handle.index < end || INDEX_END <= handle.index {' 'if handle.index < end {' --lib slots
 mutant 'indexes of carried connections' src/hub/snapshot.rs \
-    'self.sessions.len() <= index && conn.index < CONNECTIONS_MAX;' 'self.sessions.len() <= index;' \
+    'self.sessions.len() <= index && conn.index < ConnId::INDEX_END;' 'self.sessions.len() <= index;' \
     --test scenarios reload::a_snapshot
 mutant 'new sessions a minute in the hub' src/hub/requests.rs \
     'self.admit(now, conn)?;' '' --test scenarios origins::a_new_session
@@ -377,8 +377,11 @@ mutant '--drain-timeout' src/net/server.rs \
 mutant '--drain-timeout, rounds' src/net/server.rs \
     'Alarm::DrainHurry => self.hurry(),' 'Alarm::DrainHurry => (),' --lib net::server::tests::bounds::a_round
 mutant 'newcomers in a drain' src/net/server/drain.rs \
-    'if quiet || until <= self.now {' 'if quiet {' \
+    'if quiet && !owes || until <= self.now {' 'if quiet && !owes {' \
     --lib net::server::tests::bounds::newcomers
+mutant 'what is owed to the store in a drain' src/net/server/drain.rs \
+    'if quiet && !owes || until <= self.now {' 'if quiet || until <= self.now {' \
+    --test reload store::a_store_that_is_slow
 mutant 'a door that is shut in the end' src/net/server/drain.rs \
     '!sockets.has_guests() && !self.is_last_call() {' \
     '!sockets.has_guests() && !sockets.has_latecomers() && !self.is_last_call() {' \

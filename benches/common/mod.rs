@@ -134,6 +134,51 @@ impl Server {
     }
 }
 
+/// A load tester that goes on until this goes.
+pub(crate) struct Load(Child);
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Server {
+    /// Puts a server under load, and waits until it has so many connections.
+    pub(crate) fn load(&self, args: &str, connections: usize) -> Load {
+        let url = format!("ws://127.0.0.1:{}", self.port);
+        let child = pinned(CLIENT_CORE, ROSHAMBO)
+            .args(["bench", &url, "--quiet", "--v2", "--seconds", "3600"])
+            .args(args.split(' '))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn();
+        let mut load = Load(child.expect("the load tester starts"));
+        let folder = format!("/proc/{}/fd", self.pid());
+        while std::fs::read_dir(&folder).map_or(0, Iterator::count) < connections {
+            let ended = load.0.try_wait().expect("our child");
+            assert!(ended.is_none(), "the load tester ended: {ended:?}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        // Until the last of them is greeted, and plays.
+        std::thread::sleep(Duration::from_secs(2));
+        load
+    }
+
+    /// Replaces it by the same program; the milliseconds for which nobody was served, as it says.
+    pub(crate) fn reload(&self) -> Option<f64> {
+        let pid = self.pid().to_string();
+        let output = Command::new(ROSHAMBO)
+            .args(["reload", &pid])
+            .output()
+            .ok()?;
+        let line = String::from_utf8(output.stdout).ok()?;
+        let (front, _) = line.split_once(" ms")?;
+        front.rsplit(' ').next()?.parse().ok()
+    }
+}
+
 /// A port that nobody listens on for now.
 pub(crate) fn free_port() -> u16 {
     let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");

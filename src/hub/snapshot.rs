@@ -48,13 +48,13 @@ const VERSION: u32 = 1;
 ///
 /// How it changes from release to release is said in `hub/snapshot.rs`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct HubSnapshot {
+pub struct HubSnapshot<'a> {
     version: u32,
     /// When it was taken.
     now: Millis,
     /// The generator's state.
     rng: u64,
-    world: WorldSnapshot,
+    world: WorldSnapshot<'a>,
     /// In the order of their indexes.
     sessions: Vec<SessionSnapshot>,
     #[serde(default)]
@@ -94,7 +94,7 @@ impl Hub {
     /// All that another hub needs to go on as this one would. Between two inputs, when all orders
     /// are carried out; `now` is not earlier than the last input's.
     #[must_use]
-    pub fn export(&self, now: Millis) -> HubSnapshot {
+    pub fn export(&self, now: Millis) -> HubSnapshot<'_> {
         debug_assert!(self.orders.is_empty(), "carry out all orders before");
         let sessions = (0..).zip(&self.sessions);
         let sessions = sessions.filter_map(|(index, session)| {
@@ -131,7 +131,7 @@ impl Hub {
     /// A later release wrote it, or it contradicts itself.
     pub fn import(
         config: &Config,
-        snapshot: HubSnapshot,
+        snapshot: HubSnapshot<'_>,
         entropy: Box<Entropy>,
     ) -> Result<Self, ImportError> {
         if VERSION < snapshot.version {

@@ -4,9 +4,10 @@
 //! What is plain data derives it where it stands.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error};
-use serde::ser::{Serialize, Serializer};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{Avatar, Card, Name, Profile, RoomCode, Token, Uid};
 
@@ -22,10 +23,24 @@ macro_rules! carry_as_text {
 
         impl<'de> Deserialize<'de> for $kind {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                let parse: fn(&str) -> Option<$kind> = $parse;
-                // Without the text: it may be a secret.
-                parse(&text).ok_or_else(|| D::Error::custom(concat!("no ", $what)))
+                // Parsed where it stands: very many of them are read at once.
+                struct Text;
+
+                impl Visitor<'_> for Text {
+                    type Value = $kind;
+
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str(concat!("the text of a ", $what))
+                    }
+
+                    fn visit_str<E: de::Error>(self, text: &str) -> Result<$kind, E> {
+                        let parse: fn(&str) -> Option<$kind> = $parse;
+                        // Without the text: it may be a secret.
+                        parse(text).ok_or_else(|| E::custom(concat!("no ", $what)))
+                    }
+                }
+
+                deserializer.deserialize_str(Text)
             }
         }
     )+};
@@ -47,32 +62,52 @@ fn avatar(text: &str) -> Option<Avatar> {
 }
 
 /// A text, or `{"number":"7"}`: a number of JSON would not keep its digits.
-#[derive(serde::Serialize, serde::Deserialize)]
-#[serde(untagged)]
-enum CarriedUid<'a> {
-    Text(Cow<'a, str>),
-    Number { number: Cow<'a, str> },
-}
-
 impl Serialize for Uid {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let text = Cow::from(self.as_str());
-        let carried = match self.is_number() {
-            true => CarriedUid::Number { number: text },
-            false => CarriedUid::Text(text),
-        };
-        carried.serialize(serializer)
+        if !self.is_number() {
+            return serializer.serialize_str(self.as_str());
+        }
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry("number", self.as_str())?;
+        map.end()
     }
 }
 
 impl<'de> Deserialize<'de> for Uid {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let uid = match CarriedUid::deserialize(deserializer)? {
-            CarriedUid::Text(text) => Self::new(&text),
-            CarriedUid::Number { number } => Self::number(&number),
-        };
-        uid.ok_or_else(|| D::Error::custom("no uid"))
+        deserializer.deserialize_any(CarriedUid)
     }
+}
+
+struct CarriedUid;
+
+impl<'de> Visitor<'de> for CarriedUid {
+    type Value = Uid;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a uid")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Uid, E> {
+        Uid::new(text).ok_or_else(|| E::custom("no uid"))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Uid, A::Error> {
+        let mut uid = None;
+        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+            if name == "number" {
+                uid = Uid::number(&map.next_value::<Cow<'de, str>>()?);
+            } else {
+                map.next_value::<de::IgnoredAny>()?;
+            }
+        }
+        uid.ok_or_else(|| de::Error::custom("no uid"))
+    }
+}
+
+/// Whether a snapshot may leave a value out, because whoever reads takes it for this one then.
+pub fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl From<Profile> for Card {

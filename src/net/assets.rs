@@ -1,12 +1,13 @@
 //! The web client's files, embedded into the binary, with the headers that go with them.
 //!
+//! The build script has packed them, and taken the comments out of the scripts.
 //! Absent: a file system. What is not in the table does not exist.
 
-use std::io::Write;
-use std::sync::LazyLock;
+mod pack;
+#[cfg(test)]
+mod script;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use self::pack::{fnv1a, pack};
 
 /// One embedded file.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +17,9 @@ pub(crate) struct Asset {
     pub(crate) content_type: &'static str,
     pub(crate) cache: &'static str,
     pub(crate) bytes: &'static [u8],
+    /// The same in the coding `gzip`.
+    packed: &'static [u8],
+    hash: u64,
 }
 
 /// The page and its script change together: a browser asks every time, and mostly hears 304.
@@ -28,13 +32,22 @@ const CSS: &str = "text/css; charset=utf-8";
 const PNG: &str = "image/png";
 const SVG: &str = "image/svg+xml";
 
+/// Where the build script has put what it made of a file.
+macro_rules! made {
+    ($path:literal, $what:literal) => {
+        concat!(env!("OUT_DIR"), "/web/", $path, $what)
+    };
+}
+
 macro_rules! file {
     ($path:literal, $content_type:expr, $cache:expr) => {
         Asset {
             path: $path,
             content_type: $content_type,
             cache: $cache,
-            bytes: include_bytes!(concat!("../client/web/", $path)),
+            bytes: include_bytes!(made!($path, "")),
+            packed: include_bytes!(made!($path, ".gz")),
+            hash: u64::from_le_bytes(*include_bytes!(made!($path, ".fnv"))),
         }
     };
 }
@@ -147,12 +160,12 @@ impl Page {
     pub(crate) const BLANK: Self = Self {
         at_root: Told {
             bytes: INDEX.bytes,
-            packed: INDEX.bytes,
+            packed: INDEX.packed,
             hash: 0,
         },
         at_base: Told {
             bytes: INDEX.bytes,
-            packed: INDEX.bytes,
+            packed: INDEX.packed,
             hash: 1,
         },
         policy: policy!("'self' data:"),
@@ -184,8 +197,6 @@ impl Page {
                 hash: fnv1a(bytes),
             }
         };
-        // Here, at the start: nobody in the loop shall wait for it.
-        LazyLock::force(&FORMS);
         Self {
             at_root: tell(base.trim_start_matches('/')),
             at_base: tell("."),
@@ -202,28 +213,6 @@ impl Page {
     }
 }
 
-/// What is made of one of [`ASSETS`].
-struct Form {
-    /// `None`: as it is in the sources.
-    bytes: Option<Vec<u8>>,
-    hash: u64,
-    packed: Vec<u8>,
-}
-
-/// In the order of [`ASSETS`]; made once.
-static FORMS: LazyLock<Vec<Form>> = LazyLock::new(|| {
-    let form = |asset: &Asset| {
-        let bytes = (asset.content_type == JS).then(|| without_comments(asset.bytes));
-        let sent = bytes.as_deref().unwrap_or(asset.bytes);
-        Form {
-            hash: fnv1a(sent),
-            packed: pack(sent),
-            bytes,
-        }
-    };
-    ASSETS.iter().map(form).collect()
-});
-
 /// A file as it is sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
@@ -237,67 +226,36 @@ pub(crate) struct Found {
 
 /// The file at `path` (without the leading slash) in `folder`, packed if that is asked for.
 pub(crate) fn find(folder: Folder, path: &str, page: Page, packed: bool) -> Option<Found> {
-    let (asset, hash, small) = if matches!(path, "" | "index.html") {
+    let asset = if matches!(path, "" | "index.html") {
         let told = match folder {
             Folder::Root => page.at_root,
             Folder::Base => page.at_base,
         };
-        let bytes = told.bytes;
-        (Asset { bytes, ..INDEX }, told.hash, told.packed)
+        Asset {
+            bytes: told.bytes,
+            packed: told.packed,
+            hash: told.hash,
+            ..INDEX
+        }
     } else {
-        let index = ASSETS.iter().position(|asset| asset.path == path)?;
-        let form: &'static Form = FORMS.get(index)?;
-        let asset = *ASSETS.get(index)?;
-        let bytes = form.bytes.as_deref().unwrap_or(asset.bytes);
-        (Asset { bytes, ..asset }, form.hash, form.packed.as_slice())
+        *ASSETS.iter().find(|asset| asset.path == path)?
     };
     let coding = if packed { "-gzip" } else { "" };
     Some(Found {
+        tag: format!("\"{:016x}{coding}\"", asset.hash),
         asset: Asset {
-            bytes: if packed { small } else { asset.bytes },
+            bytes: if packed { asset.packed } else { asset.bytes },
             ..asset
         },
-        tag: format!("\"{hash:016x}{coding}\""),
         packed,
-    })
-}
-
-/// A script without the lines that are comments only, a third of what would travel: those lines are
-/// empty, so that all others keep their numbers.
-fn without_comments(script: &[u8]) -> Vec<u8> {
-    let mut sent = Vec::with_capacity(script.len());
-    let mut is_open = false;
-    for line in script.split_inclusive(|&byte| byte == b'\n') {
-        let text = line.trim_ascii();
-        is_open |= text.starts_with(b"/*");
-        match is_open || text.starts_with(b"//") {
-            true => sent.push(b'\n'),
-            false => sent.extend(line),
-        }
-        is_open &= !text.ends_with(b"*/");
-    }
-    sent
-}
-
-/// These bytes in the coding `gzip` (RFC 1952).
-fn pack(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder
-        .write_all(bytes)
-        .and_then(|()| encoder.finish())
-        .expect("writing to memory does not fail")
-}
-
-/// FNV-1a, 64 bits: tells versions of our own files apart, which is all an entity tag needs.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::io::Read;
+    use std::path::Path;
 
     use flate2::read::GzDecoder;
 
@@ -382,14 +340,14 @@ mod tests {
     #[test]
     fn comments_do_not_travel_and_lines_keep_their_numbers() {
         let script = "// a\n/** b */\nlet c = 1; // d\n  /**\n   * e\n   */\n  f(`g`);\n/* h */\n";
-        let sent = super::without_comments(script.as_bytes());
+        let sent = super::script::without_comments(script.as_bytes());
         assert_eq!(
             String::from_utf8_lossy(&sent),
             "\n\nlet c = 1; // d\n\n\n\n  f(`g`);\n\n"
         );
     }
 
-    /// [`super::without_comments`] knows lines only: nothing may stand behind a comment's end, nor
+    /// [`super::script::without_comments`] knows lines only: nothing may stand behind a comment's end, nor
     /// may a text of several lines hold what looks like one.
     #[test]
     fn in_the_scripts_a_comment_ends_with_its_line() {
@@ -397,7 +355,8 @@ mod tests {
             .iter()
             .filter(|asset| asset.content_type == super::JS)
         {
-            let script = String::from_utf8_lossy(asset.bytes);
+            let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/client/web");
+            let script = fs::read_to_string(web.join(asset.path)).expect("a script");
             let mut quoted = false;
             for line in script.lines() {
                 let text = line.trim();
@@ -466,14 +425,14 @@ mod tests {
     /// The game as README.md shows it: somebody reads that on a phone, too.
     #[test]
     fn the_pictures_in_the_readme_are_small() {
-        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-        let readme = std::fs::read_to_string(root.join("README.md")).expect("README.md");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let readme = fs::read_to_string(root.join("README.md")).expect("README.md");
         for (name, begin, most) in [
             ("picture.png", &b"\x89PNG\r\n\x1a\n"[..], 100_000),
             ("moving.webp", &b"RIFF"[..], 500_000),
         ] {
             assert!(readme.contains(&format!("](src/client/{name})")), "{name}");
-            let picture = std::fs::read(root.join("src/client").join(name)).expect(name);
+            let picture = fs::read(root.join("src/client").join(name)).expect(name);
             assert!(picture.starts_with(begin), "{name}");
             let size = picture.len();
             assert!((10_000..most).contains(&size), "{name}: {size} bytes");

@@ -21,14 +21,16 @@ pub(crate) mod proof;
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, Read, Seek};
+use std::io::{self, BufWriter, Read, Seek};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use self::carried::{Carried, FORM, FORM_WITH_WAYS};
 pub use self::pass::{hold_signals, release_signals};
@@ -40,6 +42,8 @@ pub const VARIABLE: &str = "ROSHAMBO_HANDOVER";
 pub const PROVE: &str = "prove-reload";
 /// No value is larger: a hundred thousand connections with full queues.
 const BYTES_MAX: u64 = 8 << 30;
+/// How much of it is written at a time.
+const WRITE_BYTES: usize = 128 * 1024;
 
 /// What the store has to carry, which is for itself to read, with the descriptors that it needs.
 #[derive(Debug, Default)]
@@ -53,9 +57,12 @@ pub struct Luggage {
 /// What was handed to this process.
 #[derive(Debug)]
 pub struct Taken {
-    pub(crate) carried: Carried,
+    pub(crate) carried: Carried<'static>,
     pub(crate) descriptors: VecDeque<OwnedFd>,
     pub(crate) asker: Option<OwnedFd>,
+    /// When this began, and when all was read.
+    pub(crate) began: Instant,
+    pub(crate) read: Instant,
     /// The store's part, to be taken out by whoever opens that.
     pub store: Luggage,
 }
@@ -85,6 +92,7 @@ impl Taken {
 
     /// Sorts what was received.
     pub(crate) fn of(mut descriptors: VecDeque<OwnedFd>) -> Result<Self, String> {
+        let began = Instant::now();
         let none = || "less was handed over than was said".to_owned();
         let file = descriptors.pop_front().ok_or_else(none)?;
         let mut carried = read(&mut File::from(file))?;
@@ -92,11 +100,10 @@ impl Taken {
             true => Some(descriptors.pop_front().ok_or_else(none)?),
             false => None,
         };
-        let expected = carried.store_descriptors
-            + carried.listeners.len()
+        let others = carried.listeners.len()
             + usize::from(carried.admin.is_some())
             + carried.sockets.conns.len();
-        if descriptors.len() != expected {
+        if Some(carried.store_descriptors) != descriptors.len().checked_sub(others) {
             return Err(none());
         }
         let store = Luggage {
@@ -107,44 +114,62 @@ impl Taken {
             carried,
             descriptors,
             asker,
+            began,
+            read: Instant::now(),
             store,
         })
     }
 }
 
 /// Reads a value from its beginning.
-pub(crate) fn read(file: &mut File) -> Result<Carried, String> {
-    /// Read first, for a later form may hold anything else.
+pub(crate) fn read(file: &mut File) -> Result<Carried<'static>, String> {
+    let mut bytes = Vec::new();
+    let all = file.rewind().and_then(|()| {
+        let length = file.metadata()?.len().min(BYTES_MAX);
+        bytes.try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX))?;
+        file.take(length).read_to_end(&mut bytes)
+    });
+    all.map_err(|error| format!("the snapshot cannot be read: {error}"))?;
+    // Looked at once, and not with every word in it.
+    let text = std::str::from_utf8(&bytes).map_err(not_understood)?;
+    understand(text)
+}
+
+fn understand(text: &str) -> Result<Carried<'static>, String> {
+    /// What all forms have.
     #[derive(Deserialize)]
     struct Form {
         form: u32,
         release: String,
     }
 
-    let mut bytes = Vec::new();
-    let all = file
-        .rewind()
-        .and_then(|()| file.take(BYTES_MAX).read_to_end(&mut bytes));
-    all.map_err(|error| format!("the snapshot cannot be read: {error}"))?;
-    let unreadable =
-        |error: serde_json::Error| format!("the snapshot cannot be understood: {error}");
-    let Form { form, release } = serde_json::from_slice(&bytes).map_err(unreadable)?;
-    if form != FORM && form != FORM_WITH_WAYS {
-        return Err(format!(
-            "the snapshot is roshambo {release}'s, of a form that {} does not know",
-            env!("CARGO_PKG_VERSION")
-        ));
+    let is_known = |form| form == FORM || form == FORM_WITH_WAYS;
+    let carried = serde_json::from_str::<Carried<'static>>(text);
+    if !carried.as_ref().is_ok_and(|carried| is_known(carried.form)) {
+        // Another form may be another one in all else, too.
+        let Form { form, release } = serde_json::from_str(text).map_err(not_understood)?;
+        if !is_known(form) {
+            return Err(format!(
+                "the snapshot is roshambo {release}'s, of a form that {} does not know",
+                env!("CARGO_PKG_VERSION")
+            ));
+        }
     }
-    serde_json::from_slice(&bytes).map_err(unreadable)
+    carried.map_err(not_understood)
+}
+
+fn not_understood(error: impl fmt::Display) -> String {
+    format!("the snapshot cannot be understood: {error}")
 }
 
 /// Writes a value into a file in memory, to be read from its beginning.
-pub(crate) fn write(carried: &Carried) -> io::Result<File> {
-    let bytes = serde_json::to_vec(carried)?;
+pub(crate) fn write(carried: &Carried<'_, impl Serialize>) -> io::Result<File> {
     let flags = rustix::fs::MemfdFlags::CLOEXEC;
     let file = File::from(rustix::fs::memfd_create("roshambo-snapshot", flags)?);
-    file.write_all_at(&bytes, 0)?;
-    Ok(file)
+    // In pieces that stay in the processor's cache.
+    let mut to = BufWriter::with_capacity(WRITE_BYTES, file);
+    serde_json::to_writer(&mut to, carried)?;
+    to.into_inner().map_err(io::IntoInnerError::into_error)
 }
 
 /// How this process was started, to be started like that once more.

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{NEVER, Pace, Session, Trouble, Window, low_bits};
-use crate::model::{ConnId, Origin, PlayerId};
+use crate::model::{ConnId, Origin, PlayerId, is_default};
 use crate::time::Millis;
 use crate::wire::Dialect;
 
@@ -20,10 +20,13 @@ pub struct SessionSnapshot {
     from: Option<Origin>,
     #[serde(skip_serializing_if = "Option::is_none")]
     player: Option<PlayerId>,
+    #[serde(default, skip_serializing_if = "is_default")]
     v2: bool,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     rounds: u32,
+    #[serde(default, skip_serializing_if = "is_default")]
     connected: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
     spoke: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     opened_at: Option<Millis>,
@@ -31,14 +34,10 @@ pub struct SessionSnapshot {
     #[serde(skip_serializing_if = "Option::is_none")]
     pinged_at: Option<Millis>,
     /// In thousandths of an event.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     owes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     trouble: Option<Box<Trouble>>,
-}
-
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 impl Pace {

@@ -34,8 +34,10 @@ const RETRIES: [Duration; 4] = [
     Duration::from_millis(500),
     Duration::from_secs(1),
 ];
-/// How often it looks around when nothing comes.
-const IDLE: Duration = Duration::from_secs(1);
+/// How often it looks around when nothing comes: a reload waits for that.
+const IDLE: Duration = Duration::from_millis(100);
+/// How long the last commit may take to return.
+const RETURN: Duration = Duration::from_secs(1);
 /// How often it looks for what is too old, and how much of that it deletes at a time.
 const EXPIRE_EVERY: Duration = Duration::from_secs(60);
 const EXPIRE_MAX: usize = 200;
@@ -111,7 +113,7 @@ impl Running {
     pub fn finish(mut self, at_most: Duration) -> Result<(), Unwritten> {
         *lock(&self.until) = Some(Until::End(Instant::now() + at_most));
         // A commit that hangs in the kernel is not waited for; a moment for the last one to return.
-        let left = match self.ended.recv_timeout(at_most + IDLE + GATHER) {
+        let left = match self.ended.recv_timeout(at_most + RETURN) {
             Ok(Ended::Left(left)) => left,
             Ok(Ended::Rested(_)) | Err(_) => lock(&self.health).queued.max(1),
         };
@@ -414,7 +416,7 @@ impl Writer {
     fn went_wrong(&mut self, trouble: Trouble) {
         let now = Instant::now();
         let wait = RETRIES.get(self.failures).or(RETRIES.last());
-        self.next_try = now + wait.copied().unwrap_or(IDLE);
+        self.next_try = now + wait.copied().unwrap_or_default();
         let is_first = self.failures == 0;
         self.failures += 1;
         let is_known = lock(&self.health).trouble.as_ref() == Some(&trouble.0);

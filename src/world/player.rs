@@ -2,13 +2,13 @@
 
 use std::rc::Rc;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::RoomId;
 use super::room::STAY_MS;
 use super::rules::Score;
 use super::stored::Account;
-use crate::model::{Card, ConnId, Generation, Movement, ResultRow, Token};
+use crate::model::{Card, ConnId, Generation, Movement, ResultRow, Token, is_default};
 use crate::time::Millis;
 
 /// Somebody who said `hello`, or `join`.
@@ -20,7 +20,7 @@ pub(super) struct Player {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) token: Option<Token>,
     pub(super) link: Link,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) score: Score,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) room: Option<RoomId>,
@@ -41,19 +41,18 @@ pub(super) struct Play {
     /// When the original's button is freed ([`super::original`]).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) frozen_until: Option<Millis>,
-    /// v2: the last result, for one who comes back.
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        serialize_with = "carry_result",
-        deserialize_with = "carried_result"
-    )]
+    /// v2: the last result, for one who comes back. A snapshot tells it once for both who were told;
+    /// the first ones told it here.
+    #[serde(skip_serializing, deserialize_with = "carried_result")]
     pub(super) last_result: LastResult,
     /// v2: when the round against a robot ended that it comes straight from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) robot_left: Option<Millis>,
     /// From when on it may be sent a `movement` again, by kind.
+    #[serde(skip_serializing_if = "is_default")]
     pub(super) relay_free_at: [Millis; 2],
     /// A `movement` of its partner's that waits for that, by kind.
+    #[serde(skip_serializing_if = "is_default")]
     pub(super) held: [Option<Movement>; 2],
     /// The earliest timer that is armed for it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -122,11 +121,6 @@ impl Player {
             play.held = [None, None];
         }
     }
-}
-
-fn carry_result<S: Serializer>(result: &LastResult, serializer: S) -> Result<S::Ok, S::Error> {
-    let result = result.as_ref();
-    result.map(|(at, rows)| (at, &**rows)).serialize(serializer)
 }
 
 fn carried_result<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LastResult, D::Error> {

@@ -27,6 +27,7 @@ pub(super) struct Robot {
     pub(super) profile: Profile,
     moves_at: Millis,
     /// When it shows a face, if it is about to.
+    #[serde(skip_serializing_if = "Option::is_none")]
     face_at: Option<Millis>,
     /// From when on it looks at faces.
     looks_at: Millis,

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::robot::Robot;
-use crate::model::{Choice, PlayerId, RoomCode, Uid};
+use crate::model::{Choice, PlayerId, RoomCode, Uid, is_default};
 use crate::time::Millis;
 
 /// Two who have played stay seated this long.
@@ -24,10 +24,12 @@ pub(super) const NEVER: Millis = Millis(u64::MAX);
 pub(super) struct Room {
     /// Shown as `room7`.
     pub(super) number: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) private: Option<Private>,
     pub(super) seats: [Option<Seat>; 2],
     pub(super) phase: Phase,
     /// The earliest timer that is armed for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) armed: Option<Millis>,
 }
 
@@ -46,10 +48,13 @@ pub(super) struct Private {
 pub(super) struct Seat {
     pub(super) player: PlayerId,
     /// When it asked for the next round, if it did since the result.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ready: Option<Millis>,
     /// In a private room: being there is not being ready, not even for the first round.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) says_ready: bool,
     /// It made a choice in the round just ended ([`super::original`]).
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) chose: bool,
 }
 
@@ -72,8 +77,10 @@ pub(super) struct Waiting {
     /// When a robot comes, or another look is taken whether one has to.
     pub(super) robot_at: Millis,
     /// The partner it left for somebody new, while they are kept apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) apart: Option<PlayerId>,
     /// Since when it is offline or away; it does not stand in the queue then.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) parked: Option<Millis>,
 }
 
@@ -88,6 +95,7 @@ pub(super) struct Round {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Contender {
     pub(super) who: Who,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) choice: Option<Choice>,
 }
 
@@ -109,6 +117,7 @@ pub(super) enum Who {
 pub(super) struct Between {
     pub(super) since: Millis,
     /// These two have not met here yet: being there is being ready, unless somebody says it.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) first: bool,
     /// Before this, one of the pages does not hear a `start` ([`super::original`]).
     pub(super) not_before: Millis,

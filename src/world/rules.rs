@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Choice;
+use crate::model::{Choice, is_default};
 
 /// How a round ended for one side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,9 @@ pub enum Judgement {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Score {
     /// Of all rounds, saturating.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub total: u32,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub streak: u32,
 }
 

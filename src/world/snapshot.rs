@@ -3,6 +3,10 @@
 //! Carried is what nothing else tells. Who stands in line, which session ends first, whose a token
 //! or a code is, and all counts of the present follow from players and rooms.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -12,17 +16,21 @@ use super::robot::LastRounds;
 use super::room::{Phase, Room};
 use super::rounds::RESULT_KEPT_MS;
 use super::{Effect, Rules, Tally, Timer, World};
-use crate::model::PlayerId;
+use crate::model::{PlayerId, ResultRow};
 use crate::slots::Slots;
 use crate::time::Millis;
 
 /// Everything of a world that cannot be built anew from the rest, or from its rules.
+///
+/// It borrows what there is most of: a copy would take as long as all the rest.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct WorldSnapshot {
+pub struct WorldSnapshot<'a> {
     /// The generator's state.
     rng: u64,
-    players: Slots<Player>,
-    rooms: Slots<Room>,
+    players: Cow<'a, Slots<Player>>,
+    rooms: Cow<'a, Slots<Room>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    results: Vec<Told>,
     #[serde(default)]
     unasked: Vec<PlayerId>,
     next_owner: Option<u64>,
@@ -37,21 +45,24 @@ pub struct WorldSnapshot {
     tally: Tally,
 }
 
+/// A result that is told again to whoever of these comes back.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Told {
+    at: Millis,
+    rows: [ResultRow; 2],
+    to: (PlayerId, Option<PlayerId>),
+}
+
 impl World {
     /// All that another world needs to go on as this one would.
     #[must_use]
-    pub fn export(&self, now: Millis) -> WorldSnapshot {
+    pub fn export(&self, now: Millis) -> WorldSnapshot<'_> {
         debug_assert!(self.effects.is_empty(), "take all effects before");
-        let mut players = self.players.clone();
-        for play in players.values_mut().filter_map(|it| it.play.as_mut()) {
-            // Nobody is told one so old.
-            let told = |result: &(Millis, _)| now.since(result.0) < RESULT_KEPT_MS;
-            play.last_result = play.last_result.take().filter(told);
-        }
         WorldSnapshot {
             rng: self.rng.get_seed(),
-            players,
-            rooms: self.rooms.clone(),
+            players: Cow::Borrowed(&self.players),
+            rooms: Cow::Borrowed(&self.rooms),
+            results: self.results(now),
             unasked: self.unasked.iter().copied().collect(),
             next_owner: self.next_owner,
             sweep_armed: self.sweep_armed,
@@ -68,11 +79,14 @@ impl World {
     /// # Errors
     ///
     /// How it contradicts itself.
-    pub fn import(rules: Rules, snapshot: WorldSnapshot, now: Millis) -> Result<Self, Fault> {
+    pub fn import(rules: Rules, snapshot: WorldSnapshot<'_>, now: Millis) -> Result<Self, Fault> {
         let mut world = Self::new(rules, 0);
         world.rng = Rng::with_seed(snapshot.rng);
-        world.players = snapshot.players;
-        world.rooms = snapshot.rooms;
+        world.players = snapshot.players.into_owned();
+        world.rooms = snapshot.rooms.into_owned();
+        for told in snapshot.results {
+            world.remember(told)?;
+        }
         world.unasked = snapshot.unasked.into_iter().collect();
         world.next_owner = snapshot.next_owner;
         world.sweep_armed = snapshot.sweep_armed;
@@ -91,8 +105,45 @@ impl World {
         Ok(world)
     }
 
+    /// The results that may be told again, each once: who played against each other share one.
+    fn results(&self, now: Millis) -> Vec<Told> {
+        let mut results: Vec<Told> = Vec::new();
+        let mut places: HashMap<*const [ResultRow; 2], usize> = HashMap::new();
+        for (id, player) in self.players.iter() {
+            let play = player.play.as_ref();
+            let Some((at, rows)) = play.and_then(|play| play.last_result.as_ref()) else {
+                continue;
+            };
+            // Nobody is told one so old.
+            if RESULT_KEPT_MS <= now.since(*at) {
+                continue;
+            }
+            let place = places.get(&Rc::as_ptr(rows));
+            match place.and_then(|&place| results.get_mut(place)) {
+                Some(told) if told.to.1.is_none() => told.to.1 = Some(id),
+                _ => {
+                    places.insert(Rc::as_ptr(rows), results.len());
+                    let (at, rows) = (*at, (**rows).clone());
+                    let to = (id, None);
+                    results.push(Told { at, rows, to });
+                }
+            }
+        }
+        results
+    }
+
+    fn remember(&mut self, told: Told) -> Result<(), Fault> {
+        let rows = Rc::new(told.rows);
+        for id in [Some(told.to.0), told.to.1].into_iter().flatten() {
+            let player = self.players.get_mut(id).ok_or("a result is nobody's")?;
+            player.play_mut().last_result = Some((told.at, Rc::clone(&rows)));
+        }
+        Ok(())
+    }
+
     /// What follows from the players.
     fn index_players(&mut self) -> Result<(), Fault> {
+        self.by_token.reserve(self.players.len());
         for id in self.players.handles() {
             let Some(player) = self.players.get(id) else {
                 continue;

@@ -16,7 +16,7 @@ use super::room::{Between, Phase, Private, Room};
 use super::rules::Score;
 use super::{Effect, World};
 use crate::model::{
-    Card, ConnId, Generation, Owner, PlayerId, Profile, RoomCode, Settled, Token, Uid,
+    Card, ConnId, Generation, Owner, PlayerId, Profile, RoomCode, Settled, Token, Uid, is_default,
 };
 use crate::time::Millis;
 
@@ -69,12 +69,16 @@ pub(super) struct Account {
     /// Of the last settlement that was sent.
     seq: u64,
     /// That one is not answered yet.
+    #[serde(default, skip_serializing_if = "is_default")]
     under_way: bool,
     /// The store has not said yet what this session had.
+    #[serde(default, skip_serializing_if = "is_default")]
     pending: bool,
     /// The store knows the profile as it is.
+    #[serde(default, skip_serializing_if = "is_default")]
     profile_known: bool,
     /// What came of the rounds since the last settlement was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
     unsent: Option<Unsent>,
 }
 

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use crate::place::{Place, reload, reload_process};
 use crate::support::client::{Client, Dialect};
 use crate::support::process::{Server, command, run_command};
+use crate::support::raw::{Raw, frame};
 use crate::support::side_by_side;
 
 /// Somebody who is there before and after.
@@ -245,6 +246,73 @@ fn a_full_table_of_descriptors_is_told_and_nothing_is_lost() {
     limit(1024);
     assert_eq!(reload(&server, &[]).code(), Some(0));
     witness.check();
+}
+
+/// Shows that all it sent before is read, and nothing lost.
+fn ping(raw: &mut Raw) {
+    raw.send(&frame(0x89, b"?"));
+    assert_eq!(raw.frame().first, 0x8a);
+}
+
+/// A server that holds ten mebibytes of messages that are not whole yet.
+fn start_heavy(place: &Place) -> (Server, Vec<Raw>) {
+    let flags = [
+        "--max-message",
+        "64k",
+        "--max-queue",
+        "80k",
+        "--max-per-address",
+        "0",
+    ];
+    let server = place.start(&flags);
+    let fragment = frame(0x01, &vec![b'x'; 63 << 10]);
+    let halves = (0..160).map(|_| {
+        let mut raw = Raw::open(server.address(), &Dialect::Plain.target());
+        raw.send(&fragment);
+        ping(&mut raw);
+        raw
+    });
+    let halves = halves.collect();
+    (server, halves)
+}
+
+#[test]
+fn memory_too_short_for_the_copy_is_told_and_nothing_is_lost() {
+    let place = Place::new();
+    let (server, halves) = start_heavy(&place);
+    let mut witness = Witness::of(&server);
+    let before = server.descriptors();
+    // A file that may not grow that far is one for the copy, too; and the program that would prove
+    // itself needs the text and what it says.
+    let data = server.data_bytes() + (4 << 20);
+    for (short, roomy, why) in [
+        (
+            "--fsize=65536:",
+            "--fsize=unlimited:",
+            "no copy can be made",
+        ),
+        (
+            &*format!("--data={data}:"),
+            "--data=unlimited:",
+            "out of memory",
+        ),
+    ] {
+        server.limit(short);
+        for flags in [&[][..], &["--check"]] {
+            let exit = reload(&server, flags);
+            assert_eq!(exit.code(), Some(1), "{}", exit.stdout);
+            assert!(exit.stderr.contains(why), "{}", exit.stderr);
+            witness.check();
+            assert_eq!(server.descriptors(), before);
+        }
+        server.limit(roomy);
+    }
+    let exit = reload(&server, &[]);
+    assert_eq!(exit.code(), Some(0), "{}", exit.stderr);
+    witness.check();
+    for mut raw in halves {
+        ping(&mut raw);
+    }
 }
 
 /// Asks by the signal alone, and waits until the log has one more line about it.

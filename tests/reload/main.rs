@@ -5,6 +5,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod crowds;
 mod failures;
+mod moments;
 mod place;
 mod stays;
+mod store;

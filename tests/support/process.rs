@@ -147,6 +147,11 @@ impl Server {
         self.status_kib("VmSize:") * 1024
     }
 
+    /// Its own memory, in bytes (proc(5), `VmData`): what `RLIMIT_DATA` limits.
+    pub(crate) fn data_bytes(&self) -> u64 {
+        self.status_kib("VmData:") * 1024
+    }
+
     fn status_kib(&self, field: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
         let status = status.expect("the process runs");

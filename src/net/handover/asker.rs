@@ -23,12 +23,12 @@ pub(crate) enum Wish {
 pub(crate) struct Asker(File);
 
 impl Asker {
-    /// Looks who asks this process, and for what.
-    pub(crate) fn find() -> (Wish, Option<Self>) {
-        match call("check") {
-            Some(asker) => (Wish::Check, Some(asker)),
-            None => (Wish::Reload, call("reload")),
-        }
+    /// Somebody who asks this process for that, and waits.
+    pub(crate) fn find(wish: Wish) -> Option<Self> {
+        call(match wish {
+            Wish::Check => "check",
+            Wish::Reload => "reload",
+        })
     }
 
     /// One whom the program before this one knew.

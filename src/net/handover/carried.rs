@@ -6,8 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::hub::HubSnapshot;
-use crate::model::{ConnId, hex};
+use crate::hub::{Dialect, HubSnapshot};
+use crate::model::{ConnId, hex, is_default};
 use crate::net::frames::Unfinished;
 use crate::net::gate::Way;
 use crate::net::peers::Peer;
@@ -20,7 +20,7 @@ pub(crate) const FORM_WITH_WAYS: u32 = 2;
 
 /// All that a process hands on, but descriptors.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Carried {
+pub(crate) struct Carried<'a, C = Vec<Connection>> {
     pub(crate) form: u32,
     /// Whose it is.
     pub(crate) release: String,
@@ -34,8 +34,8 @@ pub(crate) struct Carried {
     pub(crate) message_bytes_max: usize,
     /// Seconds since 1970, for those who collect figures.
     pub(crate) started_s: f64,
-    pub(crate) hub: HubSnapshot,
-    pub(crate) sockets: Crowd,
+    pub(crate) hub: HubSnapshot<'a>,
+    pub(crate) sockets: Crowd<C>,
     /// What happened so far, by name.
     pub(crate) traffic: Vec<(String, u64)>,
     /// Samples of the last hour, oldest first: connections, rounds, microseconds of a turn.
@@ -71,14 +71,15 @@ pub(crate) enum Door {
     },
 }
 
-/// All connections.
+/// All connections: as they were read, or as they are, which are written one after the other without
+/// a copy of all that they hold.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Crowd {
+pub(crate) struct Crowd<C = Vec<Connection>> {
     pub(crate) generation: u32,
     /// Of those that spoke WebSocket, for the log.
     pub(crate) numbers: u64,
     /// In the order of their descriptors.
-    pub(crate) conns: Vec<Connection>,
+    pub(crate) conns: C,
 }
 
 /// One connection.
@@ -86,7 +87,7 @@ pub(crate) struct Crowd {
 pub(crate) struct Connection {
     pub(crate) id: ConnId,
     /// It came by a unix socket.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(crate) is_unix: bool,
     pub(crate) peer: Peer,
     pub(crate) since: Millis,
@@ -97,13 +98,13 @@ pub(crate) struct Connection {
     /// What is not understood yet.
     #[serde(default, with = "hex", skip_serializing_if = "Vec::is_empty")]
     pub(crate) rest: Vec<u8>,
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(crate) backlog: bool,
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(crate) readable: bool,
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(crate) hung_up: bool,
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(crate) urgent: bool,
 }
 
@@ -115,13 +116,12 @@ pub(crate) enum State {
         /// Among those that have not asked for anything: they go oldest first.
         number: u64,
         /// It came where browsers are sent to TLS.
-        #[serde(default, skip_serializing_if = "is_false")]
+        #[serde(default, skip_serializing_if = "is_default")]
         to_tls: bool,
     },
     /// It speaks WebSocket.
     Open {
-        /// Its dialect's name.
-        dialect: String,
+        dialect: Dialect,
         number: u64,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         unfinished: Option<Unfinished>,
@@ -136,9 +136,4 @@ pub(crate) enum State {
         /// When its patience, or the close frame's, ends.
         at: Millis,
     },
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
-fn is_false(flag: &bool) -> bool {
-    !flag
 }

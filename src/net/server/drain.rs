@@ -105,7 +105,9 @@ impl Server {
         if let Life::Closing { until } = self.life {
             let sockets = &self.sockets;
             let quiet = !sockets.has_guests() && !sockets.has_latecomers();
-            if quiet || until <= self.now {
+            // A session has one settlement under way; what it won since is sent after the answer.
+            let owes = self.store.is_some() && 0 < self.hub.owed();
+            if quiet && !owes || until <= self.now {
                 self.life = Life::Over;
             }
         }

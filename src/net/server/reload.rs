@@ -23,7 +23,8 @@ use crate::net::handover::carried::{Carried, FORM, FORM_WITH_WAYS};
 use crate::net::handover::proof::{LOOK_MS, Proof};
 use crate::net::handover::{self, Luggage, Program, Taken, pass};
 use crate::net::listen::{BindError, Buffers, Listener};
-use crate::net::sockets::{Alarm, carry};
+use crate::net::sockets::Alarm;
+use crate::net::sockets::carry::{self, Live};
 use crate::net::tls::keys::Keys;
 use crate::time::Millis;
 
@@ -35,6 +36,8 @@ const STORE_REST_MAX_MS: u64 = 5_000;
 const PARTING_MS: u64 = 500;
 /// This one's release.
 const RELEASE: &str = env!("CARGO_PKG_VERSION");
+/// Why there is no reload where nobody said what to run.
+const NO_PROGRAM: &str = "it is not known which program to run";
 
 /// How far a reload is.
 #[derive(Debug, Default)]
@@ -63,6 +66,9 @@ pub(super) struct Former {
     /// How many were asked to come back.
     parted: usize,
     asker: Option<Asker>,
+    /// When this program began to read, and when it had.
+    began: Instant,
+    read: Instant,
 }
 
 impl Server {
@@ -71,9 +77,19 @@ impl Server {
         self.program = Some(program);
     }
 
-    /// Somebody asks for a reload, or for the proof that one would go well.
+    /// Somebody asks for a reload, or for the proof that one would go well: by the signal alone, or
+    /// waiting to be told. Two who ask at the same moment may be one signal.
     pub(super) fn on_reload(&mut self) {
-        let (wish, asker) = Asker::find();
+        let waiting = [Wish::Check, Wish::Reload].map(|wish| (wish, Asker::find(wish)));
+        let is_heard = waiting.iter().any(|(_, asker)| asker.is_some());
+        for (wish, asker) in waiting {
+            if asker.is_some() || (!is_heard && wish == Wish::Reload) {
+                self.on_wish(wish, asker);
+            }
+        }
+    }
+
+    fn on_wish(&mut self, wish: Wish, asker: Option<Asker>) {
         if self.life.is_ending() {
             return refuse(asker, "the server is asked to stop");
         }
@@ -81,12 +97,12 @@ impl Server {
             return refuse(asker, "another reload is under way");
         }
         let Some(program) = &self.program else {
-            return refuse(asker, "it is not known which program to run");
+            return refuse(asker, NO_PROGRAM);
         };
         self.manager.reloading(&self.status());
         // The form is the same; of the store only its own part is missing.
         let copy = self.carried(&Luggage::default(), false);
-        let copy = handover::write(&copy).map_err(|error| format!("no copy can be made: {error}"));
+        let copy = handover::write(&copy).map_err(|error| no_copy(&error));
         match copy.and_then(|copy| Proof::start(program, copy)) {
             Ok(proof) => {
                 self.reload = Reload::Proving { proof, wish, asker };
@@ -179,7 +195,10 @@ impl Server {
         let Some(luggage) = luggage else {
             let asker = asker.take();
             self.reload = Reload::None;
-            return self.stay(asker, "the store cannot be handed over just now");
+            let trouble = self.store.as_ref().and_then(|store| store.health().trouble);
+            let trouble = trouble.map_or(String::new(), |trouble| format!(": {trouble}"));
+            let why = format!("the store cannot be handed over just now{trouble}");
+            return self.stay(asker, &why);
         };
         pass::hold_signals();
         // One that came before is not known to the new program.
@@ -189,16 +208,8 @@ impl Server {
             self.wants = None;
             return pass::release_signals();
         };
-        let carried = self.carried(luggage, asker.is_some());
-        let (Some(program), copy) = (&self.program, handover::write(&carried)) else {
-            return pass::release_signals();
-        };
-        let failed = match &copy {
-            Ok(file) => pass::become_program(program, &self.descriptors(file, &asker, luggage)),
-            Err(error) => io::Error::new(error.kind(), error.to_string()),
-        };
+        let why = self.become_next(&asker, luggage);
         pass::release_signals();
-        let why = format!("{}: {failed}", program.path.display());
         self.stay(asker, &why);
     }
 
@@ -232,6 +243,21 @@ impl Server {
         self.sockets.sweep();
     }
 
+    /// Returns only to say why it failed.
+    fn become_next(&self, asker: &Option<Asker>, luggage: &Luggage) -> String {
+        let Some(program) = &self.program else {
+            return NO_PROGRAM.into();
+        };
+        let began = Instant::now();
+        let copy = match handover::write(&self.carried(luggage, asker.is_some())) {
+            Ok(copy) => copy,
+            Err(error) => return no_copy(&error),
+        };
+        log::debug!("written in {:?}", began.elapsed());
+        let failed = pass::become_program(program, &self.descriptors(&copy, asker, luggage));
+        format!("{}: {failed}", program.path.display())
+    }
+
     fn rest_store(&mut self, asker: Option<Asker>) {
         if self.store.is_none() {
             self.reload = Reload::Due { asker };
@@ -260,7 +286,7 @@ impl Server {
     }
 
     /// All but descriptors.
-    pub(super) fn carried(&self, luggage: &Luggage, asked: bool) -> Carried {
+    pub(super) fn carried(&self, luggage: &Luggage, asked: bool) -> Carried<'_, Live<'_>> {
         let running_ns = nanoseconds(self.started.elapsed());
         let mut traffic = Vec::new();
         self.sockets
@@ -333,6 +359,8 @@ impl Server {
             carried,
             descriptors,
             asker,
+            began,
+            read,
             ..
         } = taken;
         let mut descriptors = descriptors.into_iter();
@@ -356,8 +384,8 @@ impl Server {
         let mut server = Self::assemble(config, gate, admin, hub, keys)?;
         server.now = carried.now;
         let running = monotonic_ns().saturating_sub(carried.began_ns);
-        let began = Instant::now().checked_sub(Duration::from_nanos(running));
-        server.started = began.unwrap_or(server.started);
+        let started = Instant::now().checked_sub(Duration::from_nanos(running));
+        server.started = started.unwrap_or(server.started);
         let count = carried.sockets.conns.len();
         let decoder = Decoder::new(server.config.max_message);
         server
@@ -375,7 +403,7 @@ impl Server {
             *number = known.map_or(0, |known| known.1);
         });
         let tally = server.hub.tally();
-        let rounds = tally.human_rounds + tally.robot_rounds;
+        let rounds = tally.human_rounds.saturating_add(tally.robot_rounds);
         let samples = carried.history.into_iter();
         let samples = samples.map(|(open, rounds, turn_p99_us)| Sample {
             open,
@@ -389,6 +417,8 @@ impl Server {
             paused_ns: carried.paused_ns,
             parted: carried.parted,
             asker: asker.map(Asker::taken),
+            began,
+            read,
         });
         Ok(server)
     }
@@ -431,6 +461,11 @@ impl Server {
             count => format!("{line}; {count} by TLS were asked to come back"),
         };
         log::info!("{line}");
+        log::debug!(
+            "of that {:?} to read, {:?} to take over what was read",
+            former.read - former.began,
+            former.read.elapsed(),
+        );
         let line = format!("{line}; settings that were changed need a restart");
         tell(former.asker, true, &line);
     }
@@ -449,6 +484,10 @@ fn keys_again(config: &Config) -> Keys {
         log::error!("{why}; nobody is answered by TLS");
     }
     keys
+}
+
+fn no_copy(error: &io::Error) -> String {
+    format!("no copy can be made of what there is: {error}")
 }
 
 fn refuse(asker: Option<Asker>, why: &str) {

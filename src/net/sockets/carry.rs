@@ -6,9 +6,9 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use mio::Token;
+use serde::{Serialize, Serializer};
 
 use super::{LISTENING, Sockets, id_of};
-use crate::hub::Dialect;
 use crate::model::{CloseReason, ConnId};
 use crate::net::conn::{Conn, Lingering, Phase};
 use crate::net::frames::{Fragments, Unfinished};
@@ -18,17 +18,28 @@ use crate::net::sockets::Alarm;
 use crate::time::Millis;
 use crate::wheel::Wheel;
 
+/// The connections that there are.
+#[derive(Debug)]
+pub(crate) struct Live<'a>(&'a Sockets);
+
+impl Serialize for Live<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(sockets) = self;
+        let conns = sockets.conns.iter();
+        // What TLS knows stays in this program.
+        let conns = conns.filter(|(index, _)| !sockets.is_by_tls(*index));
+        let conns = conns.filter_map(|(index, conn)| carry(&sockets.wheel, index, conn));
+        serializer.collect_seq(conns)
+    }
+}
+
 impl Sockets {
     /// All connections, in the order of [`descriptors`](Self::descriptors).
-    pub(crate) fn carry(&self) -> Crowd {
-        let conns = self.conns.iter();
-        // What TLS knows stays in this program.
-        let conns = conns.filter(|(index, _)| !self.is_by_tls(*index));
-        let conns = conns.filter_map(|(index, conn)| carry(&self.wheel, index, conn));
+    pub(crate) fn carry(&self) -> Crowd<Live<'_>> {
         Crowd {
             generation: self.generation,
             numbers: self.numbers,
-            conns: conns.collect(),
+            conns: Live(self),
         }
     }
 
@@ -107,7 +118,7 @@ impl Sockets {
                     None => Fragments::default(),
                 };
                 Phase::Open {
-                    dialect: dialect_of(&dialect)?,
+                    dialect,
                     held: false,
                     number,
                     fragments,
@@ -170,17 +181,9 @@ pub(crate) fn check(
         return Err("two connections of the snapshot have one place".into());
     }
     for conn in &crowd.conns {
-        let State::Open {
-            dialect,
-            unfinished,
-            ..
-        } = &conn.state
-        else {
+        let State::Open { unfinished, .. } = &conn.state else {
             continue;
         };
-        if dialect_of(dialect).is_none() {
-            return Err(format!("the snapshot has a dialect {dialect:?}"));
-        }
         let is_known = |unfinished| resume(unfinished).is_some();
         if !unfinished.as_ref().is_none_or(is_known) {
             return Err("the snapshot has a message that is longer than there may be".into());
@@ -202,7 +205,7 @@ fn carry(wheel: &Wheel<Alarm>, index: usize, conn: &Conn) -> Option<Connection> 
             fragments,
             ..
         } => State::Open {
-            dialect: dialect.name().to_owned(),
+            dialect: *dialect,
             number: *number,
             unfinished: fragments.carry(),
         },
@@ -232,12 +235,6 @@ fn carry(wheel: &Wheel<Alarm>, index: usize, conn: &Conn) -> Option<Connection> 
         hung_up: conn.hung_up,
         urgent: conn.urgent,
     })
-}
-
-fn dialect_of(name: &str) -> Option<Dialect> {
-    Dialect::ALL
-        .into_iter()
-        .find(|dialect| dialect.name() == name)
 }
 
 /// The reason with this text. One that has another text by now is an end like any other: its `bye`

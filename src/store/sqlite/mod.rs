@@ -228,6 +228,13 @@ impl Engine for Sqlite {
     }
 
     fn carry(&self) -> Option<Luggage> {
+        if matches!(
+            self.identity.fate(&self.path),
+            Fate::Deleted | Fate::Replaced
+        ) {
+            // Only as long as it is open here can it be written anew.
+            return None;
+        }
         let lock = self.lock.as_ref()?.copy().ok()?;
         let identity = self.identity.copy().ok()?;
         Some(Luggage {

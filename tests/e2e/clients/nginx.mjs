@@ -3,7 +3,7 @@
 // It needs what run.mjs needs, and nginx and openssl. It prints a line for every check, and ends
 // with code 1 if one fails.
 
-import { addresses, capacity, game, idle, restart } from "./lib/behind.mjs";
+import { addresses, capacity, game, idle, reload, restart } from "./lib/behind.mjs";
 import { Nginx } from "./lib/nginx.mjs";
 import { get, getPlain, run, tcp } from "./lib/scene.mjs";
 import { check, same } from "./lib/util.mjs";
@@ -38,5 +38,7 @@ await run("Through nginx with systemd/nginx/roshambo.conf", {
   "idle beyond proxy_read_timeout, unix socket": idle(Nginx, "unix socket"),
   "restart behind nginx, tcp": restart(Nginx, "tcp"),
   "restart behind nginx, unix socket": restart(Nginx, "unix socket"),
+  "reload behind nginx, tcp": reload(Nginx, "tcp"),
+  "reload behind nginx, unix socket": reload(Nginx, "unix socket"),
   "full": capacity(Nginx),
 });

@@ -50,7 +50,7 @@ impl ByHand {
     }
 
     /// Somebody whose round against a robot runs.
-    fn play(&mut self) -> TcpStream {
+    pub(super) fn play(&mut self) -> TcpStream {
         let mut stream = self.connect(1).remove(0);
         let join = b"\x81\x88\0\0\0\0[\"join\"]";
         stream

@@ -1,7 +1,8 @@
 //! A server goes on as another one, in this process: what no client can bring about at will.
 
 use std::collections::VecDeque;
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::{Read, Seek, Write};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, OwnedFd};
 use std::thread::{JoinHandle, spawn};
@@ -10,6 +11,7 @@ use std::time::Duration;
 use super::bounds::ByHand;
 use super::{PING, PONG, UPGRADE};
 use crate::model::CloseReason;
+use crate::net::conn::Phase;
 use crate::net::handover::{self, Luggage, Taken};
 use crate::net::reader::FRAMES_MAX;
 use crate::net::server::Server;
@@ -17,15 +19,24 @@ use crate::net::server::Server;
 impl ByHand {
     /// What the next program would be handed.
     fn taken(&self) -> Taken {
+        self.hand_over(&self.written()).expect("all is there")
+    }
+
+    /// All but descriptors.
+    fn written(&self) -> File {
         let luggage = Luggage::default();
         let carried = self.server.carried(&luggage, false);
-        let file = handover::write(&carried).expect("memory");
-        let descriptors = self.server.descriptors(&file, &None, &luggage);
+        handover::write(&carried).expect("memory")
+    }
+
+    fn hand_over(&self, file: &File) -> Result<Taken, String> {
+        let luggage = Luggage::default();
+        let descriptors = self.server.descriptors(file, &None, &luggage);
         let copies = descriptors
             .iter()
             .map(|descriptor| descriptor.as_fd().try_clone_to_owned());
         let copies: Result<VecDeque<OwnedFd>, _> = copies.collect();
-        Taken::of(copies.expect("descriptors")).expect("all is there")
+        Taken::of(copies.expect("descriptors"))
     }
 
     /// Another server goes on in place of this one.
@@ -137,4 +148,74 @@ fn what_contradicts_itself_is_refused() {
     assert!(error.contains("one place"), "{error}");
     let error = Taken::of(VecDeque::new()).expect_err("nothing is there");
     assert!(error.contains("less was handed over"), "{error}");
+}
+
+/// A text that is not what it was: cut, or with other bytes somewhere.
+fn spoil(text: &mut Vec<u8>, rng: &mut fastrand::Rng) {
+    let at = rng.usize(..text.len());
+    match rng.u32(..5) {
+        0 => text.truncate(at),
+        1 => text[at] ^= 1 << rng.u32(..8),
+        2 => drop(text.drain(at..text.len().min(at + 8))),
+        _ => {
+            // The next number becomes another one.
+            let end = text.len();
+            let is_digit = |&at: &usize| text[at].is_ascii_digit();
+            if let Some(first) = (at..end).find(is_digit) {
+                let last = (first..end).find(|at| !is_digit(at)).unwrap_or(end);
+                let numbers = [
+                    "0",
+                    "1",
+                    "255",
+                    "4194303",
+                    "4294967295",
+                    "18446744073709551615",
+                ];
+                let number = numbers[rng.usize(..numbers.len())];
+                text.splice(first..last, number.bytes());
+            }
+        }
+    }
+}
+
+/// What the new program proves of a snapshot, it can do; and none makes it panic.
+#[test]
+fn a_spoilt_snapshot_is_refused_by_the_proof_or_taken() {
+    let mut hand = ByHand::start(|_| ());
+    let _player = hand.play();
+    // One that is half read, and one that ends.
+    let mut silent = hand.connect(2);
+    silent[0].write_all(b"GET / HT").expect("taken");
+    let closes = [UPGRADE.as_bytes(), b"\x88\x80\0\0\0\0"].concat();
+    silent[1].write_all(&closes).expect("taken");
+    hand.turn_until("all", |hand| {
+        let ends = hand.server.sockets.peek(2);
+        hand.server.sockets.len() == 3
+            && ends.is_some_and(|conn| matches!(conn.phase, Phase::Lingering(_)))
+    });
+    let mut sound = Vec::new();
+    let mut file = hand.written();
+    file.rewind().expect("a file");
+    file.read_to_end(&mut sound).expect("a file");
+    let config = hand.server.config.clone();
+    let mut rng = fastrand::Rng::with_seed(7);
+    let (mut taken, mut refused) = (0, 0);
+    for round in 0..600 {
+        let mut text = sound.clone();
+        spoil(&mut text, &mut rng);
+        file.set_len(0).expect("a file");
+        file.rewind().expect("a file");
+        file.write_all(&text).expect("memory");
+        let entropy = || Box::new(|bytes: &mut [u8]| bytes.fill(7));
+        let proof = Server::prove(&config, entropy(), &mut file);
+        let next = hand.hand_over(&file);
+        let next = next.map(|next| Server::take_over(config.clone(), entropy(), next));
+        match (proof, next) {
+            (Ok(()), Ok(Ok(_))) => taken += 1,
+            (Ok(()), Ok(Err(error))) => panic!("{round}: proved, but {error}"),
+            // What was handed over beside it is counted then.
+            (Ok(()), Err(_)) | (Err(_), _) => refused += 1,
+        }
+    }
+    assert!(50 < taken && 50 < refused, "{taken} {refused}");
 }

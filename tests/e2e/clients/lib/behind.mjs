@@ -98,6 +98,31 @@ export const restart = (Kind, over) => async (scene) => {
   await next.stop();
 };
 
+/** Another program takes the server's place in the middle of rounds: nobody notices. */
+export const reload = (Kind, over) => async (scene) => {
+  const { flags, upstream } = await OVER[over](scene);
+  const server = await scene.serve("--robot-after", "0", ...flags());
+  const front = await scene.front(Kind, upstream(server));
+  const clients = [
+    new PlainV2("v2"), new Plain("ws"), new MiniProgram("mini"), new Official("sio-2", 2),
+    new Official("sio-4", 4), new Python("py-sio", "socketio"),
+  ];
+  for (const client of clients) await scene.greeted(client, front);
+  const hear = (name) => Promise.all(clients.map((client) =>
+    client.inbox.pick((event) => event.name === name, `${client.name} hears ${name}`)));
+  for (const client of clients) client.join();
+  await hear("start");
+  const line = await server.reload();
+  check(/^reloaded .*: 6 connections, /.test(line), line);
+  await hear("result");
+  for (const client of clients) {
+    const again = client.inbox.items.filter(({ name }) => name === "result");
+    same([client.notes, client.wire.connections, again], [[], 1, []], client.name);
+    await scene.greet(client);
+  }
+  await server.stop();
+};
+
 /** A full server's own words come through, also once the proxy's checks have been told of it. */
 export const capacity = (Kind) => async (scene) => {
   const server = await scene.serve("--max-connections", "2", "--log-level", "debug");

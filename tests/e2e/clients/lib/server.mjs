@@ -1,7 +1,8 @@
 // The server under test: its process, its log, its end.
 
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 
 import { check, until, within } from "./util.mjs";
 
@@ -60,6 +61,13 @@ export class Server {
     const code = await within(this.ended, "the server's end");
     check(code === 0, `the server ended with ${code}: ${this.lines.slice(-3).join("; ")}`);
     check(!this.count(/connections were cut|panicked/), `a bad end: ${this.lines.join("; ")}`);
+  }
+
+  /** Puts another program in its place, as `roshambo reload` does; what that says. */
+  async reload() {
+    const pid = String(this.child.pid);
+    const { stdout } = await promisify(execFile)(process.env.ROSHAMBO_BIN, ["reload", pid]);
+    return stdout;
   }
 
   /** For the end of a failed check: no questions. */
