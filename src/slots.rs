@@ -14,8 +14,8 @@ use std::num::NonZeroU32;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Above all indexes that a snapshot may name, of players, rooms and connections: many times those of
-/// the largest server, and little enough to be allocated for a snapshot that is not sound.
+/// Above all indexes that a snapshot may name, of players, rooms and connections: many times those
+/// of the largest server, and little enough to be allocated for a snapshot that is not sound.
 pub const INDEX_END: u32 = 1 << 22;
 
 /// Values behind `(index, generation)` handles.

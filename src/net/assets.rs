@@ -347,7 +347,7 @@ mod tests {
         );
     }
 
-    /// [`super::script::without_comments`] knows lines only: nothing may stand behind a comment's end, nor
+    /// [`super::script`] knows lines only: nothing may stand behind a comment's end, nor
     /// may a text of several lines hold what looks like one.
     #[test]
     fn in_the_scripts_a_comment_ends_with_its_line() {

@@ -41,8 +41,8 @@ pub(super) struct Play {
     /// When the original's button is freed ([`super::original`]).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) frozen_until: Option<Millis>,
-    /// v2: the last result, for one who comes back. A snapshot tells it once for both who were told;
-    /// the first ones told it here.
+    /// v2: the last result, for one who comes back. A snapshot tells it once for both who were
+    /// told; the first ones told it here.
     #[serde(skip_serializing, deserialize_with = "carried_result")]
     pub(super) last_result: LastResult,
     /// v2: when the round against a robot ended that it comes straight from.

@@ -30,7 +30,7 @@ const ROOMY: [&str; 6] = [
     "--max-per-address",
     "0",
     "--head-timeout",
-    "1m",
+    "5m",
     "--admin",
     "127.0.0.1:0",
 ];
@@ -122,5 +122,48 @@ fn many_reloads_leave_nothing_behind() {
     for (later, later_kib) in sizes {
         assert_eq!(later, descriptors);
         assert!(later_kib < kib + 512, "{kib} KiB became {later_kib}");
+    }
+}
+
+/// As many as the build bears: with debug assertions the hub is looked through after every message.
+#[test]
+fn everybody_is_still_there_after_three_reloads() {
+    let count = match (is_long(), cfg!(debug_assertions)) {
+        (true, false) => 18_000,
+        (true, true) => 1_000,
+        (false, _) => 150,
+    };
+    let room = rlimit::increase_nofile_limit(count as u64 + 200).expect("a limit");
+    assert!(count as u64 + 100 < room, "only {room} descriptors");
+    let most = (count + 100).to_string();
+    let flags = [
+        "--max-connections",
+        &most,
+        "--ping-interval",
+        "1m",
+        "--ping-timeout-v2",
+        "5m",
+    ];
+    let place = Place::new();
+    let server = place.start(&[&ROOMY[..], &flags].concat());
+    let target = Dialect::Plain.target();
+    let mut all: Vec<_> = (0..count)
+        .map(|number| {
+            let mut raw = Raw::open(server.address(), &target);
+            raw.say(&format!(
+                r#"["hello",{{"user":{{"uname":"P{number}"}},"v":2}}]"#
+            ));
+            assert!(raw.text().starts_with(r#"["hi","#));
+            raw
+        })
+        .collect();
+    for _ in 0..3 {
+        reload_well(&server);
+        for raw in &mut all {
+            raw.say(r#"["ping"]"#);
+        }
+        for raw in &mut all {
+            raw.hear(r#"["pong"]"#);
+        }
     }
 }

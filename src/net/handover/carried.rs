@@ -71,8 +71,8 @@ pub(crate) enum Door {
     },
 }
 
-/// All connections: as they were read, or as they are, which are written one after the other without
-/// a copy of all that they hold.
+/// All connections: as they were read, or as they are, which are written one after the other
+/// without a copy of all that they hold.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Crowd<C = Vec<Connection>> {
     pub(crate) generation: u32,
