@@ -130,7 +130,7 @@ fn what_cannot_be_measured_is_said() {
     drop(nobody);
     let rows: &[(&[&str], i32, &str)] = &[
         (&["--help"], 0, "Usage: roshambo bench URL"),
-        (&["wss://x"], 2, "does not begin with ws://"),
+        (&["ftp://x"], 2, "does not begin with ws://"),
         (&[], 2, &format!("try {BINARY} bench --help")),
         (
             &[&format!("ws://{address}"), "idle"],

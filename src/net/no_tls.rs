@@ -4,7 +4,7 @@
 
 use super::queue::{Pool, Queue};
 
-pub(crate) const CIPHER_BYTES_MAX: usize = 0;
+pub(crate) const CIPHER_BYTES_MAX: usize = 5 + (1 << 14) + 2048;
 pub(crate) const OVERHEAD_BYTES: usize = 0;
 
 /// There is none.
