@@ -6,6 +6,7 @@
 //! - `requests`: what a client's event leads to;
 //! - `orders`: how something is told;
 //! - `endings`: how a connection is ended;
+//! - `persons`: what a signed token leads to;
 //! - `origins`: what is limited for all connections of one origin together;
 //! - `store`: what waits for the store, and what its answers lead to;
 //! - `recent`: a bounded table of what happened lately;
@@ -15,6 +16,7 @@ mod endings;
 mod facts;
 mod orders;
 mod origins;
+mod persons;
 mod recent;
 mod requests;
 mod snapshot;
@@ -35,6 +37,8 @@ use crate::world::{Fault, Rules, Tally, World};
 pub use self::facts::{Input, Output, Place, Played, Slot, Timer};
 use self::orders::Order;
 use self::origins::Origins;
+pub use self::persons::CLOCK_MIN_S;
+use self::persons::Door;
 use self::recent::Recent;
 use self::snapshot::ensure;
 pub use self::snapshot::{HubSnapshot, ImportError};
@@ -56,6 +60,7 @@ pub struct Hub {
     sessions: Vec<Option<Session>>,
     origins: Origins,
     desk: Desk,
+    door: Door,
     max_sessions: usize,
     /// What v2 players who lost their connections lately owe to the rate limit.
     parted: Recent<PlayerId, u64>,
@@ -116,6 +121,7 @@ impl Hub {
             sessions: Vec::new(),
             origins: Origins::new(config.max_per_address),
             desk: Desk::default(),
+            door: Door::new(config.token_audience.clone()),
             max_sessions: config.max_sessions,
             parted: Recent::new(PARTED_MAX, BURST_MS),
             rng,
@@ -162,10 +168,12 @@ impl Hub {
                 timer: Timer::World(timer),
             } => self.world.due(now, timer),
             Input::Stored { reply } => self.stored(now, reply),
+            Input::Clock { unix_s } => self.set_clock(now, unix_s),
             Input::Drain => self.world.drain(),
             Input::Dismiss { conn } => self.dismiss(now, conn),
         }
         self.carry_effects(now);
+        self.tell_refused();
         #[cfg(debug_assertions)]
         self.check_invariants(now);
     }
@@ -275,7 +283,13 @@ impl Hub {
                     self.send(conn, |out| out.push_str(engine_io::PONG));
                 }
             }
-            Ok(Inbound::Connect) => {
+            Ok(Inbound::Connect { credentials }) => {
+                if let Some(signed) = socket_io::signed_token(credentials) {
+                    let vouched = self.verify(now, &signed);
+                    if let Some(session) = self.session_mut(conn) {
+                        session.keep_vouched(vouched);
+                    }
+                }
                 // Once at most, so it is answered in any case.
                 self.packet(now, conn);
                 if self.session(conn).is_some() {

@@ -29,6 +29,7 @@
 //! | [`slots`] | handles that go stale: index and generation | players, rooms |
 //! | [`wheel`] | a hierarchical timing wheel | players, sockets, a clock |
 //! | [`model`] | the words that wire and world share, parsed once, valid ever after | behaviour |
+//! | [`identity`] | a signed token in, a person out: bytes, keys, seconds | a clock, files |
 //! | [`wire`] | text ⇄ typed: Engine.IO 3 and 4, Socket.IO, events | rules, time, sockets |
 //! | [`world`] | the game: lobby, rooms, rounds, robots, sessions | text, IO, the clock |
 //! | [`session`] | what one connection's protocol remembers | rooms, sockets |
@@ -36,18 +37,20 @@
 //! | [`metrics`] | counters, histograms and their text | names |
 //! | [`net`] | poll, slab, wheel, signals, drain, reload, HTTP heads, frames; the only clock | rules, wire text |
 //! | [`store`] | points and room codes that outlive the process: a thread, a file | the game |
-//! | [`tools`] | clients of a running server: `roshambo bench`, `probe` and `reload` | the server's own types |
+//! | [`tools`] | `roshambo bench`, `probe`, `reload`: clients of a server; `token` | the server's own types |
 //!
 //! # Who may import whom
 //!
 //! ```text
 //! main ───► config, net, logging, store, tools
-//! net ────► hub, metrics, wheel, config, time, model, slots
-//! hub ────► session, wire, world, metrics, config, time, model
+//! net ────► hub, identity, metrics, wheel, config, time, model, slots
+//! hub ────► session, wire, world, identity, metrics, config, time, model
 //! session ► wire, time, model
 //! world ──► metrics, time, model, slots
 //! store ──► time, model
 //! wire ───► model
+//! identity ► model
+//! tools ──► identity
 //! model ──► slots
 //! metrics ► model
 //! wheel ──► time
@@ -107,6 +110,8 @@ pub mod time;
 pub mod slots;
 
 pub mod model;
+
+pub mod identity;
 
 pub mod wire;
 

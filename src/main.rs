@@ -39,6 +39,9 @@ fn main() -> ExitCode {
     if args.next_if(|first| first == "reload").is_some() {
         return roshambo::tools::reload::main(args);
     }
+    if args.next_if(|first| first == "token").is_some() {
+        return roshambo::tools::token::main(args);
+    }
     let proves = args.next_if(|first| first == PROVE).is_some();
     let config = match Config::load(args, |name| std::env::var_os(name)) {
         Ok(Command::Run(config)) if proves => return prove(&config),

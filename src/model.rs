@@ -1,15 +1,16 @@
 //! The words that the wire, the sessions and the world share: parsed once, valid ever after.
 //!
 //! No behaviour beyond conversion: no rules, no text of a dialect, no time. What goes to the store
-//! and comes back is in `stored`, the board in `board`, why a connection ends in `close`, what is
-//! counted by kind in `kinds`, how a snapshot carries what was parsed in `carried`, and bytes in
-//! [`hex`].
+//! and comes back is in `stored`, the board in `board`, whom a signed token names in `person`, why a
+//! connection ends in `close`, what is counted by kind in `kinds`, how a snapshot carries what was
+//! parsed in `carried`, and bytes in [`hex`].
 
 mod board;
 mod carried;
 mod close;
 pub mod hex;
 mod kinds;
+mod person;
 mod stored;
 
 use std::borrow::Cow;
@@ -28,6 +29,7 @@ pub use self::carried::is_default;
 pub use self::close::{Blame, CloseReason, Ended};
 pub(crate) use self::kinds::kinds;
 pub use self::kinds::{ClientKind, Dialect, EventKind, RequestKind};
+pub use self::person::{Person, Sub, Vouched};
 pub use self::stored::{
     Owner, Settle, Settled, StoreHealth, StoreOp, StoreReply, Stored, StoredProfile,
 };
@@ -621,6 +623,8 @@ pub struct Hello {
     pub v2: bool,
     /// The session to take up, if its text can be one.
     pub session: Option<Token>,
+    /// v2: a signed token that says who it is, not looked at yet.
+    pub signed: Option<Box<str>>,
 }
 
 /// The payload of `join`.
@@ -687,6 +691,11 @@ pub enum Event {
         /// The request's name, as the client wrote it.
         event: Box<str>,
     },
+    /// v2: the signed token of a `hello` is none; all else of it was done.
+    TokenRefused {
+        /// For its developer.
+        why: Box<str>,
+    },
     /// v2: the answer to `ping`.
     Pong,
     /// v2: the connection is about to be closed by the server.
@@ -711,7 +720,7 @@ impl Event {
             Self::Leave { .. } | Self::SeatLost { .. } => EventKind::Leave,
             Self::Result(_) => EventKind::Result,
             Self::Room(_) => EventKind::Room,
-            Self::Problem { .. } => EventKind::Problem,
+            Self::Problem { .. } | Self::TokenRefused { .. } => EventKind::Problem,
             Self::Pong => EventKind::Pong,
             Self::Bye { .. } => EventKind::Bye,
         }

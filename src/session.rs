@@ -9,7 +9,7 @@ mod snapshot;
 use serde::{Deserialize, Serialize};
 
 pub use self::snapshot::SessionSnapshot;
-use crate::model::{ClientKind, CloseReason, Origin, PlayerId};
+use crate::model::{ClientKind, CloseReason, Origin, PlayerId, Vouched};
 use crate::time::Millis;
 use crate::wire::{self, Dialect, Inbound};
 
@@ -100,7 +100,8 @@ const _: () = assert!(
     "one for every connection"
 );
 
-/// What most clients never need: what this one did wrong lately, and what it waits for.
+/// What most clients never need: what this one did wrong lately, what it waits for, and who it was
+/// said to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct Trouble {
@@ -116,6 +117,9 @@ struct Trouble {
     drops: Window,
     #[serde(skip_serializing_if = "Window::is_empty")]
     wrong_codes: Window,
+    /// What came of the signed token in Socket.IO's connect packet, until its `hello`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vouched: Option<Vouched>,
 }
 
 /// Counts happenings in a window that begins with the first of them.
@@ -192,8 +196,8 @@ impl Session {
         let inbound = wire::decode(self.dialect, text)?;
         self.spoke = true;
         match inbound {
-            Inbound::Connect if self.connected => Ok(Inbound::Nothing),
-            Inbound::Connect => {
+            Inbound::Connect { .. } if self.connected => Ok(Inbound::Nothing),
+            Inbound::Connect { .. } => {
                 self.connected = true;
                 Ok(inbound)
             }
@@ -303,6 +307,16 @@ impl Session {
     #[must_use]
     pub fn is_held(&self) -> bool {
         self.held_until().is_some()
+    }
+
+    /// Keeps what came of the signed token in its connect packet.
+    pub fn keep_vouched(&mut self, vouched: Vouched) {
+        self.trouble.get_or_insert_default().vouched = Some(vouched);
+    }
+
+    /// What came of that token, once.
+    pub fn take_vouched(&mut self) -> Option<Vouched> {
+        self.trouble.as_mut()?.vouched.take()
     }
 
     /// Whether this connection may try another room code.
@@ -596,7 +610,8 @@ mod tests {
             session.receive(Millis(0), "42[\"join\"]"),
             Err(CloseReason::EarlyEvent)
         );
-        assert_eq!(session.receive(Millis(0), "40"), Ok(Inbound::Connect));
+        let connect = Inbound::Connect { credentials: "" };
+        assert_eq!(session.receive(Millis(0), "40"), Ok(connect));
         assert_eq!(session.receive(Millis(0), "40"), Ok(Inbound::Nothing));
         assert!(session.receive(Millis(0), "42[\"join\"]").is_ok());
     }

@@ -31,23 +31,26 @@ const TABLE: &[Row] = &[
     Row { module: "config",  modules: &[], packages: &["lexopt", "log"] },
     Row { module: "metrics", modules: &["model"], packages: &["serde"] },
     Row { module: "wire",    modules: &["model"], packages: &["serde", "serde_json"] },
+    // Who somebody is must not depend on anything but what it is given.
+    Row { module: "identity", modules: &["model"],
+          packages: &["hmac", "sha2", "serde", "serde_json"] },
     Row { module: "session", modules: &["wire", "time", "model"], packages: &["serde"] },
     // The world counts its rounds and waits, which is all that metrics are to it: numbers.
     Row { module: "world",   modules: &["time", "model", "slots", "metrics"],
           packages: &["fastrand", "serde"] },
     Row { module: "hub",
-          modules: &["session", "world", "metrics", "config", "time", "model", "wire"],
+          modules: &["session", "world", "identity", "metrics", "config", "time", "model", "wire"],
           packages: &["fastrand", "serde"] },
     // It counts what happens on sockets, and tells everybody's numbers on the admin listener.
     Row { module: "net",
-          modules: &["hub", "wheel", "config", "time", "model", "slots", "metrics"],
+          modules: &["hub", "identity", "wheel", "config", "time", "model", "slots", "metrics"],
           packages: &["mio", "tungstenite", "httparse", "slab", "log", "getrandom", "rlimit", "flate2",
                       "signal_hook", "signal_hook_mio", "socket2", "listenfd", "sd_notify",
                       "nix", "rustix", "serde", "serde_json", "rustls", "webpki"] },
     // A thread of its own, and the files that outlive it.
     Row { module: "store",   modules: &["time", "model"],
           packages: &["rusqlite", "sha2", "rustix", "log", "lexopt", "serde", "serde_json"] },
-    Row { module: "tools",   modules: &["time"],
+    Row { module: "tools",   modules: &["identity", "time"],
           packages: &["mio", "tungstenite", "httparse", "slab", "fastrand", "serde", "serde_json",
                       "lexopt", "hdrhistogram", "rlimit", "rustix", "rustls", "rustls_native_certs",
                       "webpki"] },
@@ -64,6 +67,7 @@ const PACKAGES: &[&str] = &[
     "flate2",
     "getrandom",
     "hdrhistogram",
+    "hmac",
     "httparse",
     "lexopt",
     "listenfd",
@@ -128,9 +132,16 @@ const FORBIDDEN: &[(&str, &str)] = &[
 /// these can end nobody's round; they are told, and nothing is decided by them.
 const WALL_CLOCKS: &[&str] = &["SystemTime", "UNIX_EPOCH"];
 
-/// Where they may be read all the same: the process's birthday, for those who collect figures; the
-/// age of what outlives the process, and the end of a certificate, which no other clock can tell.
-const WALL_CLOCK_READERS: &[&str] = &["net/admin/process.rs", "net/tls/keys.rs", "store/clock.rs"];
+/// Where they may be read all the same: the process's birthday, for those who collect figures; until
+/// when a signed token is good, and which week it is; the age of what outlives the process, and the
+/// end of a certificate, which no other clock can tell.
+const WALL_CLOCK_READERS: &[&str] = &[
+    "net/admin/process.rs",
+    "net/tls/keys.rs",
+    "net/wall.rs",
+    "store/clock.rs",
+    "tools/token.rs",
+];
 
 /// What `log` may be used for outside of the edge: `config` holds a level, nobody writes a line.
 const LOG_TYPES: &[&str] = &["log::LevelFilter"];

@@ -15,6 +15,9 @@
 //! | `-- restart`, `-- kill` | the next one has started; the one before stopped, or died |
 //! | `-- the store is away`, `-- the store is back` | it cannot be asked, or can be again |
 //!
+//! With `--token-key` in the comment, whatever it names, there is a key, and tokens that it signed:
+//! `<anns-signed-token>`, and `<an-old-signed-token>`, whose time is over.
+//!
 //! `<name>` in a text is whatever stands there first, and the same from then on. A block below
 //! `<!-- asked -->` is a plain request and the whole answer to it.
 
@@ -28,6 +31,7 @@ use shelf::Shelf;
 
 use roshambo::config::{Command, Config};
 use roshambo::hub::{Dialect, Hub, Input, Output, Timer};
+use roshambo::identity::{Claims, Keys, sign};
 use roshambo::model::{ConnId, Ended};
 use roshambo::net::http::{Context, Decision, Page, respond};
 use roshambo::net::peers::{Crowd, Peer};
@@ -55,11 +59,40 @@ struct Stage {
     store: Shelf,
 }
 
-fn hub(config: &Config, seed: u64) -> Hub {
+/// 2026-01-01 00:00 UTC.
+const WALL_S: u64 = 1_767_225_600;
+
+fn keys() -> Keys {
+    Keys::read(&[b'k'; 32]).expect("a key")
+}
+
+/// The signed tokens of the examples, by their names.
+fn signed_tokens() -> BTreeMap<String, String> {
+    let signed = |sub: &str, exp: u64| {
+        let claims = Claims {
+            sub: sub.into(),
+            exp: exp.into(),
+            ..Claims::default()
+        };
+        sign(&claims, keys().first())
+    };
+    [
+        ("anns-signed-token", signed("ann", WALL_S + 3_600)),
+        ("an-old-signed-token", signed("ann", WALL_S - 86_400)),
+    ]
+    .map(|(name, token)| (name.to_owned(), token))
+    .into()
+}
+
+fn hub(config: &Config, seed: u64, now: Millis) -> Hub {
     let mut rng = fastrand::Rng::with_seed(seed);
     let entropy = move |bytes: &mut [u8]| rng.fill(bytes);
     let mut hub = Hub::new(config, seed, Box::new(entropy));
     hub.use_store();
+    if config.token_key.is_some() {
+        hub.use_keys(Some(keys()));
+        hub.handle(now, Input::Clock { unix_s: WALL_S });
+    }
     hub
 }
 
@@ -71,13 +104,16 @@ impl Stage {
             other => panic!("the example's flags do not run: {other:?}"),
         };
         Self {
-            hub: hub(&config, 1),
+            hub: hub(&config, 1, Millis(0)),
+            names: match config.token_key {
+                Some(_) => signed_tokens(),
+                None => BTreeMap::new(),
+            },
             config,
             now: Millis(0),
             timers: BTreeMap::new(),
             count: 0,
             consoles: BTreeMap::new(),
-            names: BTreeMap::new(),
             draining: false,
             store: Shelf::default(),
         }
@@ -205,7 +241,7 @@ impl Stage {
             console.conn = None;
         }
         self.store.restart();
-        self.hub = hub(&self.config, 2);
+        self.hub = hub(&self.config, 2, self.now);
         self.timers.clear();
     }
 

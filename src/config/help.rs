@@ -54,6 +54,7 @@ Instead of serving:
                    closing a connection; roshambo reload --help
   store COMMAND    look into the file that keeps points, copy it, erase somebody;
                    roshambo store --help
+  token --sub WHO  sign a token with which a player is a person; roshambo token --help
   -h, --help       this text
   -V, --version    the version
       --check      print the effective configuration and who set it, and what is doubtful in it
@@ -92,6 +93,9 @@ roshambo \\- real\\-time server for rock\\-paper\\-scissors
 .B roshambo store
 .I COMMAND
 .RI [ FLAG ]...
+.br
+.B roshambo token
+.RI [ FLAG ]...
 .SH DESCRIPTION
 Players in browsers and WeChat mini programs meet over WebSocket or Socket.IO; who is alone plays
 against a robot.
@@ -114,7 +118,9 @@ checks that players get through to one,
 .B reload
 replaces one by the program that lies at its place now,
 .B store
-looks into the file that keeps points, copies it or erases somebody; all tell their flags with
+looks into the file that keeps points, copies it or erases somebody,
+.B token
+signs a token with which a player is a person; all tell their flags with
 .BR \\-\\-help .
 .SH OPTIONS
 Every flag has an environment variable, named below it; if both are set, the flag counts.

@@ -42,6 +42,7 @@ pub(super) enum Section {
     Limits,
     Timeouts,
     Sessions,
+    Persons,
     Stopping,
     Development,
 }
@@ -54,6 +55,7 @@ impl Section {
         Self::Limits,
         Self::Timeouts,
         Self::Sessions,
+        Self::Persons,
         Self::Stopping,
         Self::Development,
     ];
@@ -66,6 +68,7 @@ impl Section {
             Self::Limits => "Limits",
             Self::Timeouts => "Time-outs",
             Self::Sessions => "Sessions",
+            Self::Persons => "Persons",
             Self::Stopping => "Stopping",
             Self::Development => "Logging and development",
         }
@@ -440,6 +443,38 @@ pub(super) const KNOBS: &[Knob] = &[
         kind: number!(score_ttl_ms, Unit::Milliseconds, MINUTE, 3650 * 24 * HOUR),
         default: "30d",
         help: "How long points and streak are kept of a player who does not come back.",
+    },
+    Knob {
+        flag: "--token-key",
+        section: Section::Persons,
+        kind: Kind::Text {
+            metavar: "FILE",
+            get: |config| {
+                config
+                    .token_key
+                    .as_ref()
+                    .map(|path| path.display().to_string())
+            },
+            set: |config, text| parse::path(text).map(|path| config.token_key = Some(path)),
+        },
+        default: "",
+        help: "Players are persons whose tokens (JWT, HS256) are signed with a key in it: one a\n\
+               line of 32 to 256 bytes, two at most. Others may not read it; its group may. It is\n\
+               read again when it changes. Without it nobody is a person.",
+    },
+    Knob {
+        flag: "--token-audience",
+        section: Section::Persons,
+        kind: Kind::Text {
+            metavar: "TEXT",
+            get: |config| config.token_audience.clone(),
+            set: |config, text| {
+                parse::audience(text).map(|audience| config.token_audience = Some(audience))
+            },
+        },
+        default: "",
+        help: "Tokens have to be for this audience, their claim aud. Without it those that have\n\
+               one are for somebody else and refused.",
     },
     Knob {
         flag: "--drain-timeout",

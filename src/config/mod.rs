@@ -90,6 +90,10 @@ pub struct Config {
     pub store: Store,
     /// `--score-ttl`
     pub score_ttl_ms: u64,
+    /// `--token-key`: the file of the keys that signed tokens are verified by.
+    pub token_key: Option<PathBuf>,
+    /// `--token-audience`: for whom they have to be.
+    pub token_audience: Option<String>,
     /// `--max-connections`
     pub max_connections: usize,
     /// `--max-per-address`: connections; 0 is off.
@@ -458,6 +462,8 @@ impl Config {
             max_sessions: 0,
             store: Store::Memory,
             score_ttl_ms: 0,
+            token_key: None,
+            token_audience: None,
             max_connections: 0,
             max_per_address: 0,
             max_message: 0,

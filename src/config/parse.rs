@@ -282,6 +282,23 @@ pub(super) fn show_store(store: &Store) -> String {
     }
 }
 
+/// What a token's `aud` has to be.
+pub(super) fn audience(text: &str) -> Result<String, String> {
+    /// Longer than any name or address of a service.
+    const BYTES_MAX: usize = 200;
+
+    match text {
+        "" => Err("is empty: a text is needed".into()),
+        _ if BYTES_MAX < text.len() => Err(format!("is too long: at most {BYTES_MAX} bytes")),
+        _ if text.trim() != text => Err(format!(
+            "has white space around it: {} would do",
+            text.trim()
+        )),
+        _ if text.chars().any(char::is_control) => Err("has control characters in it".into()),
+        _ => Ok(text.into()),
+    }
+}
+
 /// A file's path.
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {
     match text {

@@ -100,6 +100,8 @@ fn good_values() {
         ("--store", "memory", "memory"),
         ("--store", "./memory", "./memory"),
         ("--score-ttl", "90d", "90d"),
+        ("--token-key", "/etc/r/keys", "/etc/r/keys"),
+        ("--token-audience", "https://e/ö", "https://e/ö"),
         ("--drain-timeout", "5m", "5m"),
         ("--drain-spread", "0", "0"),
         ("--tls-listen", "0.0.0.0:443", "0.0.0.0:443"),
@@ -301,6 +303,8 @@ fn bad_values_name_the_knob_the_value_and_what_would_be_right() {
         ("--store", "", "is empty"),
         ("--store", "redis://[::1]", "redis:// is not offered"),
         ("--score-ttl", "59s", "is out of range: 60s to 3650d"),
+        ("--token-key", "/etc/", "is a directory"),
+        ("--token-audience", "a\tb", "has control characters in it"),
         ("--store", "/var/lib/", "is a directory"),
         (
             "--store",

@@ -56,6 +56,12 @@ pub enum Input<'a> {
         /// What it says.
         reply: &'a StoreReply,
     },
+    /// What time it is, for all that follows until it is told anew: between that it goes on as `now`
+    /// does. Told at the start, and whenever it is another one than it would be so.
+    Clock {
+        /// Seconds since 1970-01-01 00:00 UTC, as the machine's clock has it.
+        unix_s: u64,
+    },
     /// The server is asked to stop: no new rounds and robots from now on.
     Drain,
     /// While draining, once no round runs: this connection is to be sent away with `bye` and 1012.

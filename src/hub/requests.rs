@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::Hub;
 use super::endings::Ending;
 use crate::model::{
-    self, Avatar, ClientKind, CloseReason, ConnId, Event, Generation, Hello, Name, PlayerId,
-    ProblemCode, Profile, Request, Token, Uid,
+    self, Avatar, ClientKind, CloseReason, ConnId, Event, Generation, Hello, Name, Person,
+    PlayerId, ProblemCode, Profile, Request, Token, Uid,
 };
 use crate::session::Session;
 use crate::time::Millis;
@@ -22,6 +22,18 @@ pub(super) struct Asked {
     pub(super) ack: Option<Box<str>>,
     /// Its name, as its client wrote it.
     pub(super) name: Box<str>,
+}
+
+/// What somebody says in its first `hello`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Greeting {
+    /// The session to take up.
+    pub(super) session: Option<Token>,
+    pub(super) name: Name,
+    pub(super) avatar: Avatar,
+    /// Why its signed token is none, if it brought one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) refused: Option<Box<str>>,
 }
 
 /// When whoever is not let in because the store is away for long may come back; once or twice.
@@ -209,7 +221,18 @@ impl Hub {
             return Ok(Outcome::Done);
         }
         if hello.v2 {
-            self.hello_v2(now, conn, hello.session.as_ref(), name, avatar)?;
+            let (person, refused) = match self.vouched(now, conn, hello.signed.as_deref()) {
+                Some(Ok(person)) => (Some(person), None),
+                Some(Err(why)) => (None, Some(why)),
+                None => (None, None),
+            };
+            let greeting = Greeting {
+                session: hello.session.clone(),
+                name,
+                avatar,
+                refused,
+            };
+            self.hello_v2(now, conn, greeting, person)?;
             return Ok(Outcome::Done);
         }
         let Some(uid) = hello.uid.clone() else {
@@ -223,9 +246,8 @@ impl Hub {
         &mut self,
         now: Millis,
         conn: ConnId,
-        token: Option<&Token>,
-        name: Name,
-        avatar: Avatar,
+        greeting: Greeting,
+        person: Option<Person>,
     ) -> Result<(), Ending> {
         // It is v2 also if it is refused: then it is told when to come back.
         if let Some(session) = self.session_mut(conn) {
@@ -233,33 +255,55 @@ impl Hub {
             let dialect = session.dialect;
             self.reclassify(dialect, ClientKind::V2);
         }
-        let known = token.and_then(|token| self.world.player_of(token));
+        if let Some(person) = person {
+            return self.hello_person(now, conn, greeting, person);
+        }
+        let token = greeting.session.clone();
+        let known = token.as_ref().and_then(|token| self.world.player_of(token));
         if let Some(player) = known {
             self.inherit_rate(now, conn, player)?;
-        }
-        let resumed = token.and_then(|token| {
-            self.world
-                .resume(now, conn, token, name.clone(), avatar.clone())
-        });
-        if let Some(player) = resumed {
-            self.speak_for(conn, player);
+            self.resume(now, conn, greeting);
             return Ok(());
         }
         self.admit(now, conn)?;
         match token.filter(|_| self.desk.open) {
-            Some(token) => self.take_session(now, conn, token, (name, avatar)),
-            None => self.enter_new(now, conn, name, avatar),
+            Some(token) => self.take_session(now, conn, &token, greeting),
+            None => self.enter_new(now, conn, greeting),
         }
         Ok(())
     }
 
+    /// Takes up a session that is here, without a signed token that is good: if it is a person's, it
+    /// stays as it is.
+    pub(super) fn resume(&mut self, now: Millis, conn: ConnId, greeting: Greeting) {
+        let player = greeting.session.as_ref();
+        let player = player.and_then(|token| self.world.player_of(token));
+        let is_bound = player.is_some_and(|player| self.world.identity_of(player).is_some());
+        let named = (!is_bound).then_some((greeting.name, greeting.avatar));
+        let resumed = greeting
+            .session
+            .and_then(|token| self.world.resume(now, conn, &token, named));
+        if let Some(player) = resumed {
+            self.speak_for(conn, player);
+        }
+        match is_bound {
+            true => self.refuse_absent(conn, greeting.refused),
+            false => self.refuse_token(conn, greeting.refused),
+        }
+    }
+
     /// Somebody without an earlier session.
-    pub(super) fn enter_new(&mut self, now: Millis, conn: ConnId, name: Name, avatar: Avatar) {
+    pub(super) fn enter_new(&mut self, now: Millis, conn: ConnId, greeting: Greeting) {
         let uid = Uid::draw("p-", 12, &mut self.entropy);
         let token = Some(Token::draw(&mut self.entropy));
-        let profile = Profile { uid, name, avatar };
+        let profile = Profile {
+            uid,
+            name: greeting.name,
+            avatar: greeting.avatar,
+        };
         let player = self.world.enter(now, conn, profile, Generation::V2, token);
         self.speak_for(conn, player);
+        self.refuse_token(conn, greeting.refused);
     }
 
     /// A connection's player is this one from now on.
@@ -271,7 +315,12 @@ impl Hub {
 
     /// What a player's last connection owes to the rate limit its new one owes: who comes back all
     /// the time floods whoever sits with it, else.
-    fn inherit_rate(&mut self, now: Millis, conn: ConnId, player: PlayerId) -> Result<(), Ending> {
+    pub(super) fn inherit_rate(
+        &mut self,
+        now: Millis,
+        conn: ConnId,
+        player: PlayerId,
+    ) -> Result<(), Ending> {
         let pace = self.pace;
         let former = self
             .world
@@ -295,7 +344,7 @@ impl Hub {
 
     /// Counts a new session for where it comes from. Who is refused comes back when that may have
     /// another one, and not all in one moment.
-    fn admit(&mut self, now: Millis, conn: ConnId) -> Result<(), Ending> {
+    pub(super) fn admit(&mut self, now: Millis, conn: ConnId) -> Result<(), Ending> {
         let from = self.session(conn).and_then(|session| session.from);
         if self.is_overfull() {
             self.counters.refused_newcomers += 1;

@@ -64,6 +64,9 @@ pub struct HubSnapshot<'a> {
     /// What each player still owes to the rate limit, in thousandths of an event.
     #[serde(default)]
     parted: Vec<(Millis, PlayerId, u64)>,
+    /// Seconds since 1970 that were told, and when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    clock: Option<(Millis, u64)>,
     #[serde(default)]
     counters: Counters,
 }
@@ -114,6 +117,7 @@ impl Hub {
             parted: parted
                 .map(|(since, player, until)| (since, player, until.saturating_sub(earned)))
                 .collect(),
+            clock: self.clock(),
             counters: self.counters,
         }
     }
@@ -124,7 +128,8 @@ impl Hub {
     /// for, and an [`Output::Hold`](super::Output::Hold) for every connection that waits for the
     /// store. Carry them out once the connections are there, under the names they had; then tell
     /// the next fact. Where the former process had a store, it takes this one to have the same;
-    /// tell it [`Input::Stored`](super::Input::Stored) whether that is away.
+    /// tell it [`Input::Stored`](super::Input::Stored) whether that is away. Keys are secrets and not
+    /// carried: it has none until [`use_keys`](Self::use_keys).
     ///
     /// # Errors
     ///
@@ -149,6 +154,9 @@ impl Hub {
         let parted = snapshot.parted.into_iter();
         let parted = parted.map(|(since, id, owed)| (since, id, earned.saturating_add(owed)));
         hub.parted.import(parted);
+        if let Some((told, unix_s)) = snapshot.clock {
+            hub.set_clock(told, unix_s);
+        }
         hub.counters = snapshot.counters;
         for session in snapshot.sessions {
             hub.take_up(now, session)?;

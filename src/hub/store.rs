@@ -11,16 +11,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::requests::Asked;
+use super::persons::{Arrival, SignIn};
+use super::requests::{Asked, Greeting};
 use super::snapshot::{ensure, pairs};
 use super::{Hub, Order};
 use crate::model::{
-    Avatar, CloseReason, ConnId, Join, Name, Owner, ProblemCode, Profile, Request, RoomCode,
-    Settle, StoreOp, StoreReply, Stored, StoredProfile, Token, Uid,
+    Avatar, CloseReason, ConnId, Join, Name, Owner, Person, ProblemCode, Profile, Request,
+    RoomCode, Settle, StoreOp, StoreReply, Stored, StoredProfile, Sub, Token, Uid,
 };
 use crate::time::Millis;
 use crate::world::rules::Score;
-use crate::world::{Fault, Kept, Note, Outcome};
+use crate::world::{Fault, Kept, Note, Outcome, Signed, Unasked};
 
 /// How long a connection waits for the store.
 pub(crate) const WAIT_MS: u64 = 2_000;
@@ -41,7 +42,10 @@ pub(super) struct Desk {
     waits: BTreeMap<ConnId, Wait>,
     /// The tokens that the store is being asked about.
     #[serde(with = "pairs")]
-    takes: BTreeMap<Token, Take>,
+    pub(super) takes: BTreeMap<Token, Take>,
+    /// The persons that it is being asked about.
+    #[serde(with = "pairs")]
+    pub(super) signs: BTreeMap<Sub, SignIn>,
     /// The codes that it is being asked about, and who waits for each, the first one first.
     #[serde(with = "pairs")]
     claims: BTreeMap<RoomCode, Vec<ConnId>>,
@@ -50,13 +54,18 @@ pub(super) struct Desk {
 /// What a connection waits for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Wait {
+pub(super) enum Wait {
     /// A `hello`.
     Session {
         token: Token,
         name: Name,
         avatar: Avatar,
+        /// Why its signed token is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refused: Option<Box<str>>,
     },
+    /// A person's.
+    Person(Box<Arrival>),
     /// A `join`.
     Room {
         code: RoomCode,
@@ -68,10 +77,22 @@ enum Wait {
 
 /// A token that the store is being asked about.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Take {
-    owner: Owner,
+pub(super) struct Take {
+    pub(super) owner: Owner,
     /// Who waits for it, if that one still does.
-    conn: Option<ConnId>,
+    pub(super) conn: Option<ConnId>,
+}
+
+impl Desk {
+    /// Whether the store said that it cannot be asked just now.
+    pub(super) fn is_away(&self) -> bool {
+        self.away
+    }
+
+    /// How many connections wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waits.len()
+    }
 }
 
 impl Hub {
@@ -150,8 +171,19 @@ impl Hub {
                     self.claimed(now, code, *found);
                 }
             }
+            StoreReply::SignedIn {
+                sub,
+                owner,
+                token,
+                stored,
+                ..
+            } => {
+                if let (Some(sub), Some(token)) = (Sub::new(sub), Token::new(token)) {
+                    self.signed_in(now, (&sub, *owner), token, stored.as_deref());
+                }
+            }
             // Nobody asks for these yet.
-            StoreReply::SignedIn { .. } | StoreReply::Top { .. } | StoreReply::Rank { .. } => (),
+            StoreReply::Top { .. } | StoreReply::Rank { .. } => (),
             StoreReply::Away(away) => {
                 self.desk.away = *away;
                 if *away {
@@ -170,7 +202,7 @@ impl Hub {
         now: Millis,
         conn: ConnId,
         token: &Token,
-        (name, avatar): (Name, Avatar),
+        greeting: Greeting,
     ) {
         // The newest connection is the session's.
         let asked = self.desk.takes.get_mut(token);
@@ -181,20 +213,24 @@ impl Hub {
         }
         let full = WAITS_MAX <= self.desk.takes.len() && !known;
         if self.desk.away || full || WAITS_MAX <= self.desk.waits.len() {
-            return self.enter_pending(now, conn, token.clone(), (name, avatar));
+            self.refuse_token(conn, greeting.refused);
+            let named = (greeting.name, greeting.avatar);
+            return self.enter_pending(now, conn, token.clone(), named);
         }
         match self.desk.takes.get_mut(token) {
             Some(take) => take.conn = Some(conn),
             None => {
-                let owner = self.world.draw_owner();
+                let asked = self.desk.asked_owner(token);
+                let owner = asked.unwrap_or_else(|| self.world.draw_owner());
                 self.ask(token.clone(), owner, Some(conn));
             }
         }
         let token = token.clone();
         let wait = Wait::Session {
             token,
-            name,
-            avatar,
+            name: greeting.name,
+            avatar: greeting.avatar,
+            refused: greeting.refused,
         };
         self.hold(now, conn, wait);
     }
@@ -235,7 +271,7 @@ impl Hub {
         true
     }
 
-    fn hold(&mut self, now: Millis, conn: ConnId, wait: Wait) {
+    pub(super) fn hold(&mut self, now: Millis, conn: ConnId, wait: Wait) {
         self.desk.waits.insert(conn, wait);
         let pace = self.pace;
         if let Some(session) = self.session_mut(conn) {
@@ -249,7 +285,7 @@ impl Hub {
 
     /// Ends a connection's wait, however it ended. What follows from it comes before what the
     /// connection says next.
-    fn release(&mut self, conn: ConnId) -> Option<Wait> {
+    pub(super) fn release(&mut self, conn: ConnId) -> Option<Wait> {
         let wait = self.desk.waits.remove(&conn)?;
         if let Some(session) = self.session_mut(conn) {
             session.release();
@@ -269,6 +305,11 @@ impl Hub {
             Some(Wait::Session { token, .. }) => {
                 if let Some(take) = self.desk.takes.get_mut(token) {
                     take.conn = take.conn.filter(|&waits| waits != conn);
+                }
+            }
+            Some(Wait::Person(arrival)) => {
+                if let Some(sign) = self.desk.signs.get_mut(arrival.sub()) {
+                    sign.conn = sign.conn.filter(|&waits| waits != conn);
                 }
             }
             Some(Wait::Room { code, .. }) => {
@@ -291,9 +332,12 @@ impl Hub {
                 token,
                 name,
                 avatar,
+                refused,
             } => {
                 self.enter_pending(now, conn, token, (name, avatar));
+                self.refuse_token(conn, refused);
             }
+            Wait::Person(arrival) => self.enter_unsigned(now, conn, *arrival),
             Wait::Room { asked, .. } => {
                 let unknown = Outcome::Refused(ProblemCode::RoomUnknown);
                 self.answer(now, conn, (asked.ack.as_deref(), &asked.name), Ok(unknown));
@@ -309,7 +353,9 @@ impl Hub {
         (name, avatar): (Name, Avatar),
     ) {
         let asked = self.desk.takes.get(&token).map(|take| take.owner);
-        let owner = asked.unwrap_or_else(|| self.world.draw_owner());
+        let signs = || self.desk.asked_owner(&token);
+        let owner = asked.or_else(signs);
+        let owner = owner.unwrap_or_else(|| self.world.draw_owner());
         let uid = Uid::draw("p-", 12, &mut self.entropy);
         let profile = Profile { uid, name, avatar };
         let session = (token, owner);
@@ -333,47 +379,128 @@ impl Hub {
             return;
         }
         let take = self.desk.takes.remove(token);
-        let kept = stored.map(|stored| Kept {
+        let kept = stored.map(|stored| self.kept(stored));
+        let sub = stored.and_then(|stored| Sub::new(stored.person.as_deref()?));
+        match take.and_then(|take| take.conn) {
+            Some(conn) => self.let_in(now, conn, owner, (kept.as_ref(), sub)),
+            None => {
+                self.world.taken(now, token, owner, kept.as_ref());
+                self.bind_stored(token, sub, kept.as_ref());
+            }
+        }
+        self.take_pending();
+    }
+
+    /// What the store has of a session, as the world takes it.
+    pub(super) fn kept(&mut self, stored: &Stored) -> Kept {
+        Kept {
             profile: self.profile_of(&stored.profile),
             score: Score {
                 total: stored.total,
                 streak: stored.streak,
             },
-        });
-        match take.and_then(|take| take.conn) {
-            Some(conn) => self.let_in(now, conn, owner, kept.as_ref()),
-            None => self.world.taken(now, token, owner, kept.as_ref()),
         }
-        self.take_pending();
+    }
+
+    /// A session is a person's by what the store says. Its name and picture are those that a token
+    /// gave, or they were: without one they stay.
+    fn bind_stored(&mut self, token: &Token, sub: Option<Sub>, kept: Option<&Kept>) {
+        let player = self.world.player_of(token);
+        if let (Some(player), Some(sub)) = (player, sub)
+            && self.world.identity_of(player).is_none()
+        {
+            let profile = kept.map(|kept| &kept.profile);
+            let person = Person {
+                sub,
+                name: profile.map(|profile| profile.name.clone()),
+                avatar: profile.map(|profile| profile.avatar.clone()),
+            };
+            self.world.bind(player, person, Signed::In);
+        }
+    }
+
+    /// Whoever waits for a session that came here otherwise takes it up.
+    pub(super) fn let_in_waiting(&mut self, now: Millis, token: &Token) {
+        let take = self.desk.takes.get_mut(token);
+        let Some(conn) = take.and_then(|take| take.conn.take()) else {
+            return;
+        };
+        if let Some(Wait::Session {
+            token,
+            name,
+            avatar,
+            refused,
+        }) = self.release(conn)
+        {
+            let greeting = Greeting {
+                session: Some(token),
+                name,
+                avatar,
+                refused,
+            };
+            self.resume(now, conn, greeting);
+        }
     }
 
     /// The answer came while its connection still waited.
-    fn let_in(&mut self, now: Millis, conn: ConnId, owner: Owner, kept: Option<&Kept>) {
+    fn let_in(
+        &mut self,
+        now: Millis,
+        conn: ConnId,
+        owner: Owner,
+        (kept, sub): (Option<&Kept>, Option<Sub>),
+    ) {
         let Some(Wait::Session {
             token,
             name,
             avatar,
+            refused,
         }) = self.release(conn)
         else {
             return;
         };
         let Some(kept) = kept else {
-            return self.enter_new(now, conn, name, avatar);
+            let greeting = Greeting {
+                session: None,
+                name,
+                avatar,
+                refused,
+            };
+            return self.enter_new(now, conn, greeting);
         };
         let uid = kept.profile.uid.clone();
-        let profile = Profile { uid, name, avatar };
-        let session = (token, owner);
+        let profile = match sub {
+            None => Profile { uid, name, avatar },
+            Some(_) => kept.profile.clone(),
+        };
+        let session = (token.clone(), owner);
         let player = self.world.restore(now, conn, session, profile, kept);
         self.speak_for(conn, player);
+        match sub {
+            None => self.refuse_token(conn, refused),
+            Some(_) => {
+                self.bind_stored(&token, sub, Some(kept));
+                self.refuse_absent(conn, refused);
+            }
+        }
     }
 
     /// Asks about pending sessions, as many at a time as there may be questions.
-    fn take_pending(&mut self) {
-        while !self.desk.away && self.desk.takes.len() < WAITS_MAX {
-            let Some((token, owner)) = self.world.next_unasked() else {
+    pub(super) fn take_pending(&mut self) {
+        let room = |asked: usize| asked < WAITS_MAX;
+        while !self.desk.away && room(self.desk.takes.len()) && room(self.desk.signs.len()) {
+            let Some(unasked) = self.world.next_unasked() else {
                 return;
             };
-            self.ask(token, owner, None);
+            let Unasked {
+                token,
+                owner,
+                person,
+            } = unasked;
+            match person {
+                Some(sub) => self.ask_who(sub, Some(token), owner, None),
+                None => self.ask(token, owner, None),
+            }
         }
     }
 
@@ -412,7 +539,7 @@ impl Hub {
                 points: settlement.points,
                 streak: settlement.streak,
                 profile: settlement.profile.as_ref().map(stored_profile),
-                person: None,
+                person: settlement.person.map(|sub| sub.as_str().to_owned()),
                 ranked: Vec::new(),
             })),
             Note::RoomOpened(code) => StoreOp::OpenRoom { code: text(code) },
@@ -421,7 +548,7 @@ impl Hub {
         });
     }
 
-    fn order_store(&mut self, op: StoreOp) {
+    pub(super) fn order_store(&mut self, op: StoreOp) {
         self.orders.push_back(Order::Store(Box::new(op)));
     }
 
@@ -449,7 +576,7 @@ impl Hub {
     pub(super) fn check_desk(&self) -> Result<(), Fault> {
         let desk = &self.desk;
         let most = desk.waits.len().max(desk.takes.len());
-        let most = most.max(desk.claims.len());
+        let most = most.max(desk.claims.len()).max(desk.signs.len());
         ensure(most <= WAITS_MAX, "too many wait")?;
         ensure(desk.waits.is_empty() || !desk.away, "nobody waits in vain")?;
         let mut waited_for = BTreeSet::new();
@@ -464,6 +591,12 @@ impl Hub {
                     ensure(waited_for.insert(token), "two wait for one token")?;
                     ensure(session.player.is_none(), "who waits is nobody yet")?;
                     ensure(self.world.player_of(token).is_none(), "it is here")?;
+                }
+                Wait::Person(arrival) => {
+                    let sign = desk.signs.get(arrival.sub());
+                    let waits = sign.and_then(|sign| sign.conn);
+                    ensure(waits == Some(conn), "a person is asked for somebody else")?;
+                    ensure(session.player.is_none(), "who waits is nobody yet")?;
                 }
                 Wait::Room { code, .. } => {
                     let waiters = desk.claims.get(code);

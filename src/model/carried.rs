@@ -9,7 +9,7 @@ use std::fmt;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::{Avatar, Card, Name, Profile, RoomCode, Token, Uid};
+use super::{Avatar, Card, Name, Profile, RoomCode, Sub, Token, Uid};
 
 /// Carries a type as its text; `parse` gives `None` for what none can be.
 macro_rules! carry_as_text {
@@ -50,6 +50,7 @@ carry_as_text! {
     Name, "name": |name| name.as_str().into(), |text| Some(Name::new(text));
     Avatar, "avatar": Avatar::text, avatar;
     Token, "token": |token| token.as_str().into(), Token::new;
+    Sub, "sub": |sub| sub.as_str().into(), Sub::new;
     RoomCode, "room code": |code| code.as_str().into(), RoomCode::new;
 }
 

@@ -21,6 +21,8 @@
 //! - [`handover`]: what the next program is handed, so that nobody is lost;
 //! - `gate`: the game's listeners as one;
 //! - `admin`: metrics and status on a listener of their own;
+//! - `keys`: the file of the keys for signed tokens;
+//! - `wall`: what time it is;
 //! - `manager`: what the service manager is told;
 //! - `stall`: turns of the loop that took too long;
 //! - `tls`: records to bytes and back, and the certificate; without the feature `no_tls` says so;
@@ -37,6 +39,7 @@ pub mod handed;
 pub mod handover;
 mod heads;
 pub mod http;
+mod keys;
 mod life;
 pub mod listen;
 mod manager;
@@ -52,3 +55,4 @@ mod tls;
 #[cfg(not(feature = "tls"))]
 #[path = "no_tls.rs"]
 mod tls;
+mod wall;

@@ -6,6 +6,7 @@
 //! Absent: the rules of the game, the text of any dialect, and the single connection.
 //!
 //! - `start`: listeners and limits before the first turn;
+//! - `persons`: keys and the time, by which tokens are judged;
 //! - `drain`: from the first signal to the last goodbye;
 //! - `reload`: another program takes this one's place;
 //! - `report`: what those who look on are told;
@@ -13,6 +14,7 @@
 //! - `store`: what goes to the store and comes back.
 
 mod drain;
+mod persons;
 mod reload;
 mod report;
 mod signals;
@@ -42,6 +44,7 @@ use crate::config::Config;
 use crate::hub::{Hub, Input};
 use crate::time::Millis;
 
+use self::persons::Judge;
 pub use self::reload::STORE_REST;
 use self::reload::{Former, Reload};
 pub use self::signals::StopSignals;
@@ -84,6 +87,8 @@ pub struct Server {
     /// Somebody asked to stop, from another thread.
     stop_asked: Arc<AtomicBool>,
     store: Option<StoreEnd>,
+    /// What tokens are judged by, if any are.
+    judge: Option<Judge>,
     /// There were more answers than a turn takes.
     answers_wait: bool,
     started: Instant,
@@ -249,6 +254,7 @@ impl Server {
         if let Some(line) = self.watch.wake(woken, patience) {
             log::warn!("{line}");
         }
+        self.tell_time();
         let mut signalled = false;
         for event in events.iter() {
             match event.token() {
@@ -363,6 +369,7 @@ impl Server {
                     self.sockets.sessions.keys.look();
                     self.sockets.wheel.arm(self.now + LOOK_MS, Alarm::Keys);
                 }
+                Alarm::TokenKeys => self.look_at_keys(),
                 // The end of the turn looks whether it is over.
                 Alarm::LastCall => (),
             }

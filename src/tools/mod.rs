@@ -1,11 +1,14 @@
-//! Plain clients of a running server, called by a subcommand of the same binary.
+//! Plain clients of a running server, called by a subcommand of the same binary; and what a backend
+//! of the operator's does, for trying.
 //!
 //! Nothing here runs in serving mode, and nothing here knows the server's own types: a tool that
-//! shared them would share their mistakes. Absent: hub, world, wire, the server's loop.
+//! shared them would share their mistakes. Only tokens are signed by what verifies them, which other
+//! libraries' tokens are held against. Absent: hub, world, wire, the server's loop.
 
 pub mod bench;
 pub mod probe;
 pub mod reload;
+pub mod token;
 
 /// How this program was called: what a person has to type to call it again.
 ///

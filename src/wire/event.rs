@@ -96,7 +96,8 @@ fn decode_any(text: &str, v2: bool) -> Result<Named<'_>, CloseReason> {
 
 /// Who a player is decides whether a `hello` is good; the rest is taken if it means something.
 fn decode_hello(payload: Option<&RawValue>) -> Option<Request> {
-    let [user, v, session] = json::members(payload?, ["user", "v", "session"])?;
+    let names = ["user", "v", "session", "token"];
+    let [user, v, session, signed] = json::members(payload?, names)?;
     let [uid, name, avatar] = json::members(user?, ["uid", "uname", "uavatar"])?;
     // Compared as it is written: a later number is one, too, however large.
     let version = v.and_then(json::number).and_then(|v| v.parse::<f64>().ok());
@@ -117,6 +118,7 @@ fn decode_hello(payload: Option<&RawValue>) -> Option<Request> {
         avatar: Avatar::new(&text(avatar)),
         v2,
         session,
+        signed: signed.filter(|_| v2).map(json::text_or_written),
     })))
 }
 
@@ -304,6 +306,14 @@ pub fn encode(event: &Event, audience: Audience<'_>, out: &mut String) {
             };
             write_json(&("problem", payload), out);
         }
+        Event::TokenRefused { why } => {
+            let payload = ProblemPayload {
+                code: "bad-token",
+                message: why,
+                event: "hello",
+            };
+            write_json(&("problem", payload), out);
+        }
         Event::Pong => out.push_str(r#"["pong"]"#),
         Event::Bye {
             code,
@@ -424,7 +434,7 @@ struct RoomUserPayload<'a> {
 #[derive(Serialize)]
 struct ProblemPayload<'a> {
     code: &'static str,
-    message: &'static str,
+    message: &'a str,
     event: &'a str,
 }
 

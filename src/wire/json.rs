@@ -63,6 +63,11 @@ pub(super) fn text(value: &RawValue) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(text))
 }
 
+/// A string's text, or what is no string as it is written.
+pub(super) fn text_or_written(value: &RawValue) -> Box<str> {
+    text(value).map_or_else(|| value.get().into(), Box::from)
+}
+
 /// What stands for the escape whose backslash was just taken.
 fn unescape(rest: &mut Chars<'_>) -> char {
     match rest.next() {

@@ -59,7 +59,10 @@ pub enum Inbound<'a> {
     /// Engine.IO `2`: wants a `3`.
     Ping,
     /// Engine.IO 4 `40`: wants to enter the default namespace.
-    Connect,
+    Connect {
+        /// The JSON text behind it, if there is one.
+        credentials: &'a str,
+    },
     /// Something for another namespace than the default one, named here without its query.
     OtherNamespace(&'a str),
     /// The client says good-bye.
@@ -131,9 +134,11 @@ mod tests {
         check(both, "4312[{}]", Ok(Inbound::Nothing));
         check(&[Eio3], "40", Ok(Inbound::Nothing));
         check(&[Eio3], "40?token=x", Ok(Inbound::Nothing));
-        check(&[Eio4], "40", Ok(Inbound::Connect));
-        check(&[Eio4], "40{\"token\":\"x\"}", Ok(Inbound::Connect));
-        check(&[Eio4], "40/,{}", Ok(Inbound::Connect));
+        let connect = |credentials| Ok(Inbound::Connect { credentials });
+        check(&[Eio4], "40", connect(""));
+        let token = "40{\"token\":\"x\"}";
+        check(&[Eio4], token, connect("{\"token\":\"x\"}"));
+        check(&[Eio4], "40/,{}", connect("{}"));
     }
 
     #[test]

@@ -8,8 +8,9 @@ use std::fmt::Write;
 
 use serde::Serialize;
 use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
-use super::{Dialect, Inbound, event};
+use super::{Dialect, Inbound, event, json};
 use crate::model::CloseReason;
 use crate::model::ProblemCode;
 
@@ -38,9 +39,9 @@ pub fn decode(dialect: Dialect, text: &str) -> Result<Inbound<'_>, CloseReason> 
         (b'0' | b'2', Some(namespace)) => Ok(Inbound::OtherNamespace(namespace)),
         (b'1' | b'3', Some(_)) => Ok(Inbound::Nothing),
         (b'0', None) if dialect == Dialect::Eio3 => Ok(Inbound::Nothing),
-        (b'0', None) if rest.is_empty() => Ok(Inbound::Connect),
+        (b'0', None) if rest.is_empty() => Ok(Inbound::Connect { credentials: rest }),
         (b'0', None) => match serde_json::from_str::<IgnoredAny>(rest) {
-            Ok(_) => Ok(Inbound::Connect),
+            Ok(_) => Ok(Inbound::Connect { credentials: rest }),
             Err(_) => Err(CloseReason::BadCredentials),
         },
         (b'1', None) => Ok(Inbound::Disconnect),
@@ -59,6 +60,14 @@ pub fn decode(dialect: Dialect, text: &str) -> Result<Inbound<'_>, CloseReason> 
         (b'5' | b'6', _) => Err(CloseReason::Binary),
         _ => Err(CloseReason::UnknownPacket),
     }
+}
+
+/// The signed token in the credentials of a connect packet, `{"token":…}`, not looked at yet.
+#[must_use]
+pub fn signed_token(credentials: &str) -> Option<Box<str>> {
+    let credentials = serde_json::from_str::<&RawValue>(credentials).ok()?;
+    let [token] = json::members(credentials, ["token"])?;
+    token.map(json::text_or_written)
 }
 
 /// Splits `/chat?query,rest` into `/chat` and `rest`; the default namespace counts as none.
@@ -116,6 +125,27 @@ mod tests {
         let mut out = String::new();
         write(&mut out);
         out
+    }
+
+    #[test]
+    fn a_token_is_found_among_credentials() {
+        let rows = [
+            ("", None),
+            ("{}", None),
+            ("[]", None),
+            ("7", None),
+            ("null", None),
+            (r#"{"token":null}"#, None),
+            (r#"{"token":"a.b.c"}"#, Some("a.b.c")),
+            (r#"{"x":1,"\u0074oken":"a\u002eb"}"#, Some("a.b")),
+            (r#"{"token":1,"token":"last"}"#, Some("last")),
+            // It is no token, and its client is to be told.
+            (r#"{"token":7}"#, Some("7")),
+            (r#"{"token":{"a":1}}"#, Some(r#"{"a":1}"#)),
+        ];
+        for (credentials, want) in rows {
+            assert_eq!(signed_token(credentials).as_deref(), want, "{credentials}");
+        }
     }
 
     #[test]

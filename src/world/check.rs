@@ -74,7 +74,7 @@ impl World {
 
     fn check_players(&self, now: Millis) -> Result<(), Fault> {
         let (mut online, mut sessions, mut offline) = (0, 0, 0);
-        let mut owed = 0;
+        let (mut owed, mut persons) = (0, 0);
         for (id, player) in self.players.iter() {
             let v2 = player.generation == Generation::V2;
             ensure(
@@ -88,6 +88,14 @@ impl World {
                 ensure(
                     self.by_token.get(token) == Some(&id),
                     "a token names somebody else",
+                )?;
+            }
+            if let Some(sub) = player.sub() {
+                persons += 1;
+                ensure(v2, "only who has a session is a person")?;
+                ensure(
+                    self.by_person.get(sub) == Some(&id),
+                    "a person is somebody else",
                 )?;
             }
             let room = player.room.and_then(|room| self.rooms.get(room));
@@ -124,10 +132,12 @@ impl World {
         }
         ensure(self.online == online, "online players are miscounted")?;
         ensure(self.by_token.len() == sessions, "sessions are miscounted")?;
+        ensure(self.by_person.len() == persons, "persons are miscounted")?;
         ensure(self.owed == owed, "owed sessions are miscounted")?;
-        let pending = |&id: &PlayerId| self.players.get(id).is_some_and(Player::is_pending);
+        let is_open = |player: &Player| player.is_pending() || player.unsigned().is_some();
+        let is_open = |&id: &PlayerId| self.players.get(id).is_some_and(is_open);
         ensure(
-            self.unasked.iter().all(pending),
+            self.unasked.iter().all(is_open),
             "a session is to be asked about that is not pending",
         )?;
         ensure(

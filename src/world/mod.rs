@@ -50,6 +50,7 @@ mod joining;
 mod lobby;
 mod offline;
 mod original;
+mod persons;
 mod player;
 mod presence;
 mod robot;
@@ -65,18 +66,22 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use fastrand::Rng;
 
-use crate::model::{ConnId, Entropy, Event, PlayerId, ProblemCode, Request, RoomCode, Token};
+use crate::model::{
+    Avatar, ConnId, Entropy, Event, Name, PlayerId, ProblemCode, Profile, Request, RoomCode, Sub,
+    Token,
+};
 use crate::slots::{Handle, Slots};
 use crate::time::Millis;
 pub use check::Fault;
 use lobby::Lobby;
 use offline::Offline;
+pub use persons::Signed;
 use player::Player;
 use robot::LastRounds;
 use room::{Room, Round};
 use sessions::SWEEP_MAX;
 pub use snapshot::WorldSnapshot;
-pub use stored::{Kept, Note, Settlement};
+pub use stored::{Kept, Note, Settlement, Unasked};
 pub use tally::Tally;
 
 /// One room of the world.
@@ -146,9 +151,12 @@ pub struct World {
     lobby: Lobby,
     by_token: HashMap<Token, PlayerId>,
     by_code: HashMap<RoomCode, RoomId>,
+    /// Who is a person, signed in or not.
+    by_person: HashMap<Sub, PlayerId>,
     /// Those whose sessions may end.
     offline: Offline,
-    /// Of those whose sessions are pending, whom the store was not asked about yet.
+    /// Of those whose sessions are pending, or who are not signed in, whom the store was not asked
+    /// about yet.
     unasked: BTreeSet<PlayerId>,
     /// How many have points that are not in the store as far as we know.
     owed: usize,
@@ -181,6 +189,7 @@ impl World {
             lobby: Lobby::default(),
             by_token: HashMap::new(),
             by_code: HashMap::new(),
+            by_person: HashMap::new(),
             offline: Offline::default(),
             unasked: BTreeSet::new(),
             owed: 0,
@@ -219,6 +228,19 @@ impl World {
     #[must_use]
     pub fn conn_of(&self, id: PlayerId) -> Option<ConnId> {
         self.players.get(id)?.link.conn()
+    }
+
+    /// Its name and picture.
+    #[must_use]
+    pub fn named(&self, id: PlayerId) -> Option<(Name, Avatar)> {
+        let Profile { name, avatar, .. } = self.players.get(id)?.card.profile();
+        Some((name, avatar))
+    }
+
+    /// Whether the store has not said yet what a player's session had.
+    #[must_use]
+    pub fn is_pending(&self, id: PlayerId) -> bool {
+        self.players.get(id).is_some_and(Player::is_pending)
     }
 
     /// Whether a player's client is one of the second generation.

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::RoomId;
+use super::persons::Identity;
 use super::room::STAY_MS;
 use super::rules::Score;
 use super::stored::Account;
@@ -27,7 +28,7 @@ pub(super) struct Player {
     /// v2: its seat or its place in the lobby went while it was absent, and it is yet to be told.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) unseated: bool,
-    /// From its first round, or its first dealing with the store, on.
+    /// From its first round, or its first dealing with the store, on; persons have it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) play: Option<Box<Play>>,
 }
@@ -60,6 +61,9 @@ pub(super) struct Play {
     /// Its session's dealings with the store, if it has any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) account: Option<Box<Account>>,
+    /// Whose session it is, if it is a person's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) identity: Option<Box<Identity>>,
 }
 
 /// A result and when it was told; the two players of a round share it.

@@ -38,22 +38,28 @@ impl World {
 
     /// Takes a session up on a new connection; `None` when no session has this token.
     ///
-    /// A connection that spoke for the player until now is superseded.
+    /// A connection that spoke for the player until now is superseded. `named`: `None` changes
+    /// neither name nor picture.
     pub fn resume(
         &mut self,
         now: Millis,
         conn: ConnId,
         token: &Token,
-        name: Name,
-        avatar: Avatar,
+        named: Option<(Name, Avatar)>,
     ) -> Option<PlayerId> {
         let id = *self.by_token.get(token)?;
         self.settle(now, id);
         let player = self.players.get_mut(id)?;
         let old = player.link.conn();
         let known = player.card.profile();
-        let uid = known.uid.clone();
-        let profile = Profile { uid, name, avatar };
+        let profile = match named {
+            Some((name, avatar)) => {
+                let (name, avatar) = player.shown(name, avatar);
+                let uid = known.uid.clone();
+                Profile { uid, name, avatar }
+            }
+            None => known.clone(),
+        };
         let renamed = profile != known;
         if renamed {
             player.card = Card::new(&profile);
@@ -106,6 +112,7 @@ impl World {
         };
         let uid = uid.filter(|_| player.may_change_uid());
         let uid = uid.unwrap_or_else(|| player.card.uid());
+        let (name, avatar) = player.shown(name, avatar);
         player.card = Card::new(&Profile { uid, name, avatar });
         player.renamed();
         let room = player.room;
@@ -179,6 +186,7 @@ impl World {
             return;
         };
         self.close_account(id, &player);
+        self.forget_identity(&player);
         debug_assert!(
             player.room.is_none(),
             "a removed player would leave a ghost on its seat"

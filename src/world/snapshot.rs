@@ -155,6 +155,11 @@ impl World {
             {
                 return Err("two players have one token");
             }
+            if let Some(sub) = player.sub().cloned()
+                && self.by_person.insert(sub, id).is_some()
+            {
+                return Err("two players are one person");
+            }
             self.list_offline(id);
         }
         Ok(())

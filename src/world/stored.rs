@@ -16,7 +16,8 @@ use super::room::{Between, Phase, Private, Room};
 use super::rules::Score;
 use super::{Effect, World};
 use crate::model::{
-    Card, ConnId, Generation, Owner, PlayerId, Profile, RoomCode, Settled, Token, Uid, is_default,
+    Card, ConnId, Generation, Owner, PlayerId, Profile, RoomCode, Settled, Sub, Token, Uid,
+    is_default,
 };
 use crate::time::Millis;
 
@@ -51,6 +52,19 @@ pub struct Settlement {
     pub streak: u32,
     /// If the store does not know it yet.
     pub profile: Option<Profile>,
+    /// Whose session it is, if it is a person's.
+    pub person: Option<Sub>,
+}
+
+/// A session that the store is to be asked about.
+#[derive(Debug)]
+pub struct Unasked {
+    /// Which session.
+    pub token: Token,
+    /// Its owner from now on.
+    pub owner: Owner,
+    /// Who is to be signed in.
+    pub person: Option<Sub>,
 }
 
 /// What a session has in the store.
@@ -185,6 +199,7 @@ impl World {
             return;
         };
         let (profile, streak) = (player.card.profile(), player.score.streak);
+        let person = player.person().cloned();
         let Some(token) = player.token.clone() else {
             return;
         };
@@ -206,6 +221,7 @@ impl World {
             points: unsent.points,
             streak,
             profile: (!account.profile_known).then_some(profile),
+            person,
         };
         account.profile_known = true;
         let note = Note::Settle(Box::new(settlement));
@@ -269,6 +285,7 @@ impl World {
 
     /// Somebody erased the session: nothing is left of it, and its player goes on as a new one.
     fn erased(&mut self, now: Millis, id: PlayerId, fresh: impl FnOnce() -> (Token, Uid)) {
+        self.unbind(id);
         self.change_account(id, |player| {
             let play = player.play_mut();
             play.account = None;
@@ -279,12 +296,7 @@ impl World {
             return self.end_session(now, id);
         }
         let (token, uid) = fresh();
-        if let Some(player) = self.players.get_mut(id)
-            && let Some(former) = player.token.replace(token.clone())
-        {
-            self.by_token.remove(&former);
-            self.by_token.insert(token, id);
-        }
+        self.change_token(id, token);
         self.change_uid(id, uid);
         self.greet(id, false);
         self.retell_room(id);
@@ -344,10 +356,63 @@ impl World {
         id
     }
 
-    /// A pending session that the store is to be asked about now, and for which owner.
-    pub fn next_unasked(&mut self) -> Option<(Token, Owner)> {
-        let player = self.players.get(self.unasked.pop_first()?)?;
-        Some((player.token.clone()?, player.account()?.owner))
+    /// A session that the store is to be asked about now: a pending one, or one of a person who is
+    /// to be signed in.
+    pub fn next_unasked(&mut self) -> Option<Unasked> {
+        let id = self.unasked.pop_first()?;
+        let owner = self.owner_of(id)?;
+        let player = self.players.get(id)?;
+        Some(Unasked {
+            token: player.token.clone()?,
+            owner,
+            person: player.unsigned().cloned(),
+        })
+    }
+
+    /// In whose name a session is the store's, from now on if it was not yet.
+    pub fn owner_of(&mut self, id: PlayerId) -> Option<Owner> {
+        if let Some(account) = self.players.get(id)?.account() {
+            return Some(account.owner);
+        }
+        let owner = self.draw_owner();
+        self.own(id, owner);
+        Some(owner)
+    }
+
+    /// A session that has no owner yet has this one.
+    pub fn own(&mut self, id: PlayerId, owner: Owner) {
+        self.change_account(id, |player| {
+            let account = &mut player.play_mut().account;
+            account.get_or_insert_with(|| Box::new(Account::new(owner)));
+        });
+    }
+
+    /// The store has a player's session under another token and owner: so it is here.
+    ///
+    /// What is under way for the former token is found by its person, and answered to nobody.
+    pub fn rekey(&mut self, id: PlayerId, token: Token, owner: Owner) {
+        self.change_account(id, |player| {
+            let account = player.account();
+            let mut rekeyed = Account::new(owner);
+            rekeyed.pending = account.is_some_and(|account| account.pending);
+            rekeyed.unsent = account.and_then(|account| account.unsent);
+            player.play_mut().account = Some(Box::new(rekeyed));
+        });
+        self.change_token(id, token);
+        self.send_settlement(id);
+        if !self.is_pending(id) {
+            // Its client has to know by what to come back.
+            self.greet(id, true);
+        }
+    }
+
+    fn change_token(&mut self, id: PlayerId, token: Token) {
+        if let Some(player) = self.players.get_mut(id)
+            && let Some(former) = player.token.replace(token.clone())
+        {
+            self.by_token.remove(&former);
+            self.by_token.insert(token, id);
+        }
     }
 
     /// The store's answer for a pending session: what it had, or that nobody has its token. It is
@@ -424,9 +489,7 @@ impl World {
     /// A player that is removed owes nothing to the store any more.
     pub(super) fn close_account(&mut self, id: PlayerId, player: &Player) {
         self.owed -= usize::from(player.is_owed());
-        if player.is_pending() {
-            self.unasked.remove(&id);
-        }
+        self.unasked.remove(&id);
     }
 
     /// Gives a player another uid, wherever it stands by it.

@@ -12,6 +12,7 @@ use std::rc::Rc;
 use fastrand::Rng;
 use roshambo::config::Config;
 use roshambo::hub::{Dialect, Hub, HubSnapshot, Input, Output, Timer};
+use roshambo::identity::Keys;
 use roshambo::model::{ConnId, Ended, Entropy, Origin};
 use roshambo::time::Millis;
 use roshambo::world;
@@ -61,7 +62,13 @@ pub(crate) struct Bench {
     slow: bool,
     /// What those said meanwhile of whom nothing is read.
     held: BTreeMap<ConnId, VecDeque<String>>,
+    /// What tokens are verified by.
+    keys: Option<Keys>,
 }
+
+/// What the clock on the wall shows at time 0: 2026-01-01 00:00 UTC.
+#[allow(dead_code, reason = "not every test asks")]
+pub(crate) const WALL_S: u64 = 1_767_225_600;
 
 impl Bench {
     /// A hub without anybody in it, at time 0. `config.seed` decides the robots, or 7.
@@ -81,6 +88,7 @@ impl Bench {
             shelf: None,
             slow: false,
             held: BTreeMap::new(),
+            keys: None,
         }
     }
 
@@ -91,6 +99,15 @@ impl Bench {
         bench.hub.use_store();
         bench.shelf = Some(Shelf::default());
         bench
+    }
+
+    /// Tokens are verified by these keys from now on, and the clock on the wall is right.
+    #[allow(dead_code, reason = "not every test has persons")]
+    pub(crate) fn use_keys(&mut self, keys: Option<Keys>) {
+        self.keys = keys;
+        self.hub.use_keys(self.keys.clone());
+        let unix_s = WALL_S + self.now / 1_000;
+        self.tell(Input::Clock { unix_s });
     }
 
     /// The store.
@@ -231,6 +248,9 @@ impl Bench {
             shelf.restart();
             self.hub.use_store();
         }
+        if self.keys.is_some() {
+            self.use_keys(self.keys.clone());
+        }
     }
 
     /// What a reload carries, in bytes.
@@ -247,6 +267,7 @@ impl Bench {
         let snapshot: HubSnapshot = serde_json::from_slice(bytes).expect("a snapshot is read");
         let hub = Hub::import(&self.config, snapshot, entropy_of(&self.entropy));
         self.hub = hub.expect("a sound snapshot");
+        self.hub.use_keys(self.keys.clone());
         self.timers.clear();
         self.carry_out();
     }

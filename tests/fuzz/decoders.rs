@@ -55,7 +55,7 @@ fn run_dialects(bytes: &[u8], _: &mut Rng) -> u64 {
                 2
             }
             Ok(Inbound::Ping) => 3,
-            Ok(Inbound::Connect) => 4,
+            Ok(Inbound::Connect { .. }) => 4,
             Ok(Inbound::Disconnect) => 5,
             Ok(Inbound::Nothing) => 6,
             Err(fault) => {

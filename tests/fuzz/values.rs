@@ -317,6 +317,7 @@ fn draw_request(rng: &mut Rng, kind: u32) -> (Request, String) {
                 },
                 v2,
                 session: (v2 && rng.bool()).then(|| token(rng)),
+                signed: (v2 && rng.bool()).then(|| word(rng, 20).into()),
             };
             let mut user = Vec::new();
             if let Some(uid) = &hello.uid {
@@ -332,6 +333,9 @@ fn draw_request(rng: &mut Rng, kind: u32) -> (Request, String) {
             }
             if let Some(session) = &hello.session {
                 payload.push(format!(r#""session":{}"#, quoted(session.as_str())));
+            }
+            if let Some(signed) = &hello.signed {
+                payload.push(format!(r#""token":{}"#, quoted(signed)));
             }
             rng.shuffle(&mut payload);
             let text = format!(r#"["hello",{{{}}}]"#, payload.join(","));

@@ -15,6 +15,7 @@ mod games;
 mod heartbeat;
 mod logs;
 mod losses;
+mod persons;
 mod pieces;
 mod settings;
 mod stop;

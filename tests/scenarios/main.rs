@@ -12,6 +12,7 @@ mod limits;
 mod lobby;
 mod opening;
 mod origins;
+mod persons;
 mod play;
 mod ready;
 mod reload;

@@ -15,6 +15,8 @@
 //!  3000 * drain                 also: restart (only the store stays), quiet
 //!  3000 * store slow            also: quick, answers, away, back, erases <A.token>,
 //!                               loses <A.token> (another process takes it)
+//!  3000 * keys new              also: both, old, none: which keys the server has
+//!  3000 * clock wrong           also: right
 //! ```
 //!
 //! Everything is played twice: the second time the hub goes over into another process before every
@@ -26,9 +28,9 @@
 //! one time are in order per connection. The rest of a line after two spaces and a `#` is a
 //! comment; a line that begins with `...` goes on where the one before it ended.
 //!
-//! Short forms: to the server `hello A [v2 [TOKEN]]`, `join`, `join new`, `join room CODE [unready]`,
+//! Short forms: to the server `hello A [v2 [TOKEN] [signed JWT]]`, `join`, `join new`, `join room CODE [unready]`,
 //! `choice N`, `face N`, `leave`, `away`, `ping`; from it
-//! `hi NEARBY [A new|resumed|pending|resumed+pending TOTAL/STREAK]`,
+//! `hi NEARBY [A new|resumed|pending|resumed+pending TOTAL/STREAK [as A.token]]`,
 //! `start SECONDS A[:CHOICE] TOTAL/STREAK B …`,
 //! `movement A choice`, `movement A face N`, `leave A`, `leave A absent`,
 //! `result A:CHOICE ROUND/TOTAL/STREAK B:…` (`-` is no choice),
@@ -43,7 +45,8 @@ use roshambo::hub::{Dialect, Input};
 use roshambo::model::{CloseReason, ConnId};
 use serde_json::Value;
 
-use crate::common::{Act, Bench, Deed};
+use crate::common::{Act, Bench, Deed, WALL_S};
+use crate::persons;
 
 /// The dialects by the names they have in transcripts.
 pub(crate) const DIALECTS: [&str; 3] = ["plain", "eio3", "eio4"];
@@ -87,6 +90,26 @@ pub(crate) fn play_with_store(config: Config, transcript: &str) -> Played {
     }
 }
 
+/// The same, with a key that tokens are verified by, and tokens by name ([`persons::tokens`]).
+#[track_caller]
+pub(crate) fn play_persons(transcript: &str) -> Played {
+    let lines = parse(transcript);
+    let stage = |reloads| {
+        let mut bench = Bench::with_store(Config::default());
+        bench.use_keys(persons::keys("old"));
+        let mut stage = Stage::new(bench);
+        stage.reloads = reloads;
+        stage.bound = persons::tokens();
+        perform(stage, &lines)
+    };
+    stage(true);
+    let stage = stage(false);
+    Played {
+        bench: stage.bench,
+        bound: stage.bound,
+    }
+}
+
 /// What there is after a transcript.
 pub(crate) struct Played {
     pub(crate) bench: Bench,
@@ -98,6 +121,17 @@ impl Played {
     #[track_caller]
     pub(crate) fn bound(&self, name: &str) -> String {
         self.bound[name].clone()
+    }
+
+    /// How many sessions the store has.
+    pub(crate) fn sessions(mut self) -> usize {
+        self.bench.shelf().len()
+    }
+
+    /// How many orders of a kind the store had.
+    pub(crate) fn counted(mut self, kind: &str) -> usize {
+        let counts = &self.bench.shelf().counts;
+        counts.get(kind).copied().unwrap_or(0)
     }
 
     /// Points and streak that the store has of somebody.
@@ -405,6 +439,11 @@ impl Stage {
             ("restart", _) => self.bench.restart(),
             ("quiet", _) => (),
             ("store", words) => self.act_on_store(words),
+            ("keys", [which]) => self.bench.use_keys(persons::keys(which)),
+            ("clock", ["right"]) => self.bench.tell(Input::Clock {
+                unix_s: WALL_S + line.at / 1_000,
+            }),
+            ("clock", ["wrong"]) => self.bench.tell(Input::Clock { unix_s: 7 }),
             _ => panic!("what is {line:?}?"),
         }
     }
@@ -600,13 +639,16 @@ impl Stage {
         Some(match words.as_slice() {
             ["hi", nearby, rest @ ..] => {
                 let more = match rest {
-                    [name, kind, scores] => {
+                    [name, kind, scores, session @ ..] => {
                         let (uid, resumed) = (uid(name), kind.starts_with("resumed"));
                         let pending = match kind.contains("pending") {
                             true => r#","pending":true"#,
                             false => "",
                         };
-                        let token = format!("<{}.token>", name.trim_matches(['<', '>']));
+                        let token = match session {
+                            ["as", token] => format!("<{token}>"),
+                            _ => format!("<{}.token>", name.trim_matches(['<', '>'])),
+                        };
                         let [total, streak] = numbers(scores);
                         let who = format!(r#","uid":"{uid}","session":"{token}""#);
                         let scores = format!(r#""totalScore":{total},"winStreak":{streak}"#);
@@ -724,6 +766,10 @@ fn expand_request(short: &str) -> String {
                 [] => String::new(),
                 ["v2"] => r#","v":2"#.into(),
                 ["v2", token] => format!(r#","v":2,"session":"{token}""#),
+                ["v2", "signed", jwt] => format!(r#","v":2,"token":"{jwt}""#),
+                ["v2", token, "signed", jwt] => {
+                    format!(r#","v":2,"session":"{token}","token":"{jwt}""#)
+                }
                 _ => panic!("there is no short form {short:?}"),
             };
             format!(

@@ -175,15 +175,15 @@ export function createTokens(env) {
       }
       return '';
     },
-    /** What the session is to be known by from now on. */
-    keep(kept) {
+    /** What the session is to be known by from now on; the one before it `stays` for another day. */
+    keep(kept, stays) {
       if (!bare(kept)) return;
       const before = bare(mine);
       mine = kept;
       if (bare(kept) === before) return write();
       points = 0;
       holder.hold(bare(kept));
-      write(before);
+      write(stays ? '' : before);
     },
     /** How many points it has. */
     count(total) {

@@ -11,6 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::persons::Judge;
 use super::{Outcome, Server, StartError};
 use crate::config::Config;
 use crate::hub::{Hub, Input};
@@ -381,8 +382,14 @@ impl Server {
         let hub = Hub::import(&config, carried.hub, entropy);
         let hub = hub.map_err(|error| broken(error.to_string()))?;
         let keys = keys_again(&config);
+        let judge = Judge::open(&config);
         let mut server = Self::assemble(config, gate, admin, hub, keys)?;
         server.now = carried.now;
+        match judge {
+            Ok(judge) => server.judge_by(judge),
+            // They were good a moment ago, when the proof was made.
+            Err(why) => server.judge_without(&why),
+        }
         let running = monotonic_ns().saturating_sub(carried.began_ns);
         let started = Instant::now().checked_sub(Duration::from_nanos(running));
         server.started = started.unwrap_or(server.started);
@@ -424,7 +431,7 @@ impl Server {
     }
 
     /// Whether this program could go on with what another one has, by a copy of it. Nothing is
-    /// opened.
+    /// opened but the keys, without which no person could come back.
     ///
     /// # Errors
     ///
@@ -439,6 +446,7 @@ impl Server {
         }
         let decoder = Decoder::new(config.max_message);
         carry::check(&carried.sockets, &|part| decoder.resume(part))?;
+        Judge::open(config)?;
         Hub::import(config, carried.hub, entropy).map_err(|error| error.to_string())?;
         Ok(())
     }

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use mio::{Poll, Waker};
 
+use super::persons::Judge;
 use super::reload::Reload;
 use super::{LISTENER, Server, WAKE};
 use crate::config::{Config, Listen};
@@ -119,8 +120,11 @@ impl Server {
                 "metrics and status on {address} can be read by whoever reaches it: keep others out"
             );
         }
+        let judge = Judge::open(&config).map_err(BindError)?;
         let hub = Hub::new(&config, seed, entropy);
-        Ok(Self::assemble(config, gate, admin, hub, keys)?)
+        let mut server = Self::assemble(config, gate, admin, hub, keys)?;
+        server.judge_by(judge);
+        Ok(server)
     }
 
     /// A server of these parts, polled from now on.
@@ -160,6 +164,7 @@ impl Server {
             waker,
             stop_asked: Arc::default(),
             store: None,
+            judge: None,
             answers_wait: false,
             started: Instant::now(),
             watch: Watch::new(Instant::now()),

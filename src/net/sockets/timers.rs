@@ -30,6 +30,8 @@ pub(crate) enum Alarm {
     Reload,
     /// The certificate may have been renewed.
     Keys,
+    /// The keys that tokens are verified by may be others.
+    TokenKeys,
     /// Those who came before the stop had their time to ask.
     LastCall,
 }

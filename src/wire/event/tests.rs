@@ -154,6 +154,7 @@ fn hello_is_read_leniently_where_it_may_be_and_strictly_where_it_must() {
             avatar,
             v2,
             session: None,
+            signed: None,
         })))
     };
     let bad = || Err(ProblemCode::BadPayload);
@@ -189,6 +190,41 @@ fn hello_is_read_leniently_where_it_may_be_and_strictly_where_it_must() {
     ];
     for (text, want) in table {
         check(text, want);
+    }
+}
+
+/// It is not looked at here, and an old client has none.
+#[test]
+fn a_signed_token_is_taken_as_it_is_written() {
+    let signed = |text: &str| match decode(text, false).map(|named| named.request) {
+        Ok(Ok(Request::Hello(hello))) => hello.signed,
+        other => panic!("{text}: {other:?}"),
+    };
+    let rows = [
+        (r#"["hello",{"user":{},"v":2}]"#, None),
+        (r#"["hello",{"user":{},"v":2,"token":null}]"#, None),
+        (
+            r#"["hello",{"user":{},"v":2,"token":"a.b.c"}]"#,
+            Some("a.b.c"),
+        ),
+        (
+            r#"["hello",{"user":{},"v":2,"token":"a\u002eb"}]"#,
+            Some("a.b"),
+        ),
+        (r#"["hello",{"user":{},"v":2,"token":""}]"#, Some("")),
+        (r#"["hello",{"user":{},"v":2,"token":7}]"#, Some("7")),
+        (
+            r#"["hello",{"user":{},"v":2,"token":["a"]}]"#,
+            Some("[\"a\"]"),
+        ),
+        (r#"["hello",{"user":{"uid":"A"},"token":"a.b.c"}]"#, None),
+        (
+            r#"["hello",{"user":{"uid":"A","token":"a.b.c"},"v":2}]"#,
+            None,
+        ),
+    ];
+    for (text, want) in rows {
+        assert_eq!(signed(text).as_deref(), want, "{text}");
     }
 }
 
@@ -335,6 +371,13 @@ fn events_are_byte_exact() {
         },
         true,
         r#"["problem",{"code":"room-full","message":"both seats of this room are taken","event":"jo\nin"}]"#,
+    );
+    written(
+        &Event::TokenRefused {
+            why: "its alg is \"none\", not HS256".into(),
+        },
+        true,
+        r#"["problem",{"code":"bad-token","message":"its alg is \"none\", not HS256","event":"hello"}]"#,
     );
 }
 

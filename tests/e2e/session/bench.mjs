@@ -35,7 +35,7 @@ export const result = (mine, theirs, uid = 'bob') => ({
 });
 
 export class Bench {
-  constructor({ random = () => 0.5, token, probe } = {}) {
+  constructor({ random = () => 0.5, token, probe, signed } = {}) {
     this.now = 0;
     this.timers = new Map();
     this.lastId = 0;
@@ -68,7 +68,8 @@ export class Bench {
       random,
       profile: () => ({ uname: 'Ada', uavatar: 'builtin:2' }),
       token,
-      keepToken: (kept) => this.tokens.push(kept),
+      signed,
+      keepToken: (kept, stays) => this.tokens.push(stays ? `${kept} beside` : kept),
       changed: (_, event) => this.events.push(event),
     });
     this.state = this.game.state;

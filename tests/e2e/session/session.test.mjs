@@ -24,6 +24,33 @@ test('hello names the player, version 2, and the session of an earlier page', ()
   }
 });
 
+test('a signed token goes with every hello, and one that is none is no news for the player', () => {
+  let signed = '';
+  const bench = new Bench({ token: 'old', signed: () => signed });
+  bench.game.open();
+  bench.socket.handlers.opened();
+  assert.equal('token' in bench.sent()[0][1], false);
+  bench.says('hi', HI);
+  bench.says('problem', { code: 'bad-token', message: 'its claim exp', event: 'hello' });
+  bench.says('pong');
+  assert.deepEqual([bench.state.link, bench.state.phase, bench.state.note], ['online', 'free', '']);
+  // It is asked for anew by each connection. Then the session is the person's: mine stays for later.
+  signed = 'a.b.c';
+  bench.breaks();
+  bench.retry();
+  bench.socket.handlers.opened();
+  assert.equal(bench.sent()[0][1].token, 'a.b.c');
+  bench.says('hi', { ...HI, session: 'hers', resumed: true, totalScore: 7 });
+  bench.says('pong');
+  assert.deepEqual(bench.tokens, ['token-1', 'hers beside']);
+  assert.equal(bench.state.me.totalScore, 7);
+  // The store was away and says only now who I am.
+  bench.says('hi', { ...HI, uid: 'p-her', session: 'hers-too', resumed: true, totalScore: 9 });
+  assert.deepEqual([bench.tokens.at(-1), bench.state.me.uid], ['hers-too', 'p-her']);
+  bench.returns();
+  assert.deepEqual(bench.sent(), []);
+});
+
 test('who is refused at the door goes on without a name, and says so if that is refused, too', () => {
   const refused = (bench) => {
     bench.says('problem', { code: 'bad-payload', message: 'no', event: 'hello' });

@@ -6,6 +6,7 @@ import { recorder } from './inside.js';
 import { t } from './language.js';
 import { keepToken, own, played, profile } from './player.js';
 import { createSession } from './session.js';
+import { ask, signed } from './signed.js';
 import { connect, probe } from './socket.js';
 
 /** The rounds against the present opponent. */
@@ -31,6 +32,7 @@ const session = createSession({
   profile,
   token: own().token,
   keepToken,
+  signed,
   changed(state, event) {
     if (event.name === 'start') running = true;
     // A session that is resumed is told its last result once more.
@@ -52,7 +54,7 @@ export const game = Object.assign({}, session, {
   begin() {
     if (begun) return;
     begun = true;
-    session.open();
+    ask(session.open);
     // A dead line says nothing: without this it is noticed when the next ping goes unanswered.
     wx.onNetworkStatusChange(({ isConnected }) => {
       if (!shown) return;

@@ -12,7 +12,8 @@
 // env.setTimer(run, ms) env.clearTimer(id) env.random()
 // env.profile()          { uname, uavatar }
 // env.token              the token of an earlier page, or nothing, by the time of open();
-//                        env.keepToken(token) keeps one
+//                        env.keepToken(token, stays) keeps one; `stays`: the one before it is good, too
+// env.signed()           optional: a signed token that says who plays, or ''; asked at every `hello`
 // env.points()           optional: how many points that token had when it was last heard of
 // env.changed(state, event)   called after every change; event.name says what happened
 
@@ -93,9 +94,9 @@ export function createSession(env) {
 
   const changed = (name, more) => env.changed(state, Object.assign({ name }, more));
 
-  function keep() {
+  function keep(stays = false) {
     // A page that ends while it leaves has left.
-    env.keepToken(gone || state.leaving ? `${token} left` : token);
+    env.keepToken(gone || state.leaving ? `${token} left` : token, stays);
   }
 
   function disarm(name) {
@@ -196,6 +197,8 @@ export function createSession(env) {
   function greet(user) {
     const hello = { user, v: 2 };
     if (token) hello.session = token;
+    const signed = env.signed ? env.signed() : '';
+    if (signed) hello.token = signed;
     post('hello', hello);
     // Its pong comes behind all that `hello` causes: only then a missing `room` says "free".
     ping();
@@ -299,7 +302,7 @@ export function createSession(env) {
       Object.assign(state.me, { uid, totalScore, winStreak });
       state.nearby = hi.nearby;
       if (renamed) {
-        // I am somebody else's session only if mine was erased.
+        // Mine was erased, or it is known by now who I am.
         if (hi.session && hi.session !== token) {
           token = hi.session;
           keep();
@@ -318,9 +321,11 @@ export function createSession(env) {
       }
       // Only a `start` says that the round still runs.
       if (state.phase === 'playing') state.phase = 'between';
+      // Who is signed in has a session that another device began; that of this one stays nobody's.
+      const stays = Boolean(token) && hi.resumed && hi.session !== token;
       token = hi.session;
-      gone = gone && hi.resumed;
-      keep();
+      gone = gone && hi.resumed && !stays;
+      keep(stays);
       restarted = state.reason === 'restart';
       state.link = 'online';
       state.reason = '';
@@ -459,7 +464,8 @@ export function createSession(env) {
 
     problem({ code, event }) {
       if (state.link !== 'online') return refused(code, event);
-      if (code === 'already-playing') return;
+      // That one is for developers: whoever it was to be plays on as anybody.
+      if (code === 'already-playing' || code === 'bad-token') return;
       state.note = code;
       if (event !== 'join' || state.phase === 'playing') return;
       state.again = false;

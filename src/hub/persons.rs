@@ -1,0 +1,448 @@
+//! Persons come: what a signed token in a `hello` leads to, and what the store says about it.
+//!
+//! A token is verified once, at the first `hello` or when Socket.IO's connect packet brought it; what
+//! it named stays with the session, so that keys may change in mid-game. One that is none is told to
+//! its developer, and its client plays on as anybody. Absent: how a token is verified, and the board.
+//!
+//! # Who is whom
+//!
+//! A person that lives in this process is taken over by its newest connection, whatever session that
+//! came with. Any other one is asked about: a person that the store does not know has the session
+//! that it came with from now on, with its points; one that it knows has its own, and the session it
+//! came with stays nobody's. While the store cannot be asked, a person plays on unsigned: on the
+//! session it came with, or on a pending one.
+
+use serde::{Deserialize, Serialize};
+
+use super::Hub;
+use super::endings::Ending;
+use super::requests::Greeting;
+use super::store::{Desk, WAITS_MAX, Wait};
+use crate::identity::{self, Keys, Refusal};
+use crate::model::{
+    Avatar, CloseReason, ConnId, Event, Generation, Name, Owner, Person, PlayerId, Profile,
+    StoreOp, Stored, Sub, Token, Uid, Vouched,
+};
+use crate::time::Millis;
+use crate::world::{Kept, Signed};
+
+/// Before this no clock is right: 2025-01-01 00:00 UTC, in seconds since 1970.
+pub const CLOCK_MIN_S: u64 = 1_735_689_600;
+
+/// What tokens are verified by.
+#[derive(Debug, Default)]
+pub(super) struct Door {
+    keys: Option<Keys>,
+    /// For whom tokens have to be.
+    audience: Option<String>,
+    /// Seconds since 1970 that somebody told, and when.
+    clock: Option<(Millis, u64)>,
+    /// Those who brought tokens that are none: they are told behind their `hi`.
+    refused: Vec<(ConnId, Box<str>)>,
+}
+
+impl Door {
+    pub(super) fn new(audience: Option<String>) -> Self {
+        Self {
+            audience,
+            ..Self::default()
+        }
+    }
+}
+
+/// A person that the store is being asked about.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct SignIn {
+    owner: Owner,
+    /// The session that it came with or lives in.
+    session: Option<Token>,
+    /// The session's name if it gets a new one.
+    fresh: Token,
+    /// Who waits for it, if that one still does.
+    pub(super) conn: Option<ConnId>,
+}
+
+/// A person on its way in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Arrival {
+    person: Person,
+    /// The session that it came with, if that may become its own.
+    session: Option<Token>,
+    /// As shown.
+    name: Name,
+    avatar: Avatar,
+}
+
+impl Arrival {
+    pub(super) fn sub(&self) -> &Sub {
+        &self.person.sub
+    }
+}
+
+/// What the store says about a person.
+struct Found {
+    token: Token,
+    owner: Owner,
+    kept: Option<Kept>,
+}
+
+impl Hub {
+    /// From now on signed tokens are verified by these keys; `None`: none is good.
+    ///
+    /// Whoever is somebody already stays it.
+    pub fn use_keys(&mut self, keys: Option<Keys>) {
+        self.door.keys = keys;
+    }
+
+    /// Seconds since 1970, if somebody told a time that can be right.
+    #[must_use]
+    pub fn unix_s(&self, now: Millis) -> Option<u64> {
+        let (at, unix_s) = self.door.clock?;
+        Some(unix_s + now.since(at) / 1_000).filter(|&unix_s| CLOCK_MIN_S <= unix_s)
+    }
+
+    pub(super) fn set_clock(&mut self, now: Millis, unix_s: u64) {
+        self.door.clock = Some((now, unix_s));
+    }
+
+    /// The clock as it goes on in another process.
+    pub(super) fn clock(&self) -> Option<(Millis, u64)> {
+        self.door.clock
+    }
+
+    /// Looks at a signed token.
+    pub(super) fn verify(&self, now: Millis, signed: &str) -> Vouched {
+        let refused = |refusal: Refusal| refusal.to_string().into_boxed_str();
+        let keys = self.door.keys.as_ref();
+        let keys = keys.ok_or(Refusal::NoKeys).map_err(refused)?;
+        let now_s = self.unix_s(now);
+        let now_s = now_s.ok_or(Refusal::NoClock).map_err(refused)?;
+        let audience = self.door.audience.as_deref();
+        identity::verify(signed, keys, audience, now_s).map_err(refused)
+    }
+
+    /// What came of the token of a first `hello`, or of the connect packet before it.
+    pub(super) fn vouched(
+        &mut self,
+        now: Millis,
+        conn: ConnId,
+        signed: Option<&str>,
+    ) -> Option<Vouched> {
+        let kept = self.session_mut(conn)?.take_vouched();
+        match signed {
+            Some(signed) => Some(self.verify(now, signed)),
+            None => kept,
+        }
+    }
+
+    /// Tells a client why its token is none, once its `hi` is told.
+    pub(super) fn refuse_token(&mut self, conn: ConnId, why: Option<Box<str>>) {
+        self.door.refused.extend(why.map(|why| (conn, why)));
+    }
+
+    /// The same where a person's session was taken up without a token that is good.
+    pub(super) fn refuse_absent(&mut self, conn: ConnId, why: Option<Box<str>>) {
+        let absent = || Refusal::Absent.to_string().into_boxed_str();
+        self.refuse_token(conn, Some(why.unwrap_or_else(absent)));
+    }
+
+    pub(super) fn tell_refused(&mut self) {
+        for (conn, why) in std::mem::take(&mut self.door.refused) {
+            self.tell(conn, &Event::TokenRefused { why });
+        }
+    }
+
+    /// A first `hello` of a person.
+    pub(super) fn hello_person(
+        &mut self,
+        now: Millis,
+        conn: ConnId,
+        greeting: Greeting,
+        person: Person,
+    ) -> Result<(), Ending> {
+        let Greeting {
+            session,
+            name,
+            avatar,
+            ..
+        } = greeting;
+        if let Some(player) = self.world.player_of_person(&person.sub) {
+            self.inherit_rate(now, conn, player)?;
+            self.resume_person(now, conn, player, &person, (name, avatar));
+            return Ok(());
+        }
+        // That of another person stays that one's.
+        let is_free = |token: &Token| {
+            let player = self.world.player_of(token);
+            player.is_none_or(|player| self.world.identity_of(player).is_none())
+        };
+        let session = session.filter(is_free);
+        let known = session.as_ref();
+        match known.and_then(|token| self.world.player_of(token)) {
+            Some(player) => self.inherit_rate(now, conn, player)?,
+            None => self.admit(now, conn)?,
+        }
+        let (name, avatar) = person.shown(name, avatar);
+        let arrival = Arrival {
+            person,
+            session,
+            name,
+            avatar,
+        };
+        match self.desk.open {
+            true => self.sign_in(now, conn, arrival),
+            false => self.enter_unasked(now, conn, arrival),
+        }
+        Ok(())
+    }
+
+    /// A connection takes over the player that is its person.
+    fn resume_person(
+        &mut self,
+        now: Millis,
+        conn: ConnId,
+        player: PlayerId,
+        person: &Person,
+        named: (Name, Avatar),
+    ) {
+        self.world.vouch(player, person);
+        if let Some(token) = self.world.token_of(player).cloned()
+            && let Some(player) = self.world.resume(now, conn, &token, Some(named))
+        {
+            self.speak_for(conn, player);
+        }
+    }
+
+    /// Without a store everybody who comes is new, or here.
+    fn enter_unasked(&mut self, now: Millis, conn: ConnId, arrival: Arrival) {
+        let known = arrival
+            .session
+            .filter(|token| self.world.player_of(token).is_some());
+        let found = Found {
+            token: known.unwrap_or_else(|| Token::draw(&mut self.entropy)),
+            owner: self.world.draw_owner(),
+            kept: None,
+        };
+        let named = (arrival.name, arrival.avatar);
+        self.enter_signed(now, conn, arrival.person, named, found);
+    }
+
+    /// Asks the store about a person that is not here; its connection waits.
+    fn sign_in(&mut self, now: Millis, conn: ConnId, arrival: Arrival) {
+        // The newest connection is the person's, and the session's.
+        let session = arrival.session.as_ref();
+        let asked = self.desk.signs.get_mut(arrival.sub());
+        let known = asked.is_some();
+        let earlier = [
+            asked.and_then(|sign| sign.conn.take()),
+            session.and_then(|token| self.desk.takes.get_mut(token)?.conn.take()),
+        ];
+        for earlier in earlier.into_iter().flatten() {
+            self.counters.takeovers += 1;
+            self.end(now, earlier, CloseReason::TakenOver);
+        }
+        let full = WAITS_MAX <= self.desk.signs.len() && !known;
+        if self.desk.is_away() || full || WAITS_MAX <= self.desk.waiting() {
+            return self.enter_unsigned(now, conn, arrival);
+        }
+        match self.desk.signs.get_mut(arrival.sub()) {
+            Some(sign) => sign.conn = Some(conn),
+            None => {
+                let owner = self.owner_of_session(arrival.session.as_ref());
+                let sub = arrival.sub().clone();
+                self.ask_who(sub, arrival.session.clone(), owner, Some(conn));
+            }
+        }
+        self.hold(now, conn, Wait::Person(Box::new(arrival)));
+    }
+
+    /// In whose name a session is or will be this process's, so that it has one owner whoever asks
+    /// about it.
+    fn owner_of_session(&mut self, session: Option<&Token>) -> Owner {
+        let here = session.and_then(|token| self.world.player_of(token));
+        let owner = here.and_then(|player| self.world.owner_of(player));
+        let owner = owner.or_else(|| self.desk.asked_owner(session?));
+        owner.unwrap_or_else(|| self.world.draw_owner())
+    }
+
+    /// Orders a sign-in.
+    pub(super) fn ask_who(
+        &mut self,
+        sub: Sub,
+        session: Option<Token>,
+        owner: Owner,
+        conn: Option<ConnId>,
+    ) {
+        let fresh = Token::draw(&mut self.entropy);
+        self.order_store(StoreOp::SignIn {
+            sub: sub.as_str().to_owned(),
+            token: session.as_ref().map(|token| token.as_str().to_owned()),
+            fresh: fresh.as_str().to_owned(),
+            owner,
+        });
+        let sign = SignIn {
+            owner,
+            session,
+            fresh,
+            conn,
+        };
+        self.desk.signs.insert(sub, sign);
+    }
+
+    /// The store cannot say who somebody is: it plays unsigned until that can.
+    pub(super) fn enter_unsigned(&mut self, now: Millis, conn: ConnId, arrival: Arrival) {
+        let named = (arrival.name, arrival.avatar);
+        if let Some(player) = self.world.player_of_person(&arrival.person.sub) {
+            return self.resume_person(now, conn, player, &arrival.person, named);
+        }
+        let asked = self.desk.signs.get(&arrival.person.sub);
+        let asked = asked.map(|sign| (sign.owner, sign.fresh.clone()));
+        let signed = match asked {
+            Some(_) => Signed::Asked,
+            None => Signed::Unasked,
+        };
+        let session = arrival.session;
+        let known = session.as_ref();
+        let known = known.and_then(|token| self.world.player_of(token));
+        if let Some(player) = known {
+            self.world.bind(player, arrival.person.clone(), signed);
+            self.resume_person(now, conn, player, &arrival.person, named);
+        } else {
+            let owner = match asked {
+                Some((owner, _)) => owner,
+                None => self.owner_of_session(session.as_ref()),
+            };
+            let fresh = asked.map(|(_, fresh)| fresh);
+            let token = session.or(fresh);
+            let token = token.unwrap_or_else(|| Token::draw(&mut self.entropy));
+            let profile = self.profile_for(named);
+            let session = (token.clone(), owner);
+            let player = self.world.enter_pending(now, conn, &profile, session, true);
+            self.world.bind(player, arrival.person, signed);
+            self.speak_for(conn, player);
+            self.let_in_waiting(now, &token);
+        }
+        self.take_pending();
+    }
+
+    /// The store's answer to a sign-in.
+    pub(super) fn signed_in(
+        &mut self,
+        now: Millis,
+        (sub, owner): (&Sub, Owner),
+        token: Token,
+        stored: Option<&Stored>,
+    ) {
+        // Told twice, or about an owner that nobody waits for any more.
+        let asked = self.desk.signs.get(sub);
+        if asked.is_none_or(|sign| sign.owner != owner) {
+            return;
+        }
+        let sign = self.desk.signs.remove(sub);
+        let kept = stored.map(|stored| self.kept(stored));
+        let found = Found { token, owner, kept };
+        let waits = sign.and_then(|sign| sign.conn);
+        if let Some(conn) = waits {
+            if let Some(Wait::Person(arrival)) = self.release(conn) {
+                let named = (arrival.name, arrival.avatar);
+                self.enter_signed(now, conn, arrival.person, named, found);
+            }
+        } else if let Some(player) = self.world.player_of_person(sub) {
+            self.sign_player(now, player, found);
+        }
+        self.take_pending();
+    }
+
+    /// A connection of a person goes on with the session that is the person's.
+    fn enter_signed(
+        &mut self,
+        now: Millis,
+        conn: ConnId,
+        person: Person,
+        named: (Name, Avatar),
+        found: Found,
+    ) {
+        let Found { token, owner, kept } = found;
+        let name = token.clone();
+        let here = self.world.player_of(&token);
+        if let Some(player) = here.or_else(|| self.world.player_of_person(&person.sub)) {
+            if here.is_none() {
+                self.world.rekey(player, token.clone(), owner);
+            }
+            // What a pending session had is in this answer.
+            self.world.taken(now, &token, owner, kept.as_ref());
+            self.world.bind(player, person.clone(), Signed::In);
+            if self.desk.open {
+                self.world.own(player, owner);
+            }
+            self.resume_person(now, conn, player, &person, named);
+        } else {
+            let player = match &kept {
+                Some(kept) => {
+                    let uid = kept.profile.uid.clone();
+                    let (name, avatar) = named;
+                    let profile = Profile { uid, name, avatar };
+                    let session = (token, owner);
+                    self.world.restore(now, conn, session, profile, kept)
+                }
+                None => {
+                    let profile = self.profile_for(named);
+                    let token = Some(token);
+                    let v2 = Generation::V2;
+                    self.world.enter(now, conn, profile, v2, token)
+                }
+            };
+            self.world.bind(player, person, Signed::In);
+            if self.desk.open {
+                self.world.own(player, owner);
+            }
+            self.speak_for(conn, player);
+        }
+        self.let_in_waiting(now, &name);
+    }
+
+    /// The store knows a person now who plays here already.
+    fn sign_player(&mut self, now: Millis, player: PlayerId, found: Found) {
+        let here = self.world.player_of(&found.token);
+        let is_own = self.world.person_of(player).is_some() || self.world.is_pending(player);
+        if here != Some(player) && (here.is_some() || !is_own) {
+            return self.move_person(now, player, found);
+        }
+        let Found { token, owner, kept } = found;
+        if here.is_none() {
+            self.world.rekey(player, token.clone(), owner);
+        }
+        // What a pending session had is in this answer.
+        self.world.taken(now, &token, owner, kept.as_ref());
+        self.world.signed_in(player, owner);
+    }
+
+    /// A person played on a session with points of its own, and has another one: it goes there, and
+    /// those stay where they are.
+    fn move_person(&mut self, now: Millis, player: PlayerId, found: Found) {
+        let person = self.world.identity_of(player).cloned();
+        let named = self.world.named(player);
+        let conn = self.world.conn_of(player);
+        self.world.unbind(player);
+        if let (Some(conn), Some(person), Some(named)) = (conn, person, named) {
+            self.world.lost(now, player);
+            self.enter_signed(now, conn, person, named, found);
+        }
+    }
+
+    /// A profile of somebody new.
+    fn profile_for(&mut self, (name, avatar): (Name, Avatar)) -> Profile {
+        let uid = Uid::draw("p-", 12, &mut self.entropy);
+        Profile { uid, name, avatar }
+    }
+}
+
+impl Desk {
+    /// The owner that a session gets by what is being asked about it.
+    pub(super) fn asked_owner(&self, token: &Token) -> Option<Owner> {
+        let take = self.takes.get(token).map(|take| take.owner);
+        let of_session = |sign: &&SignIn| sign.session.as_ref() == Some(token);
+        let sign = || self.signs.values().find(of_session);
+        take.or_else(|| sign().map(|sign| sign.owner))
+    }
+}
