@@ -1,5 +1,5 @@
 //! The store in a file: how much it writes, how long a commit takes at most, and whether a million
-//! sessions make it slower.
+//! sessions, all of them persons', make it slower.
 //!
 //! `cargo bench --bench store` prints a table; `-- --sessions N` fills the file with another number,
 //! `-- --folder PATH` puts it on another disk than that of temporary files, and what is measured is
@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use roshambo::model::{Owner, Settle, StoreOp, StoredProfile};
+use roshambo::model::{Owner, Settle, StoreOp, StoredProfile, Week};
 use roshambo::store::{self, Choice, Engine, Limits, Unix};
 use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
@@ -75,12 +75,37 @@ fn measure(path: &Path, sessions: u64) {
     }
     times.print("take of a token that nobody has");
     settle_groups(&mut *engine, "the full file", sessions);
+    ask_board(&mut *engine, sessions);
     let mut times = Times::default();
     let late = Unix(NOW.0 + 32 * 86_400);
     for _ in 0..200 {
         times.measure(|| _ = engine.expire(200, late).expect("it works"));
     }
     times.print("deleting 200 that are too old");
+}
+
+/// Who is best, and where somebody stands: among the first thousand, and far behind.
+fn ask_board(engine: &mut dyn Engine, sessions: u64) {
+    let week = Week::of(NOW.0).expect("a week");
+    let mut measure = |name: &str, order: &dyn Fn(u64) -> StoreOp| {
+        let mut times = Times::default();
+        for number in 0..2_000 {
+            let order = [order(number)];
+            times.measure(|| _ = engine.apply(&order, NOW).expect("it works"));
+        }
+        times.print(name);
+    };
+    let rank = |number: u64| StoreOp::Rank {
+        sub: sub(number),
+        week,
+    };
+    measure("top", &|_| StoreOp::Top { week });
+    // The later ones have more points.
+    measure("rank, of the first thousand", &|number| {
+        rank(sessions.saturating_sub(1 + number % 900))
+    });
+    // The first of these finds out what it takes to be among the best so many percent.
+    measure("rank, anywhere", &|number| rank(scatter(number, sessions)));
 }
 
 /// Commits of as many results as come while one waits, for sessions here and there.
@@ -114,14 +139,30 @@ fn fill(path: &Path, sessions: u64) {
         points, streak, owner, owner_seq, made_at, used_at)
         VALUES (?1, ?2, 0, 'Ada Lovelace', '3', 1, 1, 7, 1, ?3, ?3)";
     let mut insert = transaction.prepare(text).expect("ours");
+    let text = "INSERT INTO persons (person, session, is_barred, made_at, seen_at)
+        SELECT ?2, id, 0, ?3, ?3 FROM sessions WHERE token_sha256 = ?1";
+    let mut sign_in = transaction.prepare(text).expect("ours");
+    let text = "INSERT INTO ranked_points (week, person, points, reached_at)
+        VALUES (?1, ?2, ?3, ?4)";
+    let mut rank = transaction.prepare(text).expect("ours");
+    let Week(week) = Week::of(NOW.0).expect("a week");
+    let now = NOW.0.cast_signed();
     for number in 0..sessions {
         let hash: [u8; 32] = Sha256::digest(token(number)).into();
         let uid = format!("p-{number:012}");
-        insert
-            .execute((hash, uid, NOW.0.cast_signed()))
-            .expect("ours");
+        insert.execute((hash, uid, now)).expect("ours");
+        sign_in.execute((hash, sub(number), now)).expect("ours");
+        // Few have many: 100,000 numbers of points, the most of them at the upper end.
+        let points = 1 + number * number / sessions / 10;
+        for week in [week, 0] {
+            let row = (week, sub(number), points.cast_signed(), now);
+            rank.execute(row).expect("ours");
+        }
     }
-    drop(insert);
+    drop((insert, sign_in, rank));
+    let text = "INSERT INTO weeks SELECT week, points, count(*) FROM ranked_points
+        GROUP BY week, points";
+    transaction.execute(text, ()).expect("ours");
     transaction.commit().expect("ours");
     let took = start.elapsed().as_secs_f64();
     println!("filled with {sessions} sessions in {took:.1} s");
@@ -143,6 +184,10 @@ fn settle(number: u64, seq: u64) -> StoreOp {
         person: None,
         ranked: Vec::new(),
     }))
+}
+
+fn sub(number: u64) -> String {
+    format!("o-{number:026}")
 }
 
 fn token(number: u64) -> String {

@@ -8,10 +8,12 @@
 //! - `endings`: how a connection is ended;
 //! - `persons`: what a signed token leads to;
 //! - `origins`: what is limited for all connections of one origin together;
+//! - `board`: who is best, as far as it is known;
 //! - `store`: what waits for the store, and what its answers lead to;
 //! - `recent`: a bounded table of what happened lately;
 //! - `snapshot`: all of it as a value that another process reads.
 
+mod board;
 mod endings;
 mod facts;
 mod orders;
@@ -34,6 +36,8 @@ use crate::time::Millis;
 use crate::wire::{Inbound, engine_io, socket_io};
 use crate::world::{Fault, Rules, Tally, World};
 
+use self::board::BoardDesk;
+pub use self::board::BoardPage;
 pub use self::facts::{Input, Output, Place, Played, Slot, Timer};
 use self::orders::Order;
 use self::origins::Origins;
@@ -60,6 +64,7 @@ pub struct Hub {
     sessions: Vec<Option<Session>>,
     origins: Origins,
     desk: Desk,
+    board: BoardDesk,
     door: Door,
     max_sessions: usize,
     /// What v2 players who lost their connections lately owe to the rate limit.
@@ -121,6 +126,7 @@ impl Hub {
             sessions: Vec::new(),
             origins: Origins::new(config.max_per_address),
             desk: Desk::default(),
+            board: BoardDesk::default(),
             door: Door::new(config.token_audience.clone()),
             max_sessions: config.max_sessions,
             parted: Recent::new(PARTED_MAX, BURST_MS),
@@ -169,6 +175,7 @@ impl Hub {
             } => self.world.due(now, timer),
             Input::Stored { reply } => self.stored(now, reply),
             Input::Clock { unix_s } => self.set_clock(now, unix_s),
+            Input::BoardAsked => self.page_asks(now),
             Input::Drain => self.world.drain(),
             Input::Dismiss { conn } => self.dismiss(now, conn),
         }
@@ -452,6 +459,7 @@ impl Hub {
             self.world.connected() == speakers,
             "a player's connection is not there",
         )?;
-        self.check_desk()
+        self.check_desk()?;
+        self.check_board()
     }
 }

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::slots::{Handle, INDEX_END};
 
-pub use self::board::{BOARD_ROWS, BoardRow, Ranked, Standing, Week};
+pub use self::board::{BOARD_ROWS, Board, BoardPlayer, BoardRow, Rank, Ranked, Standing, Week};
 pub use self::carried::is_default;
 pub use self::close::{Blame, CloseReason, Ended};
 pub(crate) use self::kinds::kinds;
@@ -609,6 +609,10 @@ pub enum Request {
     Away,
     /// Asks for a `pong`.
     Ping,
+    /// Asks who is best.
+    Top(Board),
+    /// Asks where it stands.
+    Rank(Board),
 }
 
 /// The payload of `hello`.
@@ -696,6 +700,17 @@ pub enum Event {
         /// For its developer.
         why: Box<str>,
     },
+    /// v2: who is best.
+    Top {
+        board: Board,
+        /// The best first.
+        players: Rc<[BoardPlayer]>,
+    },
+    /// v2: where the player stands.
+    Rank {
+        board: Board,
+        rank: Box<Rank>,
+    },
     /// v2: the answer to `ping`.
     Pong,
     /// v2: the connection is about to be closed by the server.
@@ -721,6 +736,8 @@ impl Event {
             Self::Result(_) => EventKind::Result,
             Self::Room(_) => EventKind::Room,
             Self::Problem { .. } | Self::TokenRefused { .. } => EventKind::Problem,
+            Self::Top { .. } => EventKind::Top,
+            Self::Rank { .. } => EventKind::Rank,
             Self::Pong => EventKind::Pong,
             Self::Bye { .. } => EventKind::Bye,
         }
@@ -814,6 +831,10 @@ pub enum ProblemCode {
     Draining,
     /// More than the limits allow.
     TooFast,
+    /// This server keeps no board.
+    NoBoard,
+    /// The board cannot be asked just now.
+    BoardAway,
     /// Only in acknowledgements: outside the event's time, a race and not a fault.
     NotPlaying,
 }
@@ -830,6 +851,8 @@ impl ProblemCode {
             Self::RoomFull => "room-full",
             Self::Draining => "draining",
             Self::TooFast => "too-fast",
+            Self::NoBoard => "no-board",
+            Self::BoardAway => "board-away",
             Self::NotPlaying => "not-playing",
         }
     }
@@ -845,6 +868,8 @@ impl ProblemCode {
             Self::RoomFull => "both seats of this room are taken",
             Self::Draining => "the server is about to restart, come back in a moment",
             Self::TooFast => "too many events, slow down",
+            Self::NoBoard => "this server keeps no board",
+            Self::BoardAway => "the board cannot be asked just now, try again in a moment",
             Self::NotPlaying => "there is nobody to play with right now",
         }
     }

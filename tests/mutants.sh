@@ -433,6 +433,27 @@ mutant 'rows of a board' src/model/board.rs \
     'BOARD_ROWS: usize = 10;' 'BOARD_ROWS: usize = 11;' --test store persons::ten_are
 mutant 'weeks that are kept' src/store/engine.rs \
     'Week(week.saturating_sub(1))' 'Week(week)' --test store persons::this_week
+mutant 'percents that are kept' src/store/sqlite/persons.rs \
+    'self.0.retain(|_, percents| is_young(percents));' 'let _ = is_young;' --lib store::sqlite::persons
+mutant 'points of a pair' src/world/ranking.rs \
+    'before.saturating_add(points).min(PAIR_POINTS_MAX)' 'before.saturating_add(points)' \
+    --lib world::ranking
+mutant 'pairs' src/world/ranking.rs \
+    'if PAIRS_MAX < self.by_pair.len()' 'if usize::MAX == self.by_pair.len()' --lib world::ranking
+mutant 'weeks of a settlement' src/world/ranking.rs \
+    'let full = WEEKS_MAX <= settled.len();' 'let full = false;' --lib world::ranking
+mutant 'a board that is kept' src/hub/board.rs \
+    'kept.is_some_and(|(at, _)| now.since(*at) < KEPT_MS)' 'kept.is_some_and(|(at, _)| now < *at)' \
+    --test scenarios board::the_store
+mutant 'questions about a board' src/hub/board.rs \
+    '!self.desk.is_away() && board.asked.len() < QUESTIONS_MAX' '!self.desk.is_away()' \
+    --test scenarios board::no_more_than_a_thousand_q
+mutant 'those who wait for a board' src/hub/board.rs \
+    'Some(waiters) => waiters.len() < WAITERS_MAX,' 'Some(_) => true,' \
+    --test scenarios board::no_more_than_a_thousand_w
+mutant 'pictures on a board' src/hub/board.rs \
+    'AVATAR_BYTES_MAX: usize = 200;' 'AVATAR_BYTES_MAX: usize = 2_000;' \
+    --test scenarios board::a_board_of_hostile
 mutant 'what was tried is tried first' src/store/writer.rs \
     'if self.tried.is_empty() {' 'if true {' --lib store::tests::an_outage
 mutant 'a date that jumped' src/store/clock.rs \

@@ -14,9 +14,10 @@
 //! | `-- SIGTERM` | the server is asked to stop |
 //! | `-- restart`, `-- kill` | the next one has started; the one before stopped, or died |
 //! | `-- the store is away`, `-- the store is back` | it cannot be asked, or can be again |
+//! | `-- on the board: Ann 7, Bob 5` | there is one, and these persons won so much this week |
 //!
 //! With `--token-key` in the comment, whatever it names, there is a key, and tokens that it signed:
-//! `<anns-signed-token>`, and `<an-old-signed-token>`, whose time is over.
+//! `<anns-signed-token>`, `<bobs-signed-token>`, and `<an-old-signed-token>`, whose time is over.
 //!
 //! `<name>` in a text is whatever stands there first, and the same from then on. A block below
 //! `<!-- asked -->` is a plain request and the whole answer to it.
@@ -30,12 +31,13 @@ use std::collections::BTreeMap;
 use shelf::Shelf;
 
 use roshambo::config::{Command, Config};
-use roshambo::hub::{Dialect, Hub, Input, Output, Timer};
+use roshambo::hub::{BoardPage, Dialect, Hub, Input, Output, Timer};
 use roshambo::identity::{Claims, Keys, sign};
-use roshambo::model::{ConnId, Ended};
+use roshambo::model::{Avatar, BoardPlayer, ConnId, Ended, Name, Profile, Uid};
 use roshambo::net::http::{Context, Decision, Page, respond};
 use roshambo::net::peers::{Crowd, Peer};
 use roshambo::time::Millis;
+use roshambo::wire::event;
 
 const REFERENCE: &str = include_str!("../src/wire/reference.md");
 
@@ -78,6 +80,7 @@ fn signed_tokens() -> BTreeMap<String, String> {
     };
     [
         ("anns-signed-token", signed("ann", WALL_S + 3_600)),
+        ("bobs-signed-token", signed("bob", WALL_S + 3_600)),
         ("an-old-signed-token", signed("ann", WALL_S - 86_400)),
     ]
     .map(|(name, token)| (name.to_owned(), token))
@@ -205,7 +208,10 @@ impl Stage {
                     self.store.set_away(what.ends_with("away"));
                     self.hear_store();
                 }
-                _ => self.pass(duration_ms(what)),
+                _ => match what.strip_prefix("on the board: ") {
+                    Some(rows) => self.fill_board(rows),
+                    None => self.pass(duration_ms(what)),
+                },
             };
         }
         let (name, rest) = line.split_at_checked(2).expect("a console's name");
@@ -232,6 +238,16 @@ impl Stage {
             }
             Some(("< " | "! ", _)) => self.expect(name, rest),
             _ => panic!("not a line of a transcript: {line}"),
+        }
+    }
+
+    fn fill_board(&mut self, rows: &str) {
+        self.hub.keep_board();
+        self.tell(Input::Clock { unix_s: WALL_S });
+        for row in rows.split(", ") {
+            let (name, points) = row.split_once(' ').expect("a name and points");
+            let points = points.parse().expect("a number");
+            self.store.set_ranked(name, points, WALL_S);
         }
     }
 
@@ -374,10 +390,27 @@ fn the_reference_tells_what_travels() {
     assert!(14 <= play_all(REFERENCE), "examples of everything");
 }
 
+/// Ann is the best this week, and nobody was before.
+fn some_board() -> BoardPage {
+    let ann = BoardPlayer {
+        place: Some(1),
+        profile: Profile {
+            uid: Uid::new("p-ann").expect("a uid"),
+            name: Name::new("Ann"),
+            avatar: Avatar::Builtin(3),
+        },
+        points: 7,
+    };
+    let mut text = String::new();
+    event::encode_board_page(&[ann], &[], &mut text);
+    BoardPage::Known(text.into_bytes().into())
+}
+
 #[test]
 fn the_reference_tells_what_is_answered() {
     let asked = blocks(REFERENCE, "<!-- asked");
     assert!(3 <= asked.len(), "examples of several answers");
+    let board = some_board();
     for (_, block) in asked {
         let side = |mark: &str| -> String {
             let lines = block.lines().filter_map(|line| line.strip_prefix(mark));
@@ -392,13 +425,14 @@ fn the_reference_tells_what_is_answered() {
             full: false,
             ending: None,
             store_away: false,
+            board: &board,
             peer: Peer::Unix,
             crowd: &Crowd::EMPTY,
         };
         let (head, body) = match respond(request.as_bytes(), context).0 {
             Decision::Answer(answer) => (answer.head, answer.body),
             Decision::Upgrade { head, .. } => (head, &[] as &[u8]),
-            Decision::Partial => panic!("not a whole request: {request}"),
+            Decision::Partial | Decision::Wait => panic!("no answer: {request}"),
         };
         let found = [&head, body].concat();
         let found = String::from_utf8(found).expect("the examples are text");

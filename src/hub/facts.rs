@@ -62,6 +62,9 @@ pub enum Input<'a> {
         /// Seconds since 1970-01-01 00:00 UTC, as the machine's clock has it.
         unix_s: u64,
     },
+    /// A page wants to know who is best, and [`Hub::board_page`](super::Hub::board_page) says that
+    /// the store is to be asked.
+    BoardAsked,
     /// The server is asked to stop: no new rounds and robots from now on.
     Drain,
     /// While draining, once no round runs: this connection is to be sent away with `bye` and 1012.

@@ -91,6 +91,9 @@ impl Hub {
     ///
     /// Whoever is somebody already stays it.
     pub fn use_keys(&mut self, keys: Option<Keys>) {
+        if keys.is_some() {
+            self.keep_board();
+        }
         self.door.keys = keys;
     }
 
@@ -103,6 +106,8 @@ impl Hub {
 
     pub(super) fn set_clock(&mut self, now: Millis, unix_s: u64) {
         self.door.clock = Some((now, unix_s));
+        let clock = self.unix_s(now).map(|unix_s| (now, unix_s));
+        self.world.set_clock(clock);
     }
 
     /// The clock as it goes on in another process.

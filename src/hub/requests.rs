@@ -78,7 +78,11 @@ impl Hub {
                 return;
             }
         }
+        let is_done = matches!(done, Ok(Outcome::Done));
         self.answer(now, conn, (ack, &named.name), done);
+        if is_done && let Ok(request @ (Request::Top(_) | Request::Rank(_))) = &named.request {
+            self.tell_board(now, conn, request);
+        }
     }
 
     /// Acknowledges an event and says what became of it, or ends the connection instead.
@@ -173,12 +177,18 @@ impl Hub {
                 return Ok(Outcome::Ignored(ProblemCode::NotPlaying));
             }
             (None, Request::Leave) => return Ok(Outcome::Done),
-            (None, Request::Away | Request::Ping) => {
+            (None, Request::Away | Request::Ping | Request::Top(_) | Request::Rank(_)) => {
                 return Ok(Outcome::Refused(ProblemCode::UnknownEvent));
             }
         };
         let entropy = &mut self.entropy;
-        Ok(self.world.handle(now, player, request, relay, entropy))
+        let outcome = self.world.handle(now, player, request, relay, entropy);
+        Ok(match request {
+            Request::Top(_) | Request::Rank(_) if outcome == Outcome::Done => {
+                self.may_ask_board(now, player, request)
+            }
+            _ => outcome,
+        })
     }
 
     fn may_try_code(&self, now: Millis, session: &Session) -> bool {

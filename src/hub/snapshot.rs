@@ -31,6 +31,7 @@ use std::fmt;
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
+use super::board::BoardDesk;
 use super::origins::Counts;
 use super::store::Desk;
 use super::{Hub, Order, Timer, rules};
@@ -59,6 +60,8 @@ pub struct HubSnapshot<'a> {
     sessions: Vec<SessionSnapshot>,
     #[serde(default)]
     desk: Desk,
+    #[serde(default, skip_serializing_if = "BoardDesk::is_new")]
+    board: BoardDesk,
     #[serde(default)]
     origins: Vec<(Millis, Origin, Counts)>,
     /// What each player still owes to the rate limit, in thousandths of an event.
@@ -113,6 +116,7 @@ impl Hub {
             world: self.world.export(now),
             sessions: sessions.collect(),
             desk: self.desk.clone(),
+            board: self.board.clone(),
             origins: self.origins.export(now),
             parted: parted
                 .map(|(since, player, until)| (since, player, until.saturating_sub(earned)))
@@ -149,6 +153,7 @@ impl Hub {
         let world = World::import(rules(config), snapshot.world, now)?;
         let mut hub = Self::around(config, world, Rng::with_seed(snapshot.rng), entropy);
         hub.desk = snapshot.desk;
+        hub.board = snapshot.board;
         hub.origins.import(snapshot.origins);
         let earned = hub.pace.earned(now);
         let parted = snapshot.parted.into_iter();

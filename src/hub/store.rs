@@ -182,11 +182,16 @@ impl Hub {
                     self.signed_in(now, (&sub, *owner), token, stored.as_deref());
                 }
             }
-            // Nobody asks for these yet.
-            StoreReply::Top { .. } | StoreReply::Rank { .. } => (),
+            StoreReply::Top { week, rows } => self.top_told(now, *week, rows),
+            StoreReply::Rank {
+                sub,
+                week,
+                standing,
+            } => self.rank_told(now, sub, *week, standing.as_deref()),
             StoreReply::Away(away) => {
                 self.desk.away = *away;
                 if *away {
+                    self.board_away();
                     while let Some(&conn) = self.desk.waits.keys().next() {
                         self.wait_no_longer(now, conn);
                     }
@@ -540,7 +545,7 @@ impl Hub {
                 streak: settlement.streak,
                 profile: settlement.profile.as_ref().map(stored_profile),
                 person: settlement.person.map(|sub| sub.as_str().to_owned()),
-                ranked: Vec::new(),
+                ranked: settlement.ranked,
             })),
             Note::RoomOpened(code) => StoreOp::OpenRoom { code: text(code) },
             Note::RoomTouched(code) => StoreOp::TouchRoom { code: text(code) },
@@ -554,7 +559,7 @@ impl Hub {
 
     /// A profile of the store's. A uid that can be none, which somebody wrote there by hand, is
     /// replaced.
-    fn profile_of(&mut self, stored: &StoredProfile) -> Profile {
+    pub(super) fn profile_of(&mut self, stored: &StoredProfile) -> Profile {
         let uid = match stored.uid_is_number {
             true => Uid::number(&stored.uid),
             false => Uid::new(&stored.uid),

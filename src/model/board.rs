@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::StoredProfile;
+use super::{Profile, StoredProfile};
 
 /// A week by its number: Monday 1970-01-05, 00:00 UTC, began the first one.
 #[derive(
@@ -26,6 +26,30 @@ impl Week {
             .ok()
             .map(Self)
             .filter(|week| *week != Self::EVER)
+    }
+}
+
+/// Which of the boards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Board {
+    /// This week's.
+    Week,
+    /// That of all weeks.
+    Ever,
+}
+
+impl Board {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Week, Self::Ever];
+
+    /// Its name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Week => "week",
+            Self::Ever => "ever",
+        }
     }
 }
 
@@ -70,6 +94,26 @@ impl Standing {
     pub const PLACES_MAX: u32 = 1_000;
     /// How many are told of those before somebody, and as many of those behind.
     pub const AROUND: usize = 2;
+}
+
+/// A row of the board as it is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoardPlayer {
+    /// 1 for the first; `None`: behind those who are told theirs.
+    pub place: Option<u32>,
+    pub profile: Profile,
+    pub points: u32,
+}
+
+/// Where its player stands, as it is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rank {
+    pub place: Option<u32>,
+    pub percent: Option<u32>,
+    /// 0: it is not on the board.
+    pub points: u32,
+    /// Those right before it, itself, those right behind it.
+    pub players: Vec<BoardPlayer>,
 }
 
 /// How many a board shows.

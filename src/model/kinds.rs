@@ -107,6 +107,10 @@ kinds! {
         Away = "away",
         /// It asks for a `pong`.
         Ping = "ping",
+        /// It asks who is best.
+        Top = "top",
+        /// It asks where it stands.
+        Rank = "rank",
         /// All names that nobody knows.
         Unknown = "unknown",
     }
@@ -138,6 +142,10 @@ kinds! {
         Room = "room",
         /// A request was refused.
         Problem = "problem",
+        /// Who is best.
+        Top = "top",
+        /// Where somebody stands.
+        Rank = "rank",
         /// The answer to `ping`.
         Pong = "pong",
         /// The connection is about to be closed.

@@ -18,7 +18,7 @@ use self::target::Target;
 pub use super::assets::Page;
 use super::assets::{self, Folder};
 use super::peers::{Crowd, Peer};
-use crate::hub::Dialect;
+use crate::hub::{BoardPage, Dialect};
 use crate::metrics::Refusal;
 
 /// Longest request head in bytes.
@@ -41,6 +41,8 @@ pub struct Context<'a> {
     pub ending: Option<Ending>,
     /// The store cannot be asked or written to just now.
     pub store_away: bool,
+    /// What is known of who is best.
+    pub board: &'a BoardPage,
     /// The other end of the connection.
     pub peer: Peer,
     /// Whom to believe about addresses, and who has too many connections.
@@ -63,6 +65,8 @@ pub enum Ending {
 pub enum Decision {
     /// The head is not complete yet.
     Partial,
+    /// The head is complete, and what to answer is yet to be found out: the same bytes again, then.
+    Wait,
     /// A plain answer; the connection ends after it.
     Answer(Answer),
     /// The WebSocket handshake is done once `head` is sent.
@@ -81,7 +85,7 @@ pub enum Decision {
 pub struct Answer {
     /// The status code, for the log.
     pub status: u16,
-    /// Status line and fields, with the empty line.
+    /// Status line and fields, with the empty line; behind it a body that was made for it.
     pub head: Vec<u8>,
     /// The body; empty for HEAD and 304.
     pub body: &'static [u8],
@@ -338,6 +342,7 @@ fn route(request: &Request<'_>, context: Context<'_>) -> Decision {
             body: ready(context),
             ..Reply::of(200).readable()
         },
+        "top.json" if *context.board != BoardPage::None => board(context),
         _ => match asset(request, folder, file, context.page) {
             Some(reply) => reply,
             None if context.ending == Some(Ending::Newcomer) => unavailable(context),
@@ -350,7 +355,30 @@ fn route(request: &Request<'_>, context: Context<'_>) -> Decision {
     if context.ending == Some(Ending::Newcomer) && !matches!(file, "healthz" | "readyz") {
         return Decision::Answer(unavailable(context).answer(head));
     }
+    if found.waits {
+        return Decision::Wait;
+    }
     Decision::Answer(found.answer(head))
+}
+
+/// Who is best, for any page.
+fn board(context: Context<'_>) -> Reply {
+    match context.board {
+        BoardPage::Known(text) => {
+            let mut reply = Reply::of(200).json("");
+            reply.made = text.to_vec();
+            reply.cache = "max-age=2";
+            reply
+        }
+        BoardPage::Ask => Reply {
+            waits: true,
+            ..Reply::of(200)
+        },
+        BoardPage::Away | BoardPage::None => Reply {
+            body: b"the board cannot be asked just now\n",
+            ..Reply::of(503).field("Retry-After", RETRY_AFTER).readable()
+        },
+    }
 }
 
 /// The addresses of Engine.IO. The checks stand in the order of engine.io's own server:
@@ -525,6 +553,10 @@ struct Reply {
     cache: &'static str,
     fields: String,
     body: &'static [u8],
+    /// A body that was made for it, behind the other one.
+    made: Vec<u8>,
+    /// It is not known yet.
+    waits: bool,
 }
 
 impl Reply {
@@ -545,6 +577,8 @@ impl Reply {
             cache: "no-store",
             fields: String::new(),
             body: body.as_bytes(),
+            made: Vec::new(),
+            waits: false,
         }
     }
 
@@ -569,17 +603,10 @@ impl Reply {
     }
 
     /// The finished answer with a body that is not a part of the program.
-    fn answer_with(self, body: &[u8], head_only: bool) -> Answer {
-        let mut reply = self;
-        reply.body = b"";
-        let mut answer = reply.answer(true);
-        let length = format!("Content-Length: {}\r\n", body.len());
-        let head = String::from_utf8_lossy(&answer.head);
-        answer.head = head.replace("Content-Length: 0\r\n", &length).into_bytes();
-        if !head_only {
-            answer.head.extend_from_slice(body);
-        }
-        answer
+    fn answer_with(mut self, body: &[u8], head_only: bool) -> Answer {
+        self.body = b"";
+        self.made = body.to_vec();
+        self.answer(head_only)
     }
 
     /// The finished answer; `head_only` leaves the body out and keeps its length (RFC 9110, 9.3.2).
@@ -608,13 +635,17 @@ impl Reply {
              X-Content-Type-Options: nosniff\r\n{}\r\n",
             self.status,
             self.content_type,
-            self.body.len(),
+            self.body.len() + self.made.len(),
             self.cache,
             self.fields
         );
+        let mut head = head.into_bytes();
+        if !head_only {
+            head.extend(self.made);
+        }
         Answer {
             status: self.status,
-            head: head.into_bytes(),
+            head,
             body: if head_only || self.status == 304 {
                 b""
             } else {

@@ -117,11 +117,15 @@ impl Reader {
             return;
         };
         conn.listed = false;
-        if conn.backlog {
-            self.read_backlog(index, sockets, hear);
-            return sockets.list(index);
+        let mut fresh_from = conn.rest.len();
+        if std::mem::take(&mut conn.backlog) {
+            if matches!(conn.phase, Phase::Open { .. }) {
+                self.read_backlog(index, sockets, hear);
+                return sockets.list(index);
+            }
+            // A head that waited for its answer.
+            fresh_from = 0;
         }
-        let fresh_from = conn.rest.len();
         let mut buffer = std::mem::take(&mut self.buffer);
         match &conn.phase {
             Phase::Gone => (),
@@ -159,6 +163,9 @@ impl Reader {
             .reception
             .receive(turn, index, (bytes, fresh_from), sockets);
         let Some((opened, consumed)) = received else {
+            if sockets.is_board_asked() {
+                hear(sockets, Input::BoardAsked);
+            }
             return;
         };
         hear(sockets, opened.input());

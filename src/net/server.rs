@@ -282,6 +282,7 @@ impl Server {
         }
         let rested = self.store_rests();
         self.hear_store();
+        self.tell_board();
         self.watch.lap(Instant::now());
         let timers = self.fire_timers();
         self.drain();
@@ -314,6 +315,12 @@ impl Server {
         }
     }
 
+    /// Tells pages who is best, as far as it is known; what was kept for a moment is not for ever.
+    fn tell_board(&mut self) {
+        let page = self.hub.board_page(self.now);
+        self.sockets.tell_board(page);
+    }
+
     /// Reads everybody who has something to be read, and returns how many those were.
     fn read_all(&mut self) -> usize {
         let turn = Turn {
@@ -322,6 +329,7 @@ impl Server {
             handed: self.entrance.gate.is_handed(),
             store_away: self.hub.is_store_away(),
         };
+        self.tell_board();
         let hub = &mut self.hub;
         self.reader
             .read_all(turn, &mut self.sockets, &mut |sockets, input| {

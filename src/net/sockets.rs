@@ -27,7 +27,7 @@ use super::peers::{Crowd, Peer};
 use super::queue::Pool;
 use super::rest::Rest;
 use crate::config::Config;
-use crate::hub::{Dialect, Input, Output, Played};
+use crate::hub::{BoardPage, Dialect, Input, Output, Played};
 use crate::metrics::{Refusal, Traffic};
 use crate::model::{CloseReason, ConnId, Ended, StoreOp};
 use crate::time::Millis;
@@ -79,6 +79,12 @@ pub(crate) struct Sockets {
     pub(crate) ready: Vec<usize>,
     dirty: Vec<usize>,
     gone: Vec<usize>,
+    /// What pages are told of who is best.
+    pub(crate) board: BoardPage,
+    /// Those that wait until that is known.
+    askers: Vec<ConnId>,
+    /// Somebody asked for it who has to wait.
+    board_asked: bool,
     /// What the store is to be told at the end of the turn, if there is one.
     pub(crate) store_ops: Vec<StoreOp>,
     /// Those that failed while they were written to; the hub does not know yet.
@@ -108,6 +114,9 @@ impl Sockets {
             ready: Vec::new(),
             dirty: Vec::new(),
             gone: Vec::new(),
+            board: BoardPage::None,
+            askers: Vec::new(),
+            board_asked: false,
             store_ops: Vec::new(),
             failed: Vec::new(),
             traffic: Traffic::default(),
@@ -366,6 +375,35 @@ impl Sockets {
         self.not_silent(silent);
         self.put(id, |tail| tail.extend_from_slice(head));
         Some(id)
+    }
+
+    /// A head waits until it is known who is best.
+    pub(crate) fn asks_for_board(&mut self, index: usize) {
+        if let Some(id) = self.id_at(index) {
+            self.askers.push(id);
+            self.board_asked = true;
+        }
+    }
+
+    /// Whether somebody asked for that since this was asked.
+    pub(crate) fn is_board_asked(&mut self) -> bool {
+        std::mem::take(&mut self.board_asked)
+    }
+
+    /// What pages are told of who is best from now on; those who waited for it are answered.
+    pub(crate) fn tell_board(&mut self, page: BoardPage) {
+        self.board = page;
+        if self.askers.is_empty() || self.board == BoardPage::Ask {
+            return;
+        }
+        for id in std::mem::take(&mut self.askers) {
+            if let Some(conn) = self.get(id)
+                && matches!(conn.phase, Phase::Head { .. })
+            {
+                conn.backlog = true;
+                self.list(id.index as usize);
+            }
+        }
     }
 
     /// Sends a plain answer and ends the connection.

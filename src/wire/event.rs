@@ -12,8 +12,8 @@ use serde_json::value::RawValue;
 
 use super::json;
 use crate::model::{
-    Avatar, Choice, CloseReason, Event, Face, Hello, Join, Movement, Name, ProblemCode, Request,
-    ResultRow, RoomCode, Token, Uid,
+    Avatar, Board, BoardPlayer, Choice, CloseReason, Event, Face, Hello, Join, Movement, Name,
+    ProblemCode, Request, ResultRow, RoomCode, Token, Uid,
 };
 
 /// Longest name of an event that a `problem` repeats, in bytes.
@@ -86,6 +86,8 @@ fn decode_any(text: &str, v2: bool) -> Result<Named<'_>, CloseReason> {
         "leave" => Ok(Request::Leave),
         "away" => Ok(Request::Away),
         "ping" => Ok(Request::Ping),
+        "top" => decode_board(payload, Request::Top).ok_or(ProblemCode::BadPayload),
+        "rank" => decode_board(payload, Request::Rank).ok_or(ProblemCode::BadPayload),
         _ => Err(ProblemCode::UnknownEvent),
     };
     Ok(Named {
@@ -160,6 +162,19 @@ fn decode_face(payload: Option<&RawValue>) -> Option<Request> {
     let [face] = json::members(payload?, ["face"])?;
     let number = u32::try_from(json::whole(face?)?).ok()?;
     Some(Request::Face(Face(number)))
+}
+
+fn decode_board(payload: Option<&RawValue>, ask: fn(Board) -> Request) -> Option<Request> {
+    let Some(payload) = payload.filter(|payload| payload.get() != "null") else {
+        return Some(ask(Board::Week));
+    };
+    let [board] = json::members(payload, ["board"])?;
+    let Some(board) = board else {
+        return Some(ask(Board::Week));
+    };
+    let name = json::text(board)?;
+    let known = Board::ALL.into_iter().find(|board| board.name() == name);
+    known.map(ask)
 }
 
 /// The array around an event.
@@ -314,6 +329,23 @@ pub fn encode(event: &Event, audience: Audience<'_>, out: &mut String) {
             };
             write_json(&("problem", payload), out);
         }
+        Event::Top { board, players } => {
+            let payload = TopPayload {
+                board: board.name(),
+                players: board_rows(players, audience),
+            };
+            write_json(&("top", payload), out);
+        }
+        Event::Rank { board, rank } => {
+            let payload = RankPayload {
+                board: board.name(),
+                place: rank.place,
+                percent: rank.percent,
+                points: rank.points,
+                players: board_rows(&rank.players, audience),
+            };
+            write_json(&("rank", payload), out);
+        }
         Event::Pong => out.push_str(r#"["pong"]"#),
         Event::Bye {
             code,
@@ -332,6 +364,29 @@ pub fn encode(event: &Event, audience: Audience<'_>, out: &mut String) {
                 out,
             );
         }
+    }
+}
+
+/// Writes both boards for a page of anybody's, which is told no uid.
+pub fn encode_board_page(week: &[BoardPlayer], ever: &[BoardPlayer], out: &mut String) {
+    let audience = Audience {
+        v2: true,
+        public_url: None,
+    };
+    let rows = |players| BoardRows {
+        players,
+        audience,
+        with_uid: false,
+    };
+    let (week, ever) = (rows(week), rows(ever));
+    write_json(&BoardPagePayload { week, ever }, out);
+}
+
+fn board_rows<'a>(players: &'a [BoardPlayer], audience: Audience<'a>) -> BoardRows<'a> {
+    BoardRows {
+        players,
+        audience,
+        with_uid: true,
     }
 }
 
@@ -436,6 +491,61 @@ struct ProblemPayload<'a> {
     code: &'static str,
     message: &'a str,
     event: &'a str,
+}
+
+#[derive(Serialize)]
+struct TopPayload<'a> {
+    board: &'static str,
+    players: BoardRows<'a>,
+}
+
+#[derive(Serialize)]
+struct RankPayload<'a> {
+    board: &'static str,
+    place: Option<u32>,
+    percent: Option<u32>,
+    points: u32,
+    players: BoardRows<'a>,
+}
+
+#[derive(Serialize)]
+struct BoardPagePayload<'a> {
+    week: BoardRows<'a>,
+    ever: BoardRows<'a>,
+}
+
+#[derive(Clone, Copy)]
+struct BoardRows<'a> {
+    players: &'a [BoardPlayer],
+    audience: Audience<'a>,
+    with_uid: bool,
+}
+
+impl Serialize for BoardRows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self {
+            players,
+            audience,
+            with_uid,
+        } = *self;
+        serializer.collect_seq(players.iter().map(|player| BoardPlayerPayload {
+            place: player.place,
+            uid: with_uid.then_some(Written(&player.profile.uid)),
+            uname: player.profile.name.as_str(),
+            uavatar: Picture(&player.profile.avatar, audience),
+            points: player.points,
+        }))
+    }
+}
+
+#[derive(Serialize)]
+struct BoardPlayerPayload<'a> {
+    place: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uid: Option<Written<'a>>,
+    uname: &'a str,
+    uavatar: Picture<'a>,
+    points: u32,
 }
 
 #[derive(Serialize)]

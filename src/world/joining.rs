@@ -154,7 +154,7 @@ impl World {
             self.robot_rounds_running -= usize::from(against_robot);
         }
         if gave_up {
-            self.note_score(id, 0);
+            self.note_score(id, 0, None);
         }
         if let Some(partner) = partner {
             if let Some(player) = self.players.get_mut(partner) {

@@ -53,6 +53,7 @@ mod original;
 mod persons;
 mod player;
 mod presence;
+mod ranking;
 mod robot;
 mod room;
 mod rounds;
@@ -77,6 +78,7 @@ use lobby::Lobby;
 use offline::Offline;
 pub use persons::Signed;
 use player::Player;
+use ranking::Ranking;
 use robot::LastRounds;
 use room::{Room, Round};
 use sessions::SWEEP_MAX;
@@ -162,6 +164,7 @@ pub struct World {
     owed: usize,
     /// The owner that is drawn next; `None`: there is no store.
     next_owner: Option<u64>,
+    ranking: Ranking,
     sweep_armed: Option<Millis>,
     /// Players that are connected and not away.
     online: u32,
@@ -194,6 +197,7 @@ impl World {
             unasked: BTreeSet::new(),
             owed: 0,
             next_owner: None,
+            ranking: Ranking::default(),
             sweep_armed: None,
             online: 0,
             rounds_running: 0,
@@ -306,6 +310,8 @@ impl World {
                 self.tell(id, Event::Pong);
                 return Outcome::Done;
             }
+            // The board is the store's: the hub asks it.
+            Request::Top(_) | Request::Rank(_) => Outcome::Done,
             Request::Hello(_) => {
                 debug_assert!(false, "the hub turns hello into enter, resume or rename");
                 Outcome::Done

@@ -38,7 +38,11 @@ const DEAF_MS: u64 = 1_500;
 impl Player {
     /// Whether its client can have meant this.
     pub(super) fn knows(&self, request: &Request) -> bool {
-        self.is_v2() || !matches!(request, Request::Away | Request::Ping)
+        self.is_v2()
+            || !matches!(
+                request,
+                Request::Away | Request::Ping | Request::Top(_) | Request::Rank(_)
+            )
     }
 
     /// What a `join` means that its client sent.

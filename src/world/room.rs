@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::robot::Robot;
-use crate::model::{Choice, PlayerId, RoomCode, Uid, is_default};
+use crate::model::{Choice, PlayerId, RoomCode, Sub, Uid, is_default};
 use crate::time::Millis;
 
 /// Two who have played stay seated this long.
@@ -89,6 +89,9 @@ pub(super) struct Waiting {
 pub(super) struct Round {
     pub(super) ends_at: Millis,
     pub(super) contenders: [Contender; 2],
+    /// Who plays, if it is two persons: also when one of them leaves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) persons: Option<Box<[Sub; 2]>>,
 }
 
 /// One side of a round.

@@ -48,8 +48,13 @@ impl World {
                 )))
             }
         };
+        let persons = second.and_then(|second| self.persons_of([first, second]));
+        let Some(room) = self.rooms.get_mut(room_id) else {
+            return;
+        };
         room.phase = Phase::Playing(Round {
             ends_at: now + self.rules.game_time_ms,
+            persons,
             contenders: [side(Who::Human(first)), side(opponent)],
         });
         for seat in room.seats.iter_mut().flatten() {
@@ -419,8 +424,8 @@ impl World {
             rules::judge(second.choice, first.choice),
         ];
         let rows: Rc<[ResultRow; 2]> = Rc::new([
-            self.score_side(now, first, judgements[0]),
-            self.score_side(now, second, judgements[1]),
+            self.score_side(now, &round, 0, judgements[0]),
+            self.score_side(now, &round, 1, judgements[1]),
         ]);
         let mut not_before = now;
         for (contender, judgement) in round.contenders.iter().zip(judgements) {
@@ -461,7 +466,14 @@ impl World {
     }
 
     /// Gives one side its points; returns its row of the result.
-    fn score_side(&mut self, now: Millis, side: &Contender, judgement: Judgement) -> ResultRow {
+    fn score_side(
+        &mut self,
+        now: Millis,
+        round: &Round,
+        side: usize,
+        judgement: Judgement,
+    ) -> ResultRow {
+        let side = &round.contenders[side];
         let (uid, before) = match &side.who {
             Who::Left { uid, total } => {
                 return ResultRow {
@@ -490,7 +502,10 @@ impl World {
             }
             player.freeze_or_free(now, judgement, side.choice);
             if judgement != Judgement::Draw {
-                self.note_score(id, round_score);
+                let persons = round.persons.as_deref();
+                let won = (round.ends_at, round_score);
+                let ranked = persons.and_then(|persons| self.rank_points(id, persons, won));
+                self.note_score(id, round_score, ranked);
             }
         }
         ResultRow {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check::Fault;
 use super::player::Player;
+use super::ranking::Ranking;
 use super::robot::LastRounds;
 use super::room::{Phase, Room};
 use super::rounds::RESULT_KEPT_MS;
@@ -34,6 +35,8 @@ pub struct WorldSnapshot<'a> {
     #[serde(default)]
     unasked: Vec<PlayerId>,
     next_owner: Option<u64>,
+    #[serde(default, skip_serializing_if = "Ranking::is_new")]
+    ranking: Ranking,
     sweep_armed: Option<Millis>,
     last_room: u64,
     last_robot: u64,
@@ -65,6 +68,7 @@ impl World {
             results: self.results(now),
             unasked: self.unasked.iter().copied().collect(),
             next_owner: self.next_owner,
+            ranking: self.ranking.clone(),
             sweep_armed: self.sweep_armed,
             last_room: self.last_room,
             last_robot: self.last_robot,
@@ -89,6 +93,7 @@ impl World {
         }
         world.unasked = snapshot.unasked.into_iter().collect();
         world.next_owner = snapshot.next_owner;
+        world.ranking = snapshot.ranking;
         world.sweep_armed = snapshot.sweep_armed;
         world.last_room = snapshot.last_room;
         world.last_robot = snapshot.last_robot;

@@ -12,11 +12,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::player::{Link, Player};
+use super::ranking;
 use super::room::{Between, Phase, Private, Room};
 use super::rules::Score;
 use super::{Effect, World};
 use crate::model::{
-    Card, ConnId, Generation, Owner, PlayerId, Profile, RoomCode, Settled, Sub, Token, Uid,
+    Card, ConnId, Generation, Owner, PlayerId, Profile, Ranked, RoomCode, Settled, Sub, Token, Uid,
     is_default,
 };
 use crate::time::Millis;
@@ -54,6 +55,8 @@ pub struct Settlement {
     pub profile: Option<Profile>,
     /// Whose session it is, if it is a person's.
     pub person: Option<Sub>,
+    /// For the board, each week once.
+    pub ranked: Vec<Ranked>,
 }
 
 /// A session that the store is to be asked about.
@@ -94,6 +97,9 @@ pub(super) struct Account {
     /// What came of the rounds since the last settlement was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     unsent: Option<Unsent>,
+    /// What of that counts for the board.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    ranked: Vec<Ranked>,
 }
 
 /// The results that no settlement has taken along yet. The streak is the player's own.
@@ -111,6 +117,7 @@ impl Account {
             pending: false,
             profile_known: false,
             unsent: None,
+            ranked: Vec::new(),
         }
     }
 }
@@ -170,8 +177,9 @@ impl World {
         self.owed
     }
 
-    /// Notes what a round changed for a player: points, or the end of its streak.
-    pub(super) fn note_score(&mut self, id: PlayerId, points: u32) {
+    /// Notes what a round changed for a player: points, or the end of its streak; and what of that
+    /// counts for the board.
+    pub(super) fn note_score(&mut self, id: PlayerId, points: u32, ranked: Option<Ranked>) {
         let Some(player) = self.players.get(id) else {
             return;
         };
@@ -188,6 +196,9 @@ impl World {
             if let Some(account) = account {
                 let unsent = account.unsent.get_or_insert_default();
                 unsent.points = unsent.points.saturating_add(points);
+                if let Some(ranked) = ranked {
+                    ranking::merge(&mut account.ranked, ranked);
+                }
             }
         });
         self.send_settlement(id);
@@ -222,6 +233,7 @@ impl World {
             streak,
             profile: (!account.profile_known).then_some(profile),
             person,
+            ranked: std::mem::take(&mut account.ranked),
         };
         account.profile_known = true;
         let note = Note::Settle(Box::new(settlement));
@@ -396,6 +408,9 @@ impl World {
             let mut rekeyed = Account::new(owner);
             rekeyed.pending = account.is_some_and(|account| account.pending);
             rekeyed.unsent = account.and_then(|account| account.unsent);
+            rekeyed.ranked = account
+                .map(|account| account.ranked.clone())
+                .unwrap_or_default();
             player.play_mut().account = Some(Box::new(rekeyed));
         });
         self.change_token(id, token);

@@ -160,6 +160,25 @@ impl Shelf {
         Some(&self.persons.get(sub)?.token)
     }
 
+    /// Somebody has points on the board, since then.
+    pub(crate) fn set_ranked(&mut self, name: &str, points: u32, unix: u64) {
+        let week = Week::of(unix).expect("a week");
+        let at = (points, unix);
+        let person = Person {
+            token: name.to_owned(),
+            points: BTreeMap::from([(week, at), (Week::EVER, at)]),
+            ..Person::default()
+        };
+        self.persons.insert(name.to_owned(), person);
+        let row = self.sessions.entry(name.to_owned()).or_default();
+        row.total = points;
+        row.profile = StoredProfile {
+            uid: format!("p-{}", name.to_lowercase()),
+            name: name.to_owned(),
+            ..StoredProfile::default()
+        };
+    }
+
     /// A person's points of a week.
     pub(crate) fn ranked(&self, sub: &str, week: Week) -> u32 {
         let person = self.persons.get(sub);
@@ -338,7 +357,7 @@ impl Shelf {
                 board.push(((u32::MAX - points, at, sub.as_str()), row));
             }
         }
-        board.sort_by(|(one, _), (other, _)| one.cmp(other));
+        board.sort_by_key(|(one, _)| *one);
         let named = board.into_iter().map(|((.., sub), row)| (sub, row));
         named.collect()
     }

@@ -112,6 +112,8 @@ fn check_event(body: &str) -> u64 {
         Ok(Request::Leave) => 41,
         Ok(Request::Away) => 42,
         Ok(Request::Ping) => 43,
+        Ok(Request::Top(board)) => 44 + *board as u64,
+        Ok(Request::Rank(board)) => 46 + *board as u64,
         Err(code) => 50 + *code as u64,
     };
     // Its name comes back in a `problem`, which must be JSON and say the same name.

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use fastrand::Rng;
+use roshambo::hub::BoardPage;
 use roshambo::net::http::{Context, Decision, Ending, Page, respond};
 use roshambo::net::peers::{Crowd, Peer};
 
@@ -24,6 +25,7 @@ fn run(bytes: &[u8], rng: &mut Rng) -> u64 {
             _ => None,
         },
         store_away: false,
+        board: &BoardPage::None,
         peer: Peer::Unix,
         crowd: &Crowd::EMPTY,
     };
@@ -37,7 +39,7 @@ fn run(bytes: &[u8], rng: &mut Rng) -> u64 {
         }
     }
     match whole {
-        Decision::Partial => 0,
+        Decision::Partial | Decision::Wait => 0,
         Decision::Upgrade {
             head,
             consumed,

@@ -8,8 +8,9 @@ use std::fmt::Write;
 
 use fastrand::Rng;
 use roshambo::model::{
-    Avatar, Choice, Event, Face, Hello, HiSession, Join, Movement, Name, ProblemCode, Profile,
-    Request, ResultRow, RoomCode, RoomState, RoomUser, StartUser, Token, Uid,
+    Avatar, Board, BoardPlayer, Choice, Event, Face, Hello, HiSession, Join, Movement, Name,
+    ProblemCode, Profile, Rank, Request, ResultRow, RoomCode, RoomState, RoomUser, StartUser,
+    Token, Uid,
 };
 use roshambo::wire::{self, Dialect, Inbound, engine_io, event, socket_io};
 use serde_json::{Value, json};
@@ -205,6 +206,7 @@ fn draw_event(rng: &mut Rng, kind: u32, v2: bool) -> (Event, Value) {
             (Event::Problem { code, event }, json!(["problem", want]))
         }
         7 => (Event::Pong, json!(["pong"])),
+        8 => draw_board(rng, v2),
         _ => {
             let code = rng.u16(1_000..5_000);
             let retry_ms = rng.bool().then(|| u64::from(number(rng)));
@@ -223,7 +225,7 @@ fn draw_event(rng: &mut Rng, kind: u32, v2: bool) -> (Event, Value) {
     }
 }
 
-const CODES: [ProblemCode; 8] = [
+const CODES: [ProblemCode; 10] = [
     ProblemCode::BadPayload,
     ProblemCode::AlreadyPlaying,
     ProblemCode::UnknownEvent,
@@ -231,6 +233,8 @@ const CODES: [ProblemCode; 8] = [
     ProblemCode::RoomFull,
     ProblemCode::Draining,
     ProblemCode::TooFast,
+    ProblemCode::NoBoard,
+    ProblemCode::BoardAway,
     ProblemCode::NotPlaying,
 ];
 
@@ -270,6 +274,44 @@ fn draw_room(rng: &mut Rng, v2: bool) -> (Event, Value) {
     (Event::Room(Box::new(state)), json!(["room", want]))
 }
 
+fn draw_board(rng: &mut Rng, v2: bool) -> (Event, Value) {
+    let board = rng.choice(Board::ALL).expect("two");
+    let players: Vec<BoardPlayer> = (0..rng.usize(..12))
+        .map(|_| BoardPlayer {
+            place: rng.bool().then(|| number(rng)),
+            profile: profile(rng),
+            points: number(rng),
+        })
+        .collect();
+    let rows: Vec<Value> = players
+        .iter()
+        .map(|player| {
+            json!({
+                "place": player.place, "uid": player.profile.uid.as_str(),
+                "uname": player.profile.name.as_str(),
+                "uavatar": picture(&player.profile.avatar, v2), "points": player.points,
+            })
+        })
+        .collect();
+    if rng.bool() {
+        let want = json!({"board": board.name(), "players": rows});
+        let players = players.into();
+        return (Event::Top { board, players }, json!(["top", want]));
+    }
+    let rank = Rank {
+        place: rng.bool().then(|| number(rng)),
+        percent: rng.bool().then(|| number(rng)),
+        points: number(rng),
+        players,
+    };
+    let want = json!({
+        "board": board.name(), "place": rank.place, "percent": rank.percent,
+        "points": rank.points, "players": rows,
+    });
+    let rank = Box::new(rank);
+    (Event::Rank { board, rank }, json!(["rank", want]))
+}
+
 /// What a client does with a packet of its dialect: the event's text in it.
 fn body(dialect: Dialect, packet: &str) -> &str {
     match dialect {
@@ -283,7 +325,7 @@ fn every_event_is_read_as_it_was_meant_in_all_dialects() {
     let mut rng = Rng::with_seed(31);
     for number in 0..COUNT * 9 {
         let v2 = rng.bool();
-        let (event, want) = draw_event(&mut rng, (number % 9) as u32, v2);
+        let (event, want) = draw_event(&mut rng, (number % 10) as u32, v2);
         for dialect in DIALECTS {
             let mut packet = dialect.event_prefix().to_owned();
             let public_url = Some(PUBLIC_URL);
@@ -378,6 +420,12 @@ fn draw_request(rng: &mut Rng, kind: u32) -> (Request, String) {
         }
         4 => (Request::Leave, r#"["leave"]"#.into()),
         5 => (Request::Away, r#"["away"]"#.into()),
+        6 => (Request::Top(Board::Week), r#"["top"]"#.into()),
+        7 => {
+            let board = rng.choice(Board::ALL).expect("two");
+            let text = format!(r#"["rank",{{"board":"{}"}}]"#, board.name());
+            (Request::Rank(board), text)
+        }
         _ => (Request::Ping, r#"["ping"]"#.into()),
     }
 }
@@ -386,7 +434,7 @@ fn draw_request(rng: &mut Rng, kind: u32) -> (Request, String) {
 fn every_request_is_read_as_it_was_meant_in_all_dialects() {
     let mut rng = Rng::with_seed(32);
     for number in 0..COUNT * 7 {
-        let (request, text) = draw_request(&mut rng, (number % 7) as u32);
+        let (request, text) = draw_request(&mut rng, (number % 9) as u32);
         // The same text in other words: every character of a string may be an escape.
         let mut escaped = String::new();
         let mut inside = false;

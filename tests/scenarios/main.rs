@@ -3,6 +3,7 @@
 //! Absent here: sockets, sleeps, the real clock. `play.rs` explains how a transcript is read.
 
 mod absence;
+mod board;
 #[path = "../common/mod.rs"]
 mod common;
 mod drain;

@@ -6,6 +6,7 @@
 //! sleeping: a run is a pure function of its seed.
 
 mod actors;
+mod board;
 #[path = "../common/mod.rs"]
 mod common;
 mod kept;

@@ -7,11 +7,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::SystemTime;
 
-use roshambo::model::{Settled, StoreOp, StoreReply};
+use roshambo::model::{Owner, Settled, StoreOp, StoreReply, Week};
 use roshambo::store::{Engine, Unix};
 use rusqlite::Connection;
 
-use crate::ways::{Folder, known_as, open, win};
+use crate::ways::{Folder, START, known_as, open, ranked, win};
 
 /// What a command said, and how it ended.
 struct Said {
@@ -119,7 +119,6 @@ fn lines_go_out_and_come_in_again() {
     for (token, uid) in [("first token", "p-1"), ("b", "ü\"\\\0"), ("c", "p-3")] {
         settle(&mut *engine, token, 1, uid);
     }
-    // Persons come later; their rows are kept all the same.
     let connection = Connection::open(&path).expect("beside the server");
     connection
         .execute_batch(
@@ -268,4 +267,60 @@ fn a_person_is_erased_with_all_that_is_his() {
         0,
         &["2 erased"],
     );
+}
+
+#[test]
+fn who_is_barred_leaves_a_running_servers_board_and_stays_off_it_elsewhere() {
+    let folder = Folder::new();
+    let (path, other) = (folder.file("points.db"), folder.file("other.db"));
+    let mut engine = open(&path);
+    let week = Week::of(START).expect("a week");
+    for (sub, points) in [("o-7", 5), ("o-8", 3)] {
+        let sign_in = StoreOp::SignIn {
+            sub: sub.into(),
+            token: Some(sub.into()),
+            fresh: "unused".into(),
+            owner: Owner(1),
+        };
+        let settle = known_as(win(sub, 1, 1, points, 1), sub, sub);
+        let settle = StoreOp::Settle(Box::new(ranked(settle, &[(week, points, START)])));
+        let orders = [sign_in, settle];
+        engine.apply(&orders, Unix(START)).expect("it works");
+    }
+    let names = |engine: &mut dyn Engine| {
+        let replies = engine.apply(&[StoreOp::Top { week }], Unix(START));
+        match replies.expect("it works").remove(0) {
+            StoreReply::Top { rows, .. } => {
+                let names: Vec<String> = rows.into_iter().map(|row| row.profile.name).collect();
+                names.join(" ")
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(names(&mut *engine), "o-7 o-8");
+    check(
+        &run(&["bar", "o-9"], &path, ""),
+        1,
+        &["no person", "\"o-9\""],
+    );
+    check(&run(&["bar"], &path, ""), 2, &["bar needs the name"]);
+    for _ in 0..2 {
+        check(&run(&["bar", "o-7"], &path, ""), 0, &["on no board"]);
+        assert_eq!(names(&mut *engine), "o-8");
+    }
+    // Where the lines go it is barred, too, and keeps its points.
+    let out = run(&["export"], &path, "").out;
+    check(&run(&["import"], &other, &out), 0, &["8 taken, 0 left"]);
+    assert_eq!(run(&["export"], &other, "").out, out);
+    let mut engine = open(&other);
+    assert_eq!(names(&mut *engine), "o-8");
+    let weeks = Connection::open(&other).expect("ours").query_row(
+        "SELECT group_concat(points || '/' || persons) FROM weeks",
+        (),
+        |row| row.get::<_, String>(0),
+    );
+    assert_eq!(weeks.expect("ours"), "3/1,3/1");
+    let undone = run(&["bar", "--undo", "o-7"], &other, "");
+    check(&undone, 0, &["is on the boards"]);
+    assert_eq!(names(&mut *engine), "o-7 o-8");
 }

@@ -2,6 +2,7 @@
 
 use super::{Answer, Context, Decision, Ending, HEAD_BYTES_MAX, Page, respond};
 use crate::config::{Command, Config};
+use crate::hub::BoardPage;
 use crate::hub::Dialect::{self, Eio3, Eio4, Plain};
 use crate::metrics::Refusal;
 use crate::net::peers::{Crowd, Peer};
@@ -14,6 +15,7 @@ const SERVING: Context<'_> = Context {
     full: false,
     ending: None,
     store_away: false,
+    board: &BoardPage::None,
     peer: Peer::Unix,
     crowd: &NOBODY,
 };
@@ -407,7 +409,7 @@ fn the_first_subprotocol_asked_for_is_named() {
                     assert_eq!(answer.status, 400, "{fields:?}");
                     Err(())
                 }
-                Decision::Partial => panic!("{fields:?} is a whole head"),
+                Decision::Partial | Decision::Wait => panic!("{fields:?} is a whole head"),
             };
             assert_eq!(named, want.map(str::to_owned), "{fields:?}");
         }
@@ -569,7 +571,7 @@ fn whose_request_it_is_and_who_has_too_many() {
                 let found = String::from_utf8_lossy(answer.body);
                 assert!(found.contains(body), "{target} {fields:?}: {found}");
             }
-            Decision::Partial => panic!("{target} {fields:?} is a whole head"),
+            Decision::Partial | Decision::Wait => panic!("{target} {fields:?} is a whole head"),
         }
     }
 }
@@ -586,5 +588,50 @@ fn at_the_last_call_an_upgrade_is_still_done() {
         };
         assert_eq!(answer.refusal(true), Some(Refusal::Draining));
         assert_eq!(answer.refusal(false), Some(Refusal::Full));
+    }
+}
+
+#[test]
+fn who_is_best_is_told_refused_or_waited_for() {
+    let text: &[u8] = b"{\"week\":[],\"ever\":[]}";
+    let known = BoardPage::Known(text.into());
+    let with = |board| Context { board, ..SERVING };
+    for target in ["/top.json", "/applet/websocket/top.json?x=1"] {
+        let asked = request("GET", target, "");
+        let told = answer(&asked, with(&known));
+        assert_eq!((told.status, told.body), (200, &b""[..]));
+        let told = String::from_utf8(told.head).expect("text");
+        let (head, body) = told.split_once("\r\n\r\n").expect("a body");
+        assert_eq!(body.as_bytes(), text);
+        for field in [
+            "Content-Length: 21",
+            "Content-Type: application/json",
+            "Cache-Control: max-age=2",
+            "Access-Control-Allow-Origin: *",
+        ] {
+            assert!(head.contains(field), "{head}");
+        }
+        // Its length alone.
+        let told = answer(&request("HEAD", target, ""), with(&known));
+        assert!(head_of(&told).contains("Content-Length: 21"));
+        check(
+            "GET",
+            target,
+            "",
+            with(&BoardPage::Away),
+            503,
+            "Retry-After: 5",
+        );
+        check("POST", target, "", with(&BoardPage::Ask), 405, "Allow");
+        check("GET", target, "", SERVING, 404, "not found");
+        for method in ["GET", "HEAD"] {
+            let (decision, _) = respond(&request(method, target, ""), with(&BoardPage::Ask));
+            assert_eq!(decision, Decision::Wait);
+        }
+        let late = Context {
+            board: &known,
+            ..LATE
+        };
+        check("GET", target, "", late, 503, "restarting");
     }
 }

@@ -96,6 +96,7 @@ impl Reception {
             page: self.page,
             full: self.max_connections <= sockets.open_count(),
             store_away: turn.store_away,
+            board: &sockets.board,
             ending: turn
                 .life
                 .is_ending()
@@ -117,6 +118,11 @@ impl Reception {
         match decision {
             Decision::Partial => {
                 conn.rest = bytes.into();
+                None
+            }
+            Decision::Wait => {
+                conn.rest = bytes.into();
+                sockets.asks_for_board(index);
                 None
             }
             Decision::Answer(mut answer) => {

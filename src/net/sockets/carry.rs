@@ -146,7 +146,9 @@ impl Sockets {
             conn.queue.tail(&mut self.pool).extend(carried.unsent);
         }
         conn.rest = carried.rest.as_slice().into();
-        conn.backlog = carried.backlog;
+        // A head that waited for its answer is looked at again.
+        let waits = matches!(conn.phase, Phase::Head { .. }) && !conn.rest.is_empty();
+        conn.backlog = carried.backlog || waits;
         conn.readable = carried.readable;
         conn.hung_up = carried.hung_up;
         conn.urgent = carried.urgent;

@@ -90,7 +90,12 @@ pub(super) fn export(connection: &mut Connection, out: &mut dyn Write) -> io::Re
              LEFT JOIN sessions ON sessions.id = persons.session",
             person,
         ),
-        ("SELECT * FROM ranked_points", ranked_points),
+        // Whether somebody is barred stands with the person.
+        (
+            "SELECT CASE WHEN week < 0 THEN -1 - week ELSE week END AS week, person, points,
+             reached_at FROM ranked_points",
+            ranked_points,
+        ),
     ];
     for (text, read) in tables {
         let mut asked = snapshot.prepare(text).map_err(io::Error::other)?;
@@ -182,7 +187,7 @@ pub(super) fn import(
         transaction.commit().map_err(failed)?;
     }
     let count = "DELETE FROM weeks; INSERT INTO weeks (week, points, persons)
-        SELECT week, points, count(*) FROM ranked_points GROUP BY week, points;";
+        SELECT week, points, count(*) FROM ranked_points WHERE 0 <= week GROUP BY week, points;";
     connection
         .execute_batch(&format!("BEGIN IMMEDIATE; {count} COMMIT;"))
         .map_err(|error| error.to_string())?;
@@ -258,8 +263,9 @@ fn take(connection: &Connection, line: &Line) -> Result<bool, String> {
             )
         }
         Line::RankedPoints(ranked) => run(
-            "INSERT INTO ranked_points (week, person, points, reached_at) SELECT ?1, ?2, ?3, ?4 \
-             WHERE EXISTS (SELECT 1 FROM persons WHERE person = ?2) ON CONFLICT DO NOTHING",
+            "INSERT INTO ranked_points (week, person, points, reached_at) \
+             SELECT CASE WHEN is_barred THEN -1 - ?1 ELSE ?1 END, ?2, ?3, ?4 \
+             FROM persons WHERE person = ?2 ON CONFLICT DO NOTHING",
             params![ranked.week, ranked.person, ranked.points, ranked.reached_at],
         ),
         Line::Tombstone(tombstone) => run(

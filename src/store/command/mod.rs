@@ -75,6 +75,7 @@ fn run(asked: &Asked) -> Result<String, String> {
         What::Export => return export(&mut connection, path),
         What::Import => return import(&mut connection, path),
         What::Forget(who) => forget(&mut connection, path, who),
+        What::Bar { sub, barred } => bar(&mut connection, path, sub, *barred),
     };
     done.map_err(|fault| match fault {
         Fault::Sqlite(error) => sqlite::trouble_text(path, &error),
@@ -194,4 +195,20 @@ fn forget(connection: &mut Connection, path: &Path, who: &Who) -> Result<String,
         "{erased} erased from {shown}; what they win by now is dropped for 31 days{log}. Backups \
          and exports from before still hold them: delete those, or erase them there too"
     ))
+}
+
+fn bar(connection: &mut Connection, path: &Path, sub: &str, barred: bool) -> Result<String, Fault> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let count = sqlite::bar(&transaction, sub, barred)?;
+    transaction.commit()?;
+    let shown = path.display();
+    if count == 0 {
+        return Err(Fault::Said(format!(
+            "no person in {shown} is called {sub:?}"
+        )));
+    }
+    Ok(match barred {
+        true => format!("{sub:?} is on no board of {shown} any more; bar --undo takes that back"),
+        false => format!("{sub:?} is on the boards of {shown} again"),
+    })
 }

@@ -9,7 +9,7 @@ use crate::store::engine::Who;
 
 /// What it says of itself.
 pub(super) const HELP: &str = "\
-roshambo store: looks into the file that keeps points, copies it, erases somebody.
+roshambo store: looks into the file that keeps points, copies it, erases or bars somebody.
 All of it works beside a running server.
 
 Usage: roshambo store COMMAND [--store FILE]
@@ -22,6 +22,9 @@ Usage: roshambo store COMMAND [--store FILE]
   forget WHO       erase somebody: what is there, and what is won in the next 31 days
       --uid UID    all sessions whose player goes by this uid
       --person SUB the person whom your tokens call so
+  bar SUB          take the person whom your tokens call so off the board; it plays on and keeps its
+                   points; a running server's board knows within two seconds
+      --undo       put it there again
 
   --store FILE     the file [roshambo.db]                                   ROSHAMBO_STORE
   -h, --help       this text
@@ -43,9 +46,14 @@ pub(super) enum What {
     Export,
     Import,
     Forget(Who),
+    /// Takes a person off the board, or puts it there again.
+    Bar {
+        sub: String,
+        barred: bool,
+    },
 }
 
-const COMMANDS: &str = "check, backup, export, import or forget";
+const COMMANDS: &str = "check, backup, export, import, forget or bar";
 
 /// Reads the words; `None`: they ask for help.
 pub(super) fn parse(
@@ -54,12 +62,14 @@ pub(super) fn parse(
 ) -> Result<Option<Asked>, String> {
     let mut parser = Parser::from_args(args);
     let (mut words, mut file, mut who) = (Vec::new(), None, None);
+    let mut undo = false;
     while let Some(arg) = parser.next().map_err(said)? {
         match arg {
             Arg::Short('h') | Arg::Long("help") => return Ok(None),
             Arg::Long("store") => file = Some(PathBuf::from(parser.value().map_err(said)?)),
             Arg::Long("uid") => who = Some(Who::Uid(text(&mut parser, "--uid")?)),
             Arg::Long("person") => who = Some(Who::Person(text(&mut parser, "--person")?)),
+            Arg::Long("undo") => undo = true,
             Arg::Value(word) => words.push(word),
             other => return Err(said(other.unexpected())),
         }
@@ -80,8 +90,19 @@ pub(super) fn parse(
             let who = who.take();
             What::Forget(who.ok_or("forget needs --uid UID or --person SUB")?)
         }
+        Some("bar") => {
+            let sub = words
+                .next()
+                .ok_or("bar needs the name that your tokens have for somebody")?;
+            let sub = sub.into_string().map_err(|_| "that name is no UTF-8")?;
+            let barred = !std::mem::take(&mut undo);
+            What::Bar { sub, barred }
+        }
         _ => return Err(format!("there is no {command:?}: {COMMANDS}")),
     };
+    if undo {
+        return Err("--undo belongs to bar".into());
+    }
     if who.is_some() {
         return Err("--uid and --person belong to forget".into());
     }
@@ -155,7 +176,29 @@ mod tests {
         check("forget --person=7", None, Ok(Some((person, "roshambo.db"))));
         check("forget --help", None, Ok(None));
         check("-h", None, Ok(None));
-        check("", None, Err("check, backup, export, import or forget"));
+        let bar = |barred| What::Bar {
+            sub: "o-1".into(),
+            barred,
+        };
+        check("bar o-1", None, Ok(Some((bar(true), "roshambo.db"))));
+        check(
+            "bar --undo o-1",
+            None,
+            Ok(Some((bar(false), "roshambo.db"))),
+        );
+        check(
+            "bar o-1 --undo",
+            None,
+            Ok(Some((bar(false), "roshambo.db"))),
+        );
+        check("bar", None, Err("bar needs the name"));
+        check("bar o-1 o-2", None, Err("one word too many"));
+        check("check --undo", None, Err("belongs to bar"));
+        check(
+            "",
+            None,
+            Err("check, backup, export, import, forget or bar"),
+        );
         check("chekc", None, Err("there is no \"chekc\""));
         check("forget", None, Err("needs --uid UID"));
         check("forget p-1", None, Err("needs --uid UID"));

@@ -455,3 +455,6 @@ pub(super) fn expire(
     deleted += run(connection, counts, (1, last, most))?;
     Ok(deleted)
 }
+
+#[cfg(test)]
+mod tests;
