@@ -1,9 +1,9 @@
 //! The words that the wire, the sessions and the world share: parsed once, valid ever after.
 //!
 //! No behaviour beyond conversion: no rules, no text of a dialect, no time. What goes to the store
-//! and comes back is in `stored`, the board in `board`, whom a signed token names in `person`, why a
-//! connection ends in `close`, what is counted by kind in `kinds`, how a snapshot carries what was
-//! parsed in `carried`, and bytes in [`hex`].
+//! and comes back is in `stored`, the board in `board`, whom a signed token names in `person`, why
+//! a connection ends in `close`, what is counted by kind in `kinds`, how a snapshot carries what
+//! was parsed in `carried`, and bytes in [`hex`].
 
 mod board;
 mod carried;

@@ -1,8 +1,8 @@
 //! Who is best: what is asked, who waits for the answer, and what is kept of it for a moment.
 //!
 //! Whoever asks, the store is asked the same question once in [`KEPT_MS`] at most. Who waits for
-//! its answer is told when it comes; nothing is held meanwhile. While the store cannot be asked, the
-//! last board that is known is told. Absent: who may be on a board, and how a place is found.
+//! its answer is told when it comes; nothing is held meanwhile. While the store cannot be asked,
+//! the last board that is known is told. Absent: who may be on a board, and how a place is found.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;

@@ -56,8 +56,8 @@ pub enum Input<'a> {
         /// What it says.
         reply: &'a StoreReply,
     },
-    /// What time it is, for all that follows until it is told anew: between that it goes on as `now`
-    /// does. Told at the start, and whenever it is another one than it would be so.
+    /// What time it is, for all that follows until it is told anew: between that it goes on as
+    /// `now` does. Told at the start, and whenever it is another one than it would be so.
     Clock {
         /// Seconds since 1970-01-01 00:00 UTC, as the machine's clock has it.
         unix_s: u64,

@@ -1,16 +1,17 @@
 //! Persons come: what a signed token in a `hello` leads to, and what the store says about it.
 //!
-//! A token is verified once, at the first `hello` or when Socket.IO's connect packet brought it; what
-//! it named stays with the session, so that keys may change in mid-game. One that is none is told to
-//! its developer, and its client plays on as anybody. Absent: how a token is verified, and the board.
+//! A token is verified once, at the first `hello` or when Socket.IO's connect packet brought it;
+//! what it named stays with the session, so that keys may change in mid-game. One that is none is
+//! told to its developer, and its client plays on as anybody. Absent: how a token is verified, and
+//! the board.
 //!
 //! # Who is whom
 //!
-//! A person that lives in this process is taken over by its newest connection, whatever session that
-//! came with. Any other one is asked about: a person that the store does not know has the session
-//! that it came with from now on, with its points; one that it knows has its own, and the session it
-//! came with stays nobody's. While the store cannot be asked, a person plays on unsigned: on the
-//! session it came with, or on a pending one.
+//! A person that lives in this process is taken over by its newest connection, whatever session
+//! that came with. Any other one is asked about: a person that the store does not know has the
+//! session that it came with from now on, with its points; one that it knows has its own, and the
+//! session it came with stays nobody's. While the store cannot be asked, a person plays on
+//! unsigned: on the session it came with, or on a pending one.
 
 use serde::{Deserialize, Serialize};
 

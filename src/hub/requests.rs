@@ -283,8 +283,8 @@ impl Hub {
         Ok(())
     }
 
-    /// Takes up a session that is here, without a signed token that is good: if it is a person's, it
-    /// stays as it is.
+    /// Takes up a session that is here, without a signed token that is good: if it is a person's,
+    /// it stays as it is.
     pub(super) fn resume(&mut self, now: Millis, conn: ConnId, greeting: Greeting) {
         let player = greeting.session.as_ref();
         let player = player.and_then(|token| self.world.player_of(token));

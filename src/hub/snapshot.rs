@@ -132,8 +132,8 @@ impl Hub {
     /// for, and an [`Output::Hold`](super::Output::Hold) for every connection that waits for the
     /// store. Carry them out once the connections are there, under the names they had; then tell
     /// the next fact. Where the former process had a store, it takes this one to have the same;
-    /// tell it [`Input::Stored`](super::Input::Stored) whether that is away. Keys are secrets and not
-    /// carried: it has none until [`use_keys`](Self::use_keys).
+    /// tell it [`Input::Stored`](super::Input::Stored) whether that is away. Keys are secrets and
+    /// not carried: it has none until [`use_keys`](Self::use_keys).
     ///
     /// # Errors
     ///

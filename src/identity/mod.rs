@@ -1,16 +1,16 @@
 //! A signed token in, a person out: JSON Web Tokens with HS256, and nothing else.
 //!
-//! Pure: bytes, keys and the seconds since 1970 decide. Whoever signs has made sure who somebody is;
-//! here it is only looked whether the signature and the times are good. The algorithm is fixed, so a
-//! token cannot say how it wants to be checked. Absent: where keys come from, a clock, and what being
-//! a person leads to.
+//! Pure: bytes, keys and the seconds since 1970 decide. Whoever signs has made sure who somebody
+//! is; here it is only looked whether the signature and the times are good. The algorithm is fixed,
+//! so a token cannot say how it wants to be checked. Absent: where keys come from, a clock, and
+//! what being a person leads to.
 //!
 //! - `jws`: the three parts, and the signature over two of them;
 //! - `claims`: what the payload says;
 //! - `refusal`: why a token is none, for the developer who reads it.
 //!
-//! Sources: RFC 7515 (JSON Web Signature), sections 2, 4 and 7.1; RFC 7519 (JSON Web Token), section
-//! 4.1; RFC 8725 (best current practices), sections 2 and 3; RFC 2104 (HMAC).
+//! Sources: RFC 7515 (JSON Web Signature), sections 2, 4 and 7.1; RFC 7519 (JSON Web Token),
+//! section 4.1; RFC 8725 (best current practices), sections 2 and 3; RFC 2104 (HMAC).
 
 mod claims;
 mod jws;

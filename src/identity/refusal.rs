@@ -1,7 +1,7 @@
 //! Why a token is none, in a sentence for the developer who signed it.
 //!
-//! Nothing of a key is told, and of a token only what whoever sent it knows. Absent: how it is found
-//! out.
+//! Nothing of a key is told, and of a token only what whoever sent it knows. Absent: how it is
+//! found out.
 
 use std::fmt;
 

@@ -1,8 +1,8 @@
 //! The file with the keys that signed tokens are verified by: read at the start, and again when it
 //! is another one.
 //!
-//! A new file that cannot be taken changes nothing: the keys that there were go on, and the log says
-//! so. Absent: what is in it, and tokens.
+//! A new file that cannot be taken changes nothing: the keys that there were go on, and the log
+//! says so. Absent: what is in it, and tokens.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read as _};
@@ -13,8 +13,8 @@ use rustix::fs::OFlags;
 
 use crate::identity::{KEY_FILE_BYTES_MAX, Keys};
 
-/// How often somebody looks whether it is another one: whoever changes keys waits as long before the
-/// new one signs.
+/// How often somebody looks whether it is another one: whoever changes keys waits as long before
+/// the new one signs.
 pub(crate) const LOOK_MS: u64 = 2_000;
 /// What those may not do who are neither its owner nor in its group: read or write it.
 const OTHERS: u32 = 0o006;

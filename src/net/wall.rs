@@ -1,9 +1,9 @@
 //! The clock on the wall: what the game is told of it.
 //!
 //! People and time servers set it, so no duration is measured by it; it says when a signed token is
-//! over, and which week it is. The game is told once, and goes on by the loop's own clock; every turn
-//! looks whether that still is the time, for a call that costs some 30 ns, and tells it anew after a
-//! jump: a machine that slept, or whose clock was set. Absent: what is decided by it.
+//! over, and which week it is. The game is told once, and goes on by the loop's own clock; every
+//! turn looks whether that still is the time, for a call that costs some 30 ns, and tells it anew
+//! after a jump: a machine that slept, or whose clock was set. Absent: what is decided by it.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

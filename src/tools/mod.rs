@@ -2,8 +2,8 @@
 //! of the operator's does, for trying.
 //!
 //! Nothing here runs in serving mode, and nothing here knows the server's own types: a tool that
-//! shared them would share their mistakes. Only tokens are signed by what verifies them, which other
-//! libraries' tokens are held against. Absent: hub, world, wire, the server's loop.
+//! shared them would share their mistakes. Only tokens are signed by what verifies them, which
+//! other libraries' tokens are held against. Absent: hub, world, wire, the server's loop.
 
 pub mod bench;
 pub mod probe;

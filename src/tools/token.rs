@@ -161,8 +161,8 @@ fn help() -> String {
     format!(
         "usage: {program} token --sub WHO [--name NAME] [--avatar ADDRESS] [--ttl 3h]\n       \
          [--audience TEXT] [--key FILE]\n\n\
-         Prints a signed token (JWT, HS256) with which a player is the person WHO, for trying what\n\
-         your own backend will do. It is signed with the first key of FILE, the server's\n\
+         Prints a signed token (JWT, HS256) with which a player is the person WHO, for trying\n\
+         what your own backend will do. It is signed with the first key of FILE, the server's\n\
          --token-key, or {KEY_VARIABLE}; it is for TEXT, or {AUDIENCE_VARIABLE}.\n\n  \
          --sub WHO         whom it names: 1 to 64 bytes, never shown to anybody\n  \
          --name NAME       shown instead of what the client says\n  \

@@ -2,8 +2,8 @@
 //! gave.
 //!
 //! One person has one player here. Who comes while the store cannot be asked plays on unsigned: it
-//! is that person to its devices already, and to the store, and so to the board, as soon as that has
-//! answered. Absent: tokens, and how the store is asked.
+//! is that person to its devices already, and to the store, and so to the board, as soon as that
+//! has answered. Absent: tokens, and how the store is asked.
 
 use serde::{Deserialize, Serialize};
 
