@@ -63,6 +63,7 @@ part_browser() {
     with_server node --test tests/e2e/browser/game.test.mjs
     with_server node --test tests/e2e/browser/gallery.test.mjs
     with_server node --test tests/e2e/browser/places.test.mjs
+    with_server node --test tests/e2e/browser/persons.test.mjs
 }
 
 # The page in Firefox and in WebKit, without a screen.

@@ -80,6 +80,11 @@ impl Hub {
         self.board.open = true;
     }
 
+    /// Whether there is a board.
+    pub(super) fn has_board(&self) -> bool {
+        self.board.open && self.desk.open
+    }
+
     /// Whether a question can be asked now.
     pub(super) fn may_ask_board(
         &mut self,
@@ -87,7 +92,7 @@ impl Hub {
         player: PlayerId,
         request: &Request,
     ) -> Outcome {
-        if !self.board.open || !self.desk.open {
+        if !self.has_board() {
             return Outcome::Refused(ProblemCode::NoBoard);
         }
         // Somebody who is no person stands on no board, and that is known without asking.
@@ -148,7 +153,7 @@ impl Hub {
 
     /// What a page is answered that asks now.
     pub fn board_page(&mut self, now: Millis) -> BoardPage {
-        if !self.board.open || !self.desk.open {
+        if !self.has_board() {
             return BoardPage::None;
         }
         let Some(questions) = self.page_questions(now) else {

@@ -88,6 +88,7 @@ impl Hub {
         self.counters.events_out[event.kind().index()] += 1;
         let audience = event::Audience {
             v2,
+            board: self.has_board(),
             public_url: self.public_url.as_deref(),
         };
         event::encode(event, audience, &mut self.texts);

@@ -83,6 +83,7 @@ const INDEX: Asset = file!("index.html", "text/html; charset=utf-8", ASK);
 const ASSETS: &[Asset] = &[
     file!("app.js", JS, ASK),
     file!("asks.js", JS, ASK),
+    file!("board.js", JS, ASK),
     file!("card.js", JS, ASK),
     file!("duel.js", JS, ASK),
     file!("friend.js", JS, ASK),
@@ -100,6 +101,7 @@ const ASSETS: &[Asset] = &[
     file!("texts.js", JS, ASK),
     file!("tokens.js", JS, ASK),
     file!("words.js", JS, ASK),
+    file!("board.css", CSS, ASK),
     file!("inside.css", CSS, ASK),
     file!("stage.css", CSS, ASK),
     file!("style.css", CSS, ASK),
@@ -371,6 +373,8 @@ mod tests {
 
     /// Loaded when somebody asks for it, has a room, or comes with a browser that cannot play.
     const LATER: &[&str] = &[
+        "board.css",
+        "board.js",
         "inside.css",
         "inside.js",
         "meanings.js",

@@ -226,6 +226,8 @@ fn cut(name: Cow<'_, str>) -> Cow<'_, str> {
 pub struct Audience<'a> {
     /// The client knows `builtin:` pictures.
     pub v2: bool,
+    /// There is a board to be asked for.
+    pub board: bool,
     /// Where old clients find the same pictures, without a slash at its end.
     pub public_url: Option<&'a str>,
 }
@@ -241,6 +243,7 @@ pub fn encode(event: &Event, audience: Audience<'_>, out: &mut String) {
                 pending: session.pending,
                 total_score: session.total_score,
                 win_streak: session.win_streak,
+                board: audience.board,
             });
             write_json(
                 &(
@@ -371,6 +374,7 @@ pub fn encode(event: &Event, audience: Audience<'_>, out: &mut String) {
 pub fn encode_board_page(week: &[BoardPlayer], ever: &[BoardPlayer], out: &mut String) {
     let audience = Audience {
         v2: true,
+        board: true,
         public_url: None,
     };
     let rows = |players| BoardRows {
@@ -423,6 +427,8 @@ struct HiSessionPayload<'a> {
     pending: bool,
     total_score: u32,
     win_streak: u32,
+    #[serde(skip_serializing_if = "is_false")]
+    board: bool,
 }
 
 #[derive(Serialize)]

@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 /** The binary under test; the test command names the one that it built. */
-const BINARY = process.env.ROSHAMBO_BIN
+export const BINARY = process.env.ROSHAMBO_BIN
   || fileURLToPath(new URL('../../target/debug/roshambo', import.meta.url));
 
 const running = new Set();

@@ -126,6 +126,7 @@ fn check_event(body: &str) -> u64 {
         &problem,
         event::Audience {
             v2: true,
+            board: false,
             public_url: None,
         },
         &mut out,
@@ -140,6 +141,7 @@ fn check_uid(uid: Uid) {
     let mut out = String::new();
     let audience = event::Audience {
         v2: true,
+        board: false,
         public_url: None,
     };
     event::encode(&Event::Leave { uid: uid.clone() }, audience, &mut out);

@@ -329,7 +329,15 @@ fn every_event_is_read_as_it_was_meant_in_all_dialects() {
         for dialect in DIALECTS {
             let mut packet = dialect.event_prefix().to_owned();
             let public_url = Some(PUBLIC_URL);
-            event::encode(&event, event::Audience { v2, public_url }, &mut packet);
+            event::encode(
+                &event,
+                event::Audience {
+                    v2,
+                    board: false,
+                    public_url,
+                },
+                &mut packet,
+            );
             let text = body(dialect, &packet);
             let read: Value = serde_json::from_str(text).expect("events are JSON");
             assert_eq!(read, want, "{event:?}");

@@ -127,6 +127,7 @@ function show(event = {}) {
   controls(shown, online);
   friend.show(state, event.name, lonely);
   menu.show();
+  if (board) board.show();
   document.title = state.code && document.hidden && between() && other && other.present
     ? `● ${t('arrived', { name: nameOf(t, other) })}` : `roshambo · ${t('title')}`;
   if (event.movement === 'face' && isOn('theirFaces', true)) stage.sides.theirs.pop(event.face);
@@ -267,6 +268,7 @@ const menu = createMenu(t, [
     shown: () => true,
     run: () => keepOn('theirFaces', !isOn('theirFaces', true)),
   },
+  { id: 'best', word: () => t('board'), shown: () => state.board, run: showBoard },
   {
     id: 'inside', word: () => `</> ${t('inside')}`, shown: () => !$('.inside'), run: lookInside,
   },
@@ -290,6 +292,15 @@ function leave() {
   else game.leaveSoon();
 }
 
+/** Who is best: on servers that know it, and loaded when it is looked at. */
+let board = null;
+function showBoard() {
+  return import('./board.js').then(({ createBoard }) => {
+    board = board || createBoard(t, game);
+    board.open();
+  }, () => {});
+}
+
 /** What travels, for those who want to see it: nobody else loads that. */
 function lookInside() {
   return import('./inside.js').then(({ openInside }) => openInside(lang), () => {});
@@ -298,6 +309,7 @@ function lookInside() {
 function sheetsAway() {
   menu.close();
   friend.entry.close();
+  if (board) board.close();
 }
 
 friendButton.onclick = press(friend.entry.open);

@@ -1,7 +1,8 @@
 // A look inside: every message as it travels, the time between them, and what each one means.
 // Messages can be copied, and one can be typed and sent. Loaded when somebody asks for it.
 //
-// Absent: any effect on the game, but for what is typed here and sent.
+// Absent: any effect on the game, but for what is typed here and sent. A session's token is shortened, and
+// a signed one: whoever reads it in a copied message would play in its place.
 
 import { copy } from './asks.js';
 import { meaningOf } from './meanings.js';
@@ -9,6 +10,7 @@ import { say, watch } from './socket.js';
 
 /** Older lines go. */
 const LINES_MAX = 200;
+const TOKEN = /("(?:session|token)":"[^"]{0,4})[^"]*"/g;
 const DIALECT = ['Plain dialect: one JSON array in one text frame.', '普通方言：一个文本帧里一个 JSON 数组。'];
 
 const TEXTS = {
@@ -52,7 +54,8 @@ export function openInside(language) {
   root.append(head, list, form);
   let last = 0;
 
-  function line(way, text) {
+  function line(way, travels) {
+    const text = travels.replace(TOKEN, '$1…"');
     const at = performance.now();
     const item = make('li', '');
     const gap = last ? `+${((at - last) / 1000).toFixed(2)} s` : '';

@@ -63,6 +63,10 @@ export function createSession(env) {
     code: '', // of the private room I sit in
     friend: false, // waiting for a friend, not in the lobby
     nearby: 0,
+    board: false, // the server keeps one; what it told of each, by 'week' and 'ever':
+    boards: {}, // the best, the first one first
+    ranks: {}, // where I stand: place, percent, points and the players around me
+    boardAway: false, // it could not be told just now
     note: '', // forgotten, no-points, left, absent, or the code of a `problem`
   };
   // `gone`: I left, and the server may not know it; a page after this one has to know, too.
@@ -301,6 +305,7 @@ export function createSession(env) {
       const had = env.points ? env.points() : state.me.totalScore;
       Object.assign(state.me, { uid, totalScore, winStreak });
       state.nearby = hi.nearby;
+      state.board = hi.board === true;
       if (renamed) {
         // Mine was erased, or it is known by now who I am.
         if (hi.session && hi.session !== token) {
@@ -462,8 +467,21 @@ export function createSession(env) {
       state.outcome = me.roundScore > 0 ? 'win' : other.roundScore > 0 ? 'lose' : 'draw';
     },
 
+    top({ board, players }) {
+      state.boards[board] = players;
+      state.boardAway = false;
+    },
+
+    rank(rank) {
+      state.ranks[rank.board] = rank;
+    },
+
     problem({ code, event }) {
       if (state.link !== 'online') return refused(code, event);
+      if (event === 'top' || event === 'rank') {
+        state.boardAway = true;
+        return;
+      }
       // That one is for developers: whoever it was to be plays on as anybody.
       if (code === 'already-playing' || code === 'bad-token') return;
       state.note = code;
@@ -557,6 +575,12 @@ export function createSession(env) {
     state.phase = 'between';
   }
 
+  /** Asks who is best in 'week' or 'ever', and where I stand. */
+  function askBoard(board) {
+    send('top', { board });
+    send('rank', { board });
+  }
+
   /** Asks for a round: the first one, or the next with the same opponent. */
   function play(asked) {
     if (state.phase === 'playing') return;
@@ -644,6 +668,7 @@ export function createSession(env) {
       if (state.again && state.phase === 'between') send('join');
     }),
     choose: act(choose),
+    askBoard,
     /** Says whether the other one can see it. */
     face(face) {
       const { link, phase, other } = state;

@@ -248,6 +248,7 @@ fn written(event: &Event, v2: bool, want: &str) {
         event,
         Audience {
             v2,
+            board: false,
             public_url: Some("https://e/base"),
         },
         &mut out,
@@ -454,6 +455,7 @@ fn a_numeric_uid_is_written_back_as_that_number() {
                 &event,
                 Audience {
                     v2: true,
+                    board: false,
                     public_url: None,
                 },
                 &mut out,
@@ -502,6 +504,7 @@ fn pictures_are_told_in_the_words_of_the_reader() {
         &start,
         Audience {
             v2: false,
+            board: false,
             public_url: None,
         },
         &mut out,
@@ -631,6 +634,7 @@ fn the_short_cuts_do_what_serde_json_does() {
                 &event,
                 Audience {
                     v2: false,
+                    board: false,
                     public_url: None,
                 },
                 &mut found,

@@ -5,10 +5,17 @@
 // Absent: the platform's own bars around the page, its keyboard, and its menus.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import {
+  mkdtempSync, readFileSync, rmSync, writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import WebSocket from 'ws';
 import { launch, shot } from '../browser/lib.mjs';
-import { serve, stopAll } from '../server.mjs';
+import { BINARY, serve, stopAll } from '../server.mjs';
 import { html, SCREENS } from './looks.mjs';
 import { Phone, ROOT, endAll } from './phone.mjs';
 
@@ -85,6 +92,50 @@ async function states() {
   return found;
 }
 
+/** Two persons have played a round; the board as somebody sees it who is none of them. */
+async function boards() {
+  const folder = mkdtempSync(join(tmpdir(), 'roshambo-board-'));
+  const key = join(folder, 'key');
+  writeFileSync(key, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600 });
+  const server = await serve(['--game-time', '1s', '--token-key', key]);
+  const persons = ['敏敏', WIDE].map((name) => {
+    const token = execFileSync(BINARY, ['token', '--sub', name, '--name', name, '--key', key], { encoding: 'utf8' });
+    const socket = new WebSocket(`ws://127.0.0.1:${server.port}/applet/websocket`);
+    const told = (event) => new Promise((resolve) => {
+      socket.on('message', (text) => JSON.parse(text)[0] === event && resolve(JSON.parse(text)[1]));
+    });
+    const send = (...event) => socket.send(JSON.stringify(event));
+    socket.on('open', () => send('hello', { user: {}, v: 2, token: token.trim() }));
+    return { told, send, socket };
+  });
+  const [one, other] = persons;
+  await Promise.all(persons.map(({ told }) => told('hi')));
+  const room = one.told('room');
+  one.send('join', { room: 'new' });
+  const [start, result] = [one.told('start'), one.told('result')];
+  other.send('join', { room: (await room).code });
+  await start;
+  one.send('choice', { choice: 1 });
+  await result;
+  persons.forEach(({ socket }) => socket.close());
+
+  const found = [];
+  for (const [name, language, word, ever] of [['board', 'en', 'The best', 'All time'], ['board-zh', 'zh_CN', '榜单', '总榜']]) {
+    const phone = await new Phone(server, { language, storage: { name, avatar: 'builtin:7' } }).start();
+    await phone.until(() => phone.page.data.hasBoard, 'word of a board');
+    phone.tap(word);
+    await phone.until(() => phone.page.data.board && phone.page.data.players.length, 'the first of the week');
+    phone.tap(ever);
+    await phone.until(() => phone.page.data.board === 'ever' && phone.page.data.players.length, 'the first of all time');
+    assert.equal(phone.page.data.players[0].name, '敏敏');
+    const [tree, route] = [phone.tree(), phone.page.route];
+    found.push({ name, page: { route }, tree: () => tree });
+    phone.end();
+  }
+  rmSync(folder, { recursive: true });
+  return found;
+}
+
 /** What is wrong with the page that is shown: measured by the browser. */
 function faults({ target, bottom, scrolls }) {
   const found = [];
@@ -130,7 +181,7 @@ function faults({ target, bottom, scrolls }) {
 }
 
 test('every state fits every screen, and every target a thumb', async () => {
-  const shown = await states();
+  const shown = [...await states(), ...await boards()];
   assert.ok(shown.length >= 14);
   for (const screen of SCREENS) {
     const { width, height, bottom } = screen;

@@ -37,7 +37,7 @@ test('the project is complete', () => {
 
 test('everything that the pages name is there, and a slip of the finger is found', async () => {
   const one = await phone('Ada').start();
-  for (const path of ['pages/index/index', 'pages/game/game']) {
+  for (const path of ['pages/index/index', 'pages/game/game', 'pages/board/board']) {
     audit(one, path);
     const markup = readFileSync(`${ROOT}${path}.wxml`, 'utf8');
     const slips = [[/="on(\w)/g, '="no$1'], [/\{\{words\.(\w)/g, '{{words.x$1'],

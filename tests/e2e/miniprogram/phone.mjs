@@ -544,6 +544,10 @@ export class Phone {
 
 /** What lists hold that are empty at first. */
 const SAMPLES = {
+  'pages/board/board': {
+    players: [{ key: 0, place: 1, medal: 'medal1', own: true, name: 'Ada', portrait: '/avatars/1.svg', points: 3 }],
+    around: [{ key: 0, place: 12, medal: '', own: true, name: 'Ada', portrait: '/avatars/1.svg', points: 3 }],
+  },
   'pages/game/game': {
     last: [{ number: 1, outcome: 'win', picture: '/drawings/hand1.svg', none: false }],
     lines: [{ number: 1, way: '→', text: '["ping"]', ms: 0, meaning: '', where: '' }],

@@ -318,12 +318,12 @@ test('looking inside knows every event of the contract, and keeps nothing unaske
   at = 20;
   handlers.received('["hi",{"session":"abcdefgh"}]');
   at = 50;
-  socket.send('["hello",{"session":"abcdefgh"}]');
+  socket.send('["hello",{"session":"abcdefgh","token":"eyJhbGc"}]');
   const told = () => Array.from(recorded.lines(), ({ way, text, ms }) => `${way} ${text} ${ms}`);
   assert.deepEqual(told(), [
-    '→ ["hello",{"session":"abcd…"}] 30', '← ["hi",{"session":"abcd…"}] 0',
+    '→ ["hello",{"session":"abcd…","token":"eyJh…"}] 30', '← ["hi",{"session":"abcd…"}] 0',
   ]);
-  assert.equal(sent.at(-1), '["hello",{"session":"abcdefgh"}]', 'what travels is whole');
+  assert.equal(sent.at(-1), '["hello",{"session":"abcdefgh","token":"eyJhbGc"}]', 'what travels is whole');
   assert.equal(recorded.send('typed'), true);
   assert.equal(sent.at(-1), 'typed');
   for (let more = 0; more < 300; more += 1) handlers.received(`["movement","${'x'.repeat(1000)}"]`);

@@ -868,6 +868,26 @@ test('a doubt about the network is settled within a second and a half', () => {
   }
 });
 
+test('a board is what the server told of it last, and that it told nothing is no word to the player', () => {
+  const bench = new Bench().online({ board: true });
+  assert.equal(bench.state.board, true);
+  const before = bench.socket.sent.length;
+  bench.game.askBoard('week');
+  assert.deepEqual(bench.socket.sent.slice(before).map(({ event }) => event),
+    [['top', { board: 'week' }], ['rank', { board: 'week' }]]);
+  bench.says('problem', { code: 'board-away', message: '', event: 'top' });
+  assert.deepEqual([bench.state.boardAway, bench.state.note], [true, '']);
+  const players = [{ place: 1, uid: 'bob', uname: 'Bob', uavatar: '', points: 7 }];
+  bench.says('top', { board: 'week', players });
+  assert.deepEqual([bench.state.boardAway, bench.state.boards], [false, { week: players }]);
+  const rank = { board: 'week', place: 2, percent: null, points: 5, players };
+  bench.says('rank', rank);
+  assert.deepEqual(bench.state.ranks, { week: rank });
+  // The next server may be another one.
+  bench.online({ board: undefined });
+  assert.equal(bench.state.board, false);
+});
+
 const source = readFileSync(new URL('../../../src/client/web/words.js', import.meta.url), 'utf8');
 const { speaker, statusText } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
 

@@ -1,14 +1,14 @@
 // Looking inside: every message as it travels, the time between them, and one sentence on each.
 //
 // Absent: DOM, wx and a clock, as in session.js; and anything at all until somebody asks for it. A
-// session's token is shortened: whoever has it plays on in its place.
+// session's token is shortened, and a signed one: whoever has it plays in its place.
 
 import { meaningOf } from './meanings.js';
 
 /** So many lines are kept; a round has about ten. */
 const LINES_MAX = 100;
 const TEXT_MAX = 600;
-const TOKEN = /("session":"[^"]{0,4})[^"]*"/g;
+const TOKEN = /("(?:session|token)":"[^"]{0,4})[^"]*"/g;
 
 const states = {
   connecting: ['Opening a WebSocket: one JSON array a message, the plain dialect.',

@@ -16,7 +16,7 @@ const toFriend = (room) => ({ room, ready: false });
 Page({
   data: {
     words: words(['name', 'picture', 'invite', 'join', 'code', 'leave', 'resume', 'rule', 'begin',
-      'beats', 'card', 'consent', 'consentAsk', 'photo', 'done', 'undo', 'hands']),
+      'beats', 'board', 'card', 'consent', 'consentAsk', 'photo', 'done', 'undo', 'hands']),
     hands: [1, 3, 2].map((number) => ({
       number, name: t(`hand${number}`), picture: `/drawings/hand${number}.svg`,
     })),
@@ -26,6 +26,7 @@ Page({
     portrait: '',
     record: '',
     status: '',
+    hasBoard: false,
     seated: false,
     leaving: false,
     action: '', // the way back to a session that ended here
@@ -58,6 +59,7 @@ Page({
         action: state.link !== 'stopped' ? ''
           : t(state.reason === 'taken-over' ? 'here' : 'comeBack'),
         record: recordText(),
+        hasBoard: state.board,
       });
       // The friend has come.
       const met = state.phase === 'playing' || (state.phase === 'between' && state.code
@@ -122,6 +124,10 @@ Page({
 
   onResume() {
     this.go();
+  },
+
+  onBoard() {
+    wx.navigateTo({ url: '/pages/board/board', fail: () => {} });
   },
 
   onInvite() {

@@ -1,0 +1,77 @@
+// The board: who is best, this week and for ever, and where one stands oneself.
+
+import { game, watch } from '../../lib/game.js';
+import { t, words } from '../../lib/language.js';
+import { picture } from '../../lib/player.js';
+import { nameOf } from '../../lib/words.js';
+
+const BOARDS = ['week', 'ever'];
+
+/** Rows as the page shows them. `key` is unique, as uids are not for somebody who is not told one. */
+const rows = (players, uid) => players.map((player, index) => ({
+  key: index,
+  place: player.place || '',
+  medal: player.place <= 3 ? `medal${player.place}` : '',
+  own: player.uid === uid,
+  name: nameOf(t, player),
+  portrait: picture(player.uavatar),
+  points: player.points,
+}));
+
+/** What the page shows of a session. */
+function view({ link, me, boards, ranks, boardAway }, board) {
+  const top = boards[board];
+  const rank = ranks[board];
+  const players = top || [];
+  const mine = players.some(({ uid }) => uid === me.uid);
+  let told = '';
+  if (link !== 'online' || boardAway) told = t('boardAway');
+  else if (!top) told = '…';
+  else if (!players.length) told = t('boardNobody');
+  else if (rank && rank.place) told = t('boardPlace', { place: rank.place });
+  else if (rank && rank.percent) told = t('boardPercent', { percent: rank.percent });
+  return {
+    board,
+    players: rows(players, me.uid),
+    around: rows(rank && !mine ? rank.players : [], me.uid),
+    told,
+  };
+}
+
+Page({
+  data: Object.assign({
+    words: words(['board', 'boardRule']),
+    choices: BOARDS.map((board) => ({ board, name: t(`board:${board}`) })),
+  }, view(game.state, BOARDS[0])),
+
+  onLoad() {
+    game.begin();
+    this.ask(BOARDS[0]);
+  },
+
+  onShow() {
+    this.stop = watch((state, event) => {
+      // Whoever was not online had not asked.
+      if (event && event.name === 'hi') game.askBoard(this.data.board);
+      this.setData(view(state, this.data.board));
+    });
+  },
+
+  onHide() {
+    if (this.stop) this.stop();
+    this.stop = null;
+  },
+
+  onUnload() {
+    this.onHide();
+  },
+
+  ask(board) {
+    game.askBoard(board);
+    this.setData(view(game.state, board));
+  },
+
+  onBoard({ currentTarget }) {
+    this.ask(currentTarget.dataset.board);
+  },
+});
