@@ -64,6 +64,9 @@ pub(crate) struct Bench {
     held: BTreeMap<ConnId, VecDeque<String>>,
     /// What tokens are verified by.
     keys: Option<Keys>,
+    /// This process had keys at some time: it keeps a board.
+    #[allow(dead_code, reason = "not every test has one")]
+    pub(crate) has_board: bool,
 }
 
 /// What the clock on the wall shows at time 0: 2026-01-01 00:00 UTC.
@@ -89,6 +92,7 @@ impl Bench {
             slow: false,
             held: BTreeMap::new(),
             keys: None,
+            has_board: false,
         }
     }
 
@@ -104,6 +108,7 @@ impl Bench {
     /// Tokens are verified by these keys from now on, and the clock on the wall is right.
     #[allow(dead_code, reason = "not every test has persons")]
     pub(crate) fn use_keys(&mut self, keys: Option<Keys>) {
+        self.has_board |= keys.is_some();
         self.keys = keys;
         self.hub.use_keys(self.keys.clone());
         let unix_s = WALL_S + self.now / 1_000;
@@ -240,6 +245,7 @@ impl Bench {
     pub(crate) fn restart(&mut self) {
         self.timers.clear();
         self.held.clear();
+        self.has_board = false;
         self.restarts += 1;
         self.entropy = new_entropy(&self.config, self.restarts);
         self.hub = new_hub(&self.config, &self.entropy);

@@ -213,11 +213,11 @@ fn a_token_that_is_none_is_told_and_nobody_is_thrown_out() {
     0 b << 40
     0 b >> 427["hello",{{"user":{{"uname":"B"}},"v":2,"token":"<jwt.ann.forged>"}}]
     0 b << 437[{{"ok":true}}]
-    0 b << 42["hi",{{"message":"welcome","nearby":1,"uid":"<B>","session":"<B.token>","resumed":false,"totalScore":0,"winStreak":0}}]
+    0 b << 42["hi",{{"message":"welcome","nearby":1,"uid":"<B>","session":"<B.token>","resumed":false,"totalScore":0,"winStreak":0,"board":true}}]
     0 b << 42{forged}
     0 c open plain
     0 c > ["hello",{{"user":{{"uname":"C"}},"v":2,"token":7}}]
-    0 c < ["hi",{{"message":"welcome","nearby":2,"uid":"<C>","session":"<C.token>","resumed":false,"totalScore":0,"winStreak":0}}]
+    0 c < ["hi",{{"message":"welcome","nearby":2,"uid":"<C>","session":"<C.token>","resumed":false,"totalScore":0,"winStreak":0,"board":true}}]
     0 c < {text}
         # They play on, and come back to what they had.
     1 a lost
@@ -244,7 +244,7 @@ fn socket_ios_own_credentials_will_do() {
     let hello = r#"["hello",{"user":{"uname":"A"},"v":2"#;
     let hi = |nearby: u32, name: &str, resumed: bool| {
         format!(
-            r#"["hi",{{"message":"welcome","nearby":{nearby},"uid":"<{name}>","session":"<{name}.token>","resumed":{resumed},"totalScore":0,"winStreak":0}}]"#
+            r#"["hi",{{"message":"welcome","nearby":{nearby},"uid":"<{name}>","session":"<{name}.token>","resumed":{resumed},"totalScore":0,"winStreak":0,"board":true}}]"#
         )
     };
     let enter = |at: u32, who: char, token: &str| {
@@ -277,7 +277,7 @@ fn socket_ios_own_credentials_will_do() {
   600 d < {}
   600 d < problem bad-token hello
   700 d > {hello}}}]
-  700 d < ["hi",{{"message":"welcome","nearby":2,"uid":"<D>","session":"<D.token>","resumed":false,"totalScore":0,"winStreak":0}}]
+  700 d < ["hi",{{"message":"welcome","nearby":2,"uid":"<D>","session":"<D.token>","resumed":false,"totalScore":0,"winStreak":0,"board":true}}]
         # It was verified then: keys may change until hello.
 {}
   800 * keys new
@@ -605,12 +605,12 @@ fn an_erased_person_goes_on_as_a_new_one() {
  8000 cf < result F:- 0/0/0 A:2 2/3/2
  8000 c < leave F
  8000 f < leave A
- 8000 c < [\"hi\",{\"message\":\"welcome\",\"nearby\":1,\"uid\":\"<N>\",\"session\":\"<N.token>\",\"resumed\":false,\"totalScore\":0,\"winStreak\":0}]
+ 8000 c < [\"hi\",{\"message\":\"welcome\",\"nearby\":1,\"uid\":\"<N>\",\"session\":\"<N.token>\",\"resumed\":false,\"totalScore\":0,\"winStreak\":0,\"board\":true}]
  8001 c lost
         # Its token is good, and it is nobody's yet.
  9000 d open plain
  9000 d > hello A v2 <N.token> signed <jwt.ann>
- 9000 d < [\"hi\",{\"message\":\"welcome\",\"nearby\":1,\"uid\":\"<N>\",\"session\":\"<N.token>\",\"resumed\":true,\"totalScore\":0,\"winStreak\":0}]
+ 9000 d < [\"hi\",{\"message\":\"welcome\",\"nearby\":1,\"uid\":\"<N>\",\"session\":\"<N.token>\",\"resumed\":true,\"totalScore\":0,\"winStreak\":0,\"board\":true}]
         "
     ));
 }

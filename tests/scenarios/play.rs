@@ -652,7 +652,11 @@ impl Stage {
                         let [total, streak] = numbers(scores);
                         let who = format!(r#","uid":"{uid}","session":"{token}""#);
                         let scores = format!(r#""totalScore":{total},"winStreak":{streak}"#);
-                        format!(r#"{who},"resumed":{resumed}{pending},{scores}"#)
+                        let board = match self.bench.has_board {
+                            true => r#","board":true"#,
+                            false => "",
+                        };
+                        format!(r#"{who},"resumed":{resumed}{pending},{scores}{board}"#)
                     }
                     _ => String::new(),
                 };
