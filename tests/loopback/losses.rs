@@ -40,7 +40,7 @@ fn a_slow_reader_is_closed_and_its_choice_stands() {
         "30s",
         "--max-queue",
         "16KiB",
-        // How long a closed connection may take for what is queued; this one reads megabytes first.
+        // How long a closed connection may take for what is queued; this one begins to read when all is over.
         "--head-timeout",
         "2m",
     ];
@@ -62,15 +62,15 @@ fn a_slow_reader_is_closed_and_its_choice_stands() {
     bob.send(r#"["choice",{"choice":1}]"#);
 
     let local = slow.local().to_string();
-    // Few enough for one turn of the server's, so that it has read all but the last of them when
-    // it closes: what it never reads would turn its goodbye into a reset.
-    let pings = frame(0x89, &[b'x'; 125]).repeat(50);
-    let (mut online, mut batches) = (true, 0);
+    // One at a time: it comes whole and before what Bob says behind it, so that the server has read
+    // them all when it closes. What it never reads would turn its goodbye into a reset.
+    let ping = frame(0x89, &[b'x'; 125]);
+    let (mut online, mut pings) = (true, 0);
     while online {
-        batches += 1;
-        // The kernel keeps some megabytes for a peer, and then the server has to.
-        assert!(batches < 5_000, "nothing limits the queue");
-        slow.send(&pings);
+        pings += 1;
+        // The kernel keeps something for a peer, and then the server has to.
+        assert!(pings < 50_000, "nothing limits the queue");
+        slow.send(&ping);
         // Nobody else waits for it.
         bob.send(r#"["ping"]"#);
         loop {
