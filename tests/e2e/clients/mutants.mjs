@@ -246,9 +246,9 @@ for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.e
 
 const target = join(resolve(TREE, process.env.CARGO_TARGET_DIR ?? "target"), "mutants");
 
-/** Builds what lies in the folder; how quickly it runs does not matter. */
+/** Builds what lies in the folder, again and again; how quickly it runs does not matter. */
 function build(what) {
-  const quickly = { CARGO_PROFILE_DEV_OPT_LEVEL: "0", CARGO_PROFILE_DEV_DEBUG: "0" };
+  const quickly = { CARGO_PROFILE_DEV_OPT_LEVEL: "0", CARGO_PROFILE_DEV_DEBUG: "0", CARGO_INCREMENTAL: "1" };
   const { status, stderr } = spawnSync("cargo", ["build", "--locked", "--quiet", "--bin", "roshambo"], {
     cwd: folder,
     env: { ...process.env, ...quickly, CARGO_TARGET_DIR: target },
