@@ -18,8 +18,10 @@
 
 /** So many tokens are kept; of more, the one that is worth least goes. */
 const TOKENS_MAX = 8;
-/** The page before this one in its tab lets go of the token within so long. */
+/** A duplicate asks for its original's token and does not get it: so long a tab waits for its own. */
 const RELOAD_MS = 1000;
+/** If the page before it in its tab said that it ends, it lets go within so long, on a busy machine, too. */
+const PARTING_MS = 10000;
 /** So long the other tabs have time to say what they have, */
 const ASK_MS = 300;
 /** and who was heard of within so long has that long, */
@@ -162,7 +164,10 @@ export function createTokens(env) {
       const own = tab.get('session') || '';
       const all = list();
       const last = all.find(({ token }) => bare(token) === bare(own)) || { token: own, points: 0 };
-      if (own && await holder.take(bare(own), RELOAD_MS)) {
+      // A duplicate remembers what its original does, and that one has not ended.
+      const parts = own && tab.get('parts') === bare(own);
+      tab.set('parts', '');
+      if (own && await holder.take(bare(own), parts ? PARTING_MS : RELOAD_MS)) {
         [mine, points] = [own, last.points || 0];
         return mine;
       }
@@ -195,10 +200,14 @@ export function createTokens(env) {
     points: () => points,
     /** The page was put aside and is back. */
     back() {
+      tab.set('parts', '');
       if (mine) holder.hold(bare(mine));
     },
     /** The page ends, or is put aside. */
-    rest: () => holder.rest(),
+    rest() {
+      tab.set('parts', bare(mine));
+      holder.rest();
+    },
     /** Whether the browser keeps anything. */
     lasts: () => list().some(({ token }) => token === mine),
   };

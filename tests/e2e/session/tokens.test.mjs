@@ -76,8 +76,12 @@ class Browser {
     if (this.held.has(name)) {
       if (ifAvailable) return run(null);
       await new Promise((go, stop) => {
-        this.waiting.push({ name, go });
-        signal.addEventListener('abort', () => stop(Object.assign(new Error(), { name: 'AbortError' })));
+        const each = { name, go };
+        this.waiting.push(each);
+        signal.addEventListener('abort', () => {
+          this.waiting = this.waiting.filter((one) => one !== each);
+          stop(Object.assign(new Error(), { name: 'AbortError' }));
+        });
       });
     }
     this.held.set(name, tab);
@@ -153,6 +157,20 @@ test('a reload waits for the page before it to let go', async () => {
   const next = browser.open(first.memory);
   const claimed = next.tokens.claim();
   browser.close(first);
+  assert.equal(await browser.until(claimed), 'a');
+});
+
+test('a reload waits longer for a page that said that it ends than a duplicate does for one that lives', async () => {
+  const browser = new Browser('locks');
+  const [first] = await browser.play('a');
+  const before = browser.date;
+  assert.equal((await browser.play('b', new Map(first.memory)))[1], '', 'a duplicate is another player');
+  assert.ok(browser.date - before < 1500, `${browser.date - before} ms`);
+  first.tokens.rest();
+  const next = browser.open(first.memory);
+  const claimed = next.tokens.claim();
+  browser.at = { when: browser.date + 5000, run: () => browser.crash(first) };
+  browser.timers.push({ at: browser.date + 5000, run() {}, tab: next });
   assert.equal(await browser.until(claimed), 'a');
 });
 
