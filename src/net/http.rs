@@ -6,7 +6,7 @@
 //! Sources: RFC 9110 (methods, `Allow`, conditional requests), RFC 9112 (message framing, targets),
 //! RFC 6455 section 4.2 (the opening handshake), engine.io's `Server.verify` (order of its errors).
 //!
-//! - [`redirect`]: where only the way to TLS is told;
+//! - `redirect`: where only the way to TLS is told;
 //! - `target`: who and what a request is addressed to.
 
 pub(crate) mod redirect;
