@@ -78,7 +78,7 @@ class WebSockets:
         from websockets.sync.client import connect
 
         # Opened here, used in two threads, and closed by a command or with the process.
-        self.client = contextlib.ExitStack().enter_context(connect(command["url"]))
+        self.client = contextlib.ExitStack().enter_context(connect(command["url"], open_timeout=60))
         tell(connected=True)
         threading.Thread(target=self.read, daemon=True).start()
 
