@@ -4,13 +4,14 @@
 //! A new file that cannot be taken changes nothing: the keys that there were go on, and the log
 //! says so. Absent: what is in it, and tokens.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
+use super::stamp::Stamp;
 use crate::identity::{KEY_FILE_BYTES_MAX, Keys};
 
 /// How often somebody looks whether it is another one: whoever changes keys waits as long before
@@ -25,27 +26,6 @@ pub(crate) struct KeyFile {
     path: PathBuf,
     /// `None`: it could not be looked at.
     seen: Option<Stamp>,
-}
-
-/// What tells one state of a file from another: device, number, size, and when its bytes and its
-/// mode were changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
-    file: (u64, u64),
-    size: u64,
-    written: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            file: (metadata.dev(), metadata.ino()),
-            size: metadata.size(),
-            written: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
 }
 
 impl KeyFile {
@@ -71,8 +51,7 @@ impl KeyFile {
     ///
     /// `None`: it is the same. An error is told once, as long as it stays so.
     pub(crate) fn look(&mut self) -> Option<Result<Keys, String>> {
-        let found = std::fs::metadata(&self.path).ok();
-        let found = found.as_ref().map(Stamp::of);
+        let found = Stamp::at(&self.path);
         if found == self.seen {
             return None;
         }

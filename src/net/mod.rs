@@ -50,6 +50,7 @@ mod rest;
 pub mod server;
 mod sockets;
 mod stall;
+mod stamp;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(not(feature = "tls"))]

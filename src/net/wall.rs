@@ -22,8 +22,7 @@ pub(crate) struct Wall {
 impl Wall {
     /// The time, if it is another one than was told: seconds since 1970, 0 for all before.
     pub(crate) fn look(&mut self, now: Millis) -> Option<u64> {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        self.compare(now, since.map_or(0, |since| since.as_secs()))
+        self.compare(now, unix_s())
     }
 
     fn compare(&mut self, now: Millis, unix_s: u64) -> Option<u64> {
@@ -44,6 +43,12 @@ impl Wall {
         }
         Some(unix_s)
     }
+}
+
+/// Seconds since 1970 by the clock that people set; 0 for all before.
+pub(crate) fn unix_s() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]

@@ -5,11 +5,7 @@
 //! with the files, connections.
 
 use std::fmt;
-use std::fs;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, ring};
@@ -19,6 +15,8 @@ use rustls::sign::SingleCertAndKey;
 use super::Session;
 use super::pair::{Files, Pair, Trouble};
 use crate::config::Config;
+use crate::net::stamp::Stamp;
+use crate::net::wall::unix_s;
 
 /// How often the files are looked at: a renewed pair is in use within seconds.
 pub(crate) const LOOK_MS: u64 = 5_000;
@@ -37,7 +35,7 @@ pub(crate) struct Keys {
     tickets: Option<Arc<dyn ProducesTickets>>,
     current: Option<Current>,
     /// The files when they were last read, and what was told of them.
-    seen: Stamp,
+    seen: Stamps,
     told: Option<Trouble>,
     /// They could not be used when they were last read: once more is tried before it is told, for
     /// they are replaced one after the other.
@@ -55,7 +53,7 @@ struct Current {
 
 /// What tells a file from the one that was there before: device, number, size, and when it was
 /// last changed in any way.
-type Stamp = [Option<(u64, u64, u64, i64, i64)>; 2];
+type Stamps = [Option<Stamp>; 2];
 
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -100,7 +98,7 @@ impl Keys {
             provider: Arc::new(ring::default_provider()),
             tickets: None,
             current: None,
-            seen: Stamp::default(),
+            seen: Stamps::default(),
             told: None,
             doubted: false,
             warned_day: 0,
@@ -116,7 +114,7 @@ impl Keys {
         let Some(files) = self.files.clone() else {
             return Ok(());
         };
-        self.seen = stamp(&files);
+        self.seen = stamps(&files);
         match self.take(&files) {
             Ok(()) => (),
             Err(Trouble::Absent(why)) => {
@@ -134,7 +132,7 @@ impl Keys {
         let Some(files) = self.files.clone() else {
             return;
         };
-        let now = stamp(&files);
+        let now = stamps(&files);
         if now != self.seen || self.doubted {
             let is_news = now != self.seen;
             self.seen = now;
@@ -167,7 +165,7 @@ impl Keys {
     /// none that ends.
     pub(crate) fn left_s(&self) -> Option<i64> {
         let until = i64::try_from(self.until_s()?).ok()?;
-        Some(until.saturating_sub(i64::try_from(now_s()).ok()?))
+        Some(until.saturating_sub(i64::try_from(unix_s()).ok()?))
     }
 
     fn take(&mut self, files: &Files) -> Result<(), Trouble> {
@@ -233,7 +231,7 @@ impl Keys {
         let (Some(current), Some(files)) = (&self.current, &self.files) else {
             return;
         };
-        let (now, cert) = (now_s(), files.cert.display());
+        let (now, cert) = (unix_s(), files.cert.display());
         let warning = match current.until_s {
             _ if now < current.from_s => {
                 format!("--tls-cert {cert} is not valid yet: is the clock right?")
@@ -256,13 +254,8 @@ impl Keys {
 }
 
 /// What the files are just now.
-fn stamp(files: &Files) -> Stamp {
-    let of = |path: &Path| {
-        let file = fs::metadata(path).ok()?;
-        let changed = (file.ctime(), file.ctime_nsec());
-        Some((file.dev(), file.ino(), file.size(), changed.0, changed.1))
-    };
-    [of(&files.cert), of(&files.key)]
+fn stamps(files: &Files) -> Stamps {
+    [&files.cert, &files.key].map(|path| Stamp::at(path))
 }
 
 /// The host's name in an address of the web.
@@ -273,10 +266,4 @@ fn host_of(url: &str) -> Option<&str> {
         Some(address) => address.split(']').next(),
         None => host.split(':').next(),
     }
-}
-
-/// Seconds since 1970: certificates go by the clock that people set.
-fn now_s() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs())
 }
