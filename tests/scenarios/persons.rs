@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::common::{Act, Bench, WALL_S};
 use crate::play::{play_persons, play_with};
+use crate::store::FIRST_WIN;
 
 /// The server's keys by the names they have in transcripts.
 pub(crate) fn keys(which: &str) -> Option<Keys> {
@@ -58,23 +59,6 @@ pub(crate) fn tokens() -> BTreeMap<String, String> {
     tokens
 }
 
-/// A, who is nobody in particular, wins its first round at 3 000 and is lost.
-const FIRST_WIN: &str = "
-    0 b enter plain B
-    0 a enter plain A v2
-    0 b > join
-    0 a > join
-    0 a < room 1 B:ro A:ro
-    0 ab < start 3 B 0/0 A 0/0
-    0 a > choice 2
-    0 b < movement A choice
- 3000 ab < result B:- 0/0/0 A:2 1/1/1
- 3000 a < leave B
- 3000 b < leave A
- 3001 a lost
- 3001 b lost
-";
-
 /// What happens then, its times counted from when the result is too old to be told again.
 fn after_first_win(transcript: &str) -> String {
     const LATER_MS: u64 = 70_000;
@@ -88,7 +72,10 @@ fn after_first_win(transcript: &str) -> String {
             _ => format!("{line}\n"),
         }
     };
-    FIRST_WIN.to_owned() + &transcript.lines().map(later).collect::<String>()
+    // A is nobody in particular, and both are lost.
+    const LOST: &str = " 3001 a lost\n 3001 b lost\n";
+    let later = transcript.lines().map(later).collect::<String>();
+    [FIRST_WIN, LOST, &later].concat()
 }
 
 #[test]

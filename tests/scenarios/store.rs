@@ -9,7 +9,7 @@ use crate::origins::word;
 use crate::play::{config, play_with_store};
 
 /// A and B come, and A wins its first round at 3 000.
-const FIRST_WIN: &str = "
+pub(crate) const FIRST_WIN: &str = "
     0 b enter plain B
     0 a enter plain A v2
     0 b > join
