@@ -7,7 +7,7 @@
 import { picture } from './player.js';
 import { createSheet } from './sheets.js';
 import { say } from './stage.js';
-import { nameOf } from './words.js';
+import { boardView, nameOf } from './words.js';
 
 /** Its boards, in the order of their buttons. */
 const BOARDS = ['week', 'ever'];
@@ -71,12 +71,8 @@ export function createBoard(t, game) {
 
   function show() {
     if (sheet.element.hidden) return;
-    const top = state.boards[board];
-    const rank = state.ranks[board];
+    const { players, around, told: sentence } = boardView(t, state, board);
     buttons.forEach((button, index) => button.setAttribute('aria-pressed', BOARDS[index] === board));
-    const players = top || [];
-    const mine = players.some(({ uid }) => uid === state.me.uid);
-    const around = rank && !mine ? rank.players : [];
     // What is the same as before is not drawn again: somebody may be reading it out.
     const key = JSON.stringify([board, players, around, state.me.uid]);
     if (content.dataset.shown !== key) {
@@ -86,13 +82,7 @@ export function createBoard(t, game) {
       around.forEach((player) => row(more, player));
     }
     more.hidden = !around.length;
-    let text = '';
-    if (state.link !== 'online' || state.boardAway) text = t('boardAway');
-    else if (!top) text = '…';
-    else if (!players.length) text = t('boardNobody');
-    else if (rank && rank.place) text = t('boardPlace', { place: rank.place });
-    else if (rank && rank.percent) text = t('boardPercent', { percent: rank.percent });
-    say(told, text);
+    say(told, sentence);
   }
 
   function ask() {

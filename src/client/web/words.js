@@ -163,3 +163,17 @@ export function outcomeText(t, state) {
     : t(me.choice && other.choice ? outcome : `${outcome}None`, { mine, theirs });
   return [t(`big:${outcome}`), how];
 }
+
+/** A board as it is shown: the best, who stands around me if I am not among them, and one sentence. */
+export function boardView(t, state, board) {
+  const [top, rank] = [state.boards[board], state.ranks[board]];
+  const players = top || [];
+  const mine = players.some(({ uid }) => uid === state.me.uid);
+  let told = '';
+  if (state.link !== 'online' || state.boardAway) told = t('boardAway');
+  else if (!top) told = '…';
+  else if (!players.length) told = t('boardNobody');
+  else if (rank && rank.place) told = t('boardPlace', { place: rank.place });
+  else if (rank && rank.percent) told = t('boardPercent', { percent: rank.percent });
+  return { players, around: rank && !mine ? rank.players : [], told };
+}

@@ -3,7 +3,7 @@
 import { game, watch } from '../../lib/game.js';
 import { t, words } from '../../lib/language.js';
 import { picture } from '../../lib/player.js';
-import { nameOf } from '../../lib/words.js';
+import { boardView, nameOf } from '../../lib/words.js';
 
 const BOARDS = ['week', 'ever'];
 
@@ -19,22 +19,11 @@ const rows = (players, uid) => players.map((player, index) => ({
 }));
 
 /** What the page shows of a session. */
-function view({ link, me, boards, ranks, boardAway }, board) {
-  const top = boards[board];
-  const rank = ranks[board];
-  const players = top || [];
-  const mine = players.some(({ uid }) => uid === me.uid);
-  let told = '';
-  if (link !== 'online' || boardAway) told = t('boardAway');
-  else if (!top) told = '…';
-  else if (!players.length) told = t('boardNobody');
-  else if (rank && rank.place) told = t('boardPlace', { place: rank.place });
-  else if (rank && rank.percent) told = t('boardPercent', { percent: rank.percent });
+function view(state, board) {
+  const { players, around, told } = boardView(t, state, board);
+  const { uid } = state.me;
   return {
-    board,
-    players: rows(players, me.uid),
-    around: rows(rank && !mine ? rank.players : [], me.uid),
-    told,
+    board, players: rows(players, uid), around: rows(around, uid), told,
   };
 }
 
