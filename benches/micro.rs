@@ -286,6 +286,7 @@ fn wire_steps(bench: &mut Bench) {
     let audience = event::Audience {
         v2: false,
         board: false,
+        instance: None,
         public_url: None,
     };
     let mut out = String::new();

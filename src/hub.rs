@@ -9,6 +9,7 @@
 //! - `persons`: what a signed token leads to;
 //! - `origins`: what is limited for all connections of one origin together;
 //! - `board`: who is best, as far as it is known;
+//! - `instances`: which other servers share the store, and who plays there;
 //! - `store`: what waits for the store, and what its answers lead to;
 //! - `recent`: a bounded table of what happened lately;
 //! - `snapshot`: all of it as a value that another process reads.
@@ -16,6 +17,7 @@
 mod board;
 mod endings;
 mod facts;
+mod instances;
 mod orders;
 mod origins;
 mod persons;
@@ -30,7 +32,9 @@ use fastrand::Rng;
 
 use crate::config::Config;
 use crate::metrics::Counters;
-use crate::model::{self, ClientKind, CloseReason, ConnId, Ended, Entropy, Origin, PlayerId};
+use crate::model::{
+    self, ClientKind, CloseReason, ConnId, Ended, Entropy, Letter, Origin, PlayerId,
+};
 use crate::session::{BURST_MS, Pace, Pulse, Session};
 use crate::time::Millis;
 use crate::wire::{Inbound, engine_io, socket_io};
@@ -39,6 +43,7 @@ use crate::world::{Fault, Rules, Tally, World};
 use self::board::BoardDesk;
 pub use self::board::BoardPage;
 pub use self::facts::{Input, Output, Place, Played, Slot, Timer};
+use self::instances::Instances;
 use self::orders::Order;
 use self::origins::Origins;
 pub use self::persons::CLOCK_MIN_S;
@@ -59,11 +64,14 @@ pub struct Hub {
     max_message: usize,
     public_url: Option<String>,
     drain_spread_ms: u64,
+    /// `--instance`
+    instance: Option<Letter>,
     world: World,
     /// By the connection's index; the generation tells whose it is.
     sessions: Vec<Option<Session>>,
     origins: Origins,
     desk: Desk,
+    instances: Instances,
     board: BoardDesk,
     door: Door,
     max_sessions: usize,
@@ -94,6 +102,7 @@ fn rules(config: &Config) -> Rules {
         relay_interval_ms: config.relay_interval_ms,
         session_ttl_ms: config.session_ttl_ms,
         max_sessions: config.max_sessions,
+        instance: config.instance,
     }
 }
 
@@ -122,10 +131,12 @@ impl Hub {
             max_message: config.max_message,
             public_url: config.public_url.clone(),
             drain_spread_ms: config.drain_spread_ms,
+            instance: config.instance,
             world,
             sessions: Vec::new(),
             origins: Origins::new(config.max_per_address),
             desk: Desk::default(),
+            instances: Instances::default(),
             board: BoardDesk::default(),
             door: Door::new(config.token_audience.clone()),
             max_sessions: config.max_sessions,
@@ -173,11 +184,18 @@ impl Hub {
             Input::Due {
                 timer: Timer::World(timer),
             } => self.world.due(now, timer),
+            Input::Due { timer: Timer::Beat } => self.beat_store(now),
             Input::Stored { reply } => self.stored(now, reply),
             Input::Clock { unix_s } => self.set_clock(now, unix_s),
             Input::BoardAsked => self.page_asks(now),
-            Input::Drain => self.world.drain(),
+            Input::Drain => {
+                self.world.drain();
+                self.give_letter_up();
+            }
             Input::Dismiss { conn } => self.dismiss(now, conn),
+            Input::Gather => self.gather(),
+            Input::Scatter => self.scatter(),
+            Input::SendOn { conn } => self.send_on(now, conn),
         }
         self.carry_effects(now);
         self.tell_refused();

@@ -37,7 +37,7 @@
 //! | [`metrics`] | counters, histograms and their text | names |
 //! | [`net`] | poll, slab, wheel, signals, drain, reload, HTTP heads, frames; the only clock | rules, wire text |
 //! | [`store`] | points and room codes that outlive the process: a thread, a file | the game |
-//! | [`tools`] | `roshambo bench`, `probe`, `reload`: clients of a server; `token` | the server's own types |
+//! | [`tools`] | `roshambo bench`, `probe`, `reload`, `gather`: clients of a server; `token` | the server's own types |
 //!
 //! # Who may import whom
 //!
@@ -51,6 +51,7 @@
 //! wire ───► model
 //! identity ► model
 //! tools ──► identity
+//! config ─► model
 //! model ──► slots
 //! metrics ► model
 //! wheel ──► time

@@ -39,6 +39,9 @@ fn main() -> ExitCode {
     if args.next_if(|first| first == "reload").is_some() {
         return roshambo::tools::reload::main(args);
     }
+    if args.next_if(|first| first == "gather").is_some() {
+        return roshambo::tools::gather::main(args);
+    }
     if args.next_if(|first| first == "token").is_some() {
         return roshambo::tools::token::main(args);
     }
@@ -211,10 +214,21 @@ fn start(config: Config) -> Result<(Server, Running), String> {
         }
     };
     // Whoever connects finds the points that there are.
-    let opened = open_store(&config)?;
+    let mut opened = open_store(&config)?;
+    let mut nonce = [0; 8];
+    entropy(&mut nonce);
+    let nonce = u64::from_ne_bytes(nonce);
+    // Before anybody can come: two of one letter would play for each other's players.
+    let others = match config.instance {
+        Some(letter) => opened
+            .claim_letter(letter, nonce)
+            .map_err(|error| one_line(&error.to_string()))?,
+        None => Vec::new(),
+    };
     let mut server = Server::start(config, seed, Box::new(entropy), handed)
         .map_err(|error| error.to_string())?;
     let store = start_store(opened, &mut server)?;
+    server.live_beside(nonce, others);
     Ok((server, store))
 }
 

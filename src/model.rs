@@ -10,6 +10,7 @@ mod carried;
 mod close;
 pub mod hex;
 mod kinds;
+mod letter;
 mod person;
 mod stored;
 
@@ -29,9 +30,10 @@ pub use self::carried::is_default;
 pub use self::close::{Blame, CloseReason, Ended};
 pub(crate) use self::kinds::kinds;
 pub use self::kinds::{ClientKind, Dialect, EventKind, RequestKind};
+pub use self::letter::Letter;
 pub use self::person::{Person, Sub, Vouched};
 pub use self::stored::{
-    Owner, Settle, Settled, StoreHealth, StoreOp, StoreReply, Stored, StoredProfile,
+    Owner, Peer, Settle, Settled, StoreHealth, StoreOp, StoreReply, Stored, StoredProfile,
 };
 
 /// A source of bytes that nobody can guess: the operating system's in production, seeded in tests.
@@ -512,17 +514,21 @@ pub enum Generation {
 }
 
 /// Proves a session; 24 characters, never shown to anybody but its owner.
+///
+/// Of a server that is one of several it begins with the [`Letter`] of the one that drew it and a
+/// full stop, which stands in no other.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(Box<[u8; Token::BYTES]>);
 
 impl Token {
-    /// Length of every token in bytes: 144 random bits.
+    /// Length of every token in bytes: 144 random bits, or 132 behind a letter.
     pub const BYTES: usize = 24;
 
     /// A fresh one.
-    pub fn draw(entropy: &mut Entropy) -> Self {
+    pub fn draw(instance: Option<Letter>, entropy: &mut Entropy) -> Self {
         let mut bytes = Box::new([0; Self::BYTES]);
-        let text = draw_text(Self::BYTES, BASE64URL, entropy);
+        let mut text = instance.map_or(String::new(), |letter| format!("{letter}."));
+        text += &draw_text(Self::BYTES - text.len(), BASE64URL, entropy);
         for (place, byte) in bytes.iter_mut().zip(text.bytes()) {
             *place = byte;
         }
@@ -533,7 +539,11 @@ impl Token {
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let bytes: [u8; Self::BYTES] = text.as_bytes().try_into().ok()?;
-        let shaped = bytes.iter().all(|byte| BASE64URL.contains(byte));
+        let random = match bytes {
+            [letter, b'.', ..] if Letter::from_byte(letter).is_some() => bytes.get(2..),
+            _ => bytes.get(..),
+        };
+        let shaped = random?.iter().all(|byte| BASE64URL.contains(byte));
         shaped.then(|| Self(Box::new(bytes)))
     }
 
@@ -551,40 +561,63 @@ impl fmt::Debug for Token {
     }
 }
 
-/// The code of a private room: six characters without look-alikes.
+/// The code of a private room: six characters without look-alikes, and in front of them the capital
+/// of the instance that opened it, if that is one of several.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RoomCode([u8; 6]);
+pub struct RoomCode {
+    /// The first byte is 0 where no instance stands.
+    bytes: [u8; 7],
+}
 
 impl RoomCode {
     /// Without 0 and O, 1, I and L: a code is read out over the phone.
     const ALPHABET: &[u8] = b"23456789ABCDEFGHJKMNPQRSTUVWXYZ";
 
     /// A fresh one.
-    pub fn draw(entropy: &mut Entropy) -> Self {
-        let mut code = [0; 6];
-        for (place, character) in code
+    pub fn draw(instance: Option<Letter>, entropy: &mut Entropy) -> Self {
+        let mut bytes = [0; 7];
+        let [first, random @ ..] = &mut bytes;
+        *first = instance.map_or(0, Letter::capital);
+        for (place, character) in random
             .iter_mut()
             .zip(draw_text(6, Self::ALPHABET, entropy).bytes())
         {
             *place = character;
         }
-        Self(code)
+        Self { bytes }
     }
 
     /// Reads a code in any case; `None` for what can be no room's code.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
-        let code: [u8; 6] = text.as_bytes().try_into().ok()?;
-        let code = code.map(|byte| byte.to_ascii_uppercase());
-        code.iter()
-            .all(|byte| Self::ALPHABET.contains(byte))
-            .then_some(Self(code))
+        let text = text.as_bytes();
+        let (first, text) = match text {
+            [letter, text @ ..] if text.len() == 6 => {
+                let letter = Letter::from_byte(letter.to_ascii_lowercase())?;
+                (letter.capital(), text)
+            }
+            _ => (0, text),
+        };
+        let random: [u8; 6] = text.try_into().ok()?;
+        let random = random.map(|byte| byte.to_ascii_uppercase());
+        let shaped = random.iter().all(|byte| Self::ALPHABET.contains(byte));
+        let [a, b, c, d, e, f] = random;
+        let bytes = [first, a, b, c, d, e, f];
+        shaped.then_some(Self { bytes })
+    }
+
+    /// Which instance opened it, if it was one of several.
+    #[must_use]
+    pub fn instance(&self) -> Option<Letter> {
+        let [first, ..] = self.bytes;
+        Letter::from_byte(first.to_ascii_lowercase())
     }
 
     /// Its text, in capitals.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        let text = std::str::from_utf8(&self.bytes).unwrap_or_default();
+        text.trim_start_matches('\0')
     }
 }
 
@@ -825,6 +858,8 @@ pub enum ProblemCode {
     UnknownEvent,
     /// No room has this code.
     RoomUnknown,
+    /// The room with this code is at another instance.
+    RoomElsewhere(Letter),
     /// Both seats of this room are taken.
     RoomFull,
     /// The server is about to stop.
@@ -848,6 +883,7 @@ impl ProblemCode {
             Self::AlreadyPlaying => "already-playing",
             Self::UnknownEvent => "unknown-event",
             Self::RoomUnknown => "room-unknown",
+            Self::RoomElsewhere(_) => "room-elsewhere",
             Self::RoomFull => "room-full",
             Self::Draining => "draining",
             Self::TooFast => "too-fast",
@@ -865,6 +901,7 @@ impl ProblemCode {
             Self::AlreadyPlaying => "a round is running, wait for its result",
             Self::UnknownEvent => "there is no such event",
             Self::RoomUnknown => "no room has this code",
+            Self::RoomElsewhere(_) => "another instance has this room",
             Self::RoomFull => "both seats of this room are taken",
             Self::Draining => "the server is about to restart, come back in a moment",
             Self::TooFast => "too many events, slow down",
@@ -1021,14 +1058,16 @@ mod tests {
     fn room_codes_are_read_in_any_case_and_drawn_without_look_alikes() {
         let mut entropy = seeded();
         for _ in 0..1_000 {
-            let code = RoomCode::draw(&mut entropy);
+            let code = RoomCode::draw(None, &mut entropy);
             assert!(
                 !code.as_str().contains(['0', 'O', '1', 'I', 'L']),
                 "{code:?}"
             );
             assert_eq!(RoomCode::new(&code.as_str().to_lowercase()), Some(code));
         }
-        for bad in ["", "K7M2Q", "K7M2QXX", "K7M2Q0", "K7M2Qé", "K7 2QX", "new"] {
+        for bad in [
+            "", "K7M2Q", "LK7M2QX", "7K7M2QX", "BK7M2QXX", "K7M2Q0", "K7M2Qé", "K7 2QX", "new",
+        ] {
             assert_eq!(RoomCode::new(bad), None, "{bad:?}");
         }
     }
@@ -1036,7 +1075,7 @@ mod tests {
     #[test]
     fn tokens_keep_their_shape_and_their_secret() {
         let mut entropy = seeded();
-        let token = Token::draw(&mut entropy);
+        let token = Token::draw(None, &mut entropy);
         assert_eq!(Token::new(token.as_str()), Some(token.clone()));
         assert!(!format!("{token:?}").contains(token.as_str()));
         assert_eq!(draw_sid(&mut entropy).len(), 20);

@@ -28,7 +28,7 @@ const TABLE: &[Row] = &[
     Row { module: "slots",   modules: &[], packages: &["serde"] },
     Row { module: "model",   modules: &["slots"], packages: &["serde"] },
     Row { module: "wheel",   modules: &["time"], packages: &["slab"] },
-    Row { module: "config",  modules: &[], packages: &["lexopt", "log"] },
+    Row { module: "config",  modules: &["model"], packages: &["lexopt", "log"] },
     Row { module: "metrics", modules: &["model"], packages: &["serde"] },
     Row { module: "wire",    modules: &["model"], packages: &["serde", "serde_json"] },
     // Who somebody is must not depend on anything but what it is given.

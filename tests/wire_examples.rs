@@ -14,6 +14,8 @@
 //! | `-- SIGTERM` | the server is asked to stop |
 //! | `-- restart`, `-- kill` | the next one has started; the one before stopped, or died |
 //! | `-- the store is away`, `-- the store is back` | it cannot be asked, or can be again |
+//! | `-- at instance b: 7 online, the room BK7M2QX` | there is another instance, and that is there |
+//! | `-- instance b is gone` | its lease is over |
 //! | `-- on the board: Ann 7, Bob 5` | there is one, and these persons won so much this week |
 //!
 //! With `--token-key` in the comment, whatever it names, there is a key, and tokens that it signed:
@@ -33,7 +35,7 @@ use shelf::Shelf;
 use roshambo::config::{Command, Config};
 use roshambo::hub::{BoardPage, Dialect, Hub, Input, Output, Timer};
 use roshambo::identity::{Claims, Keys, sign};
-use roshambo::model::{Avatar, BoardPlayer, ConnId, Ended, Name, Profile, Uid};
+use roshambo::model::{Avatar, BoardPlayer, ConnId, Ended, Letter, Name, Profile, StoreOp, Uid};
 use roshambo::net::http::{Context, Decision, Page, respond};
 use roshambo::net::peers::{Crowd, Peer};
 use roshambo::time::Millis;
@@ -59,6 +61,10 @@ struct Stage {
     names: BTreeMap<String, String>,
     draining: bool,
     store: Shelf,
+}
+
+fn letter_of(text: &str) -> Letter {
+    Letter::new(text).expect("a letter")
 }
 
 /// 2026-01-01 00:00 UTC.
@@ -208,10 +214,18 @@ impl Stage {
                     self.store.set_away(what.ends_with("away"));
                     self.hear_store();
                 }
-                _ => match what.strip_prefix("on the board: ") {
-                    Some(rows) => self.fill_board(rows),
-                    None => self.pass(duration_ms(what)),
-                },
+                _ => {
+                    if let Some(rows) = what.strip_prefix("on the board: ") {
+                        self.fill_board(rows);
+                    } else if let Some(there) = what.strip_prefix("at instance ") {
+                        self.add_instance(there);
+                    } else if let Some(there) = what.strip_prefix("instance ") {
+                        let letter = there.split_once(' ').expect("is gone").0;
+                        self.store.leases.remove(&letter_of(letter));
+                    } else {
+                        self.pass(duration_ms(what));
+                    }
+                }
             };
         }
         let (name, rest) = line.split_at_checked(2).expect("a console's name");
@@ -239,6 +253,19 @@ impl Stage {
             Some(("< " | "! ", _)) => self.expect(name, rest),
             _ => panic!("not a line of a transcript: {line}"),
         }
+    }
+
+    fn add_instance(&mut self, there: &str) {
+        let (letter, there) = there.split_once(": ").expect("what is there");
+        let (online, code) = there.split_once(" online, the room ").expect("a room");
+        let online = online.parse().expect("a number");
+        self.store.leases.insert(letter_of(letter), (0, online));
+        self.store.order(StoreOp::OpenRoom {
+            code: code.to_owned(),
+            at: Some(letter_of(letter)),
+        });
+        self.hub.live_beside(self.now, 1, Vec::new());
+        self.carry_out();
     }
 
     fn fill_board(&mut self, rows: &str) {

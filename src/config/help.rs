@@ -52,6 +52,7 @@ Instead of serving:
   probe URL        check that players get through to a server; roshambo probe --help
   reload PID       replace a running server by the program that lies at its place now, without
                    closing a connection; roshambo reload --help
+  gather PID       send an instance's players on to the others; roshambo gather --help
   store COMMAND    look into the file that keeps points, copy it, erase somebody;
                    roshambo store --help
   token --sub WHO  sign a token with which a player is a person; roshambo token --help
@@ -90,6 +91,9 @@ roshambo \\- real\\-time server for rock\\-paper\\-scissors
 .I PID
 .RI [ FLAG ]...
 .br
+.B roshambo gather
+.I PID
+.br
 .B roshambo store
 .I COMMAND
 .RI [ FLAG ]...
@@ -117,6 +121,8 @@ measures a running server,
 checks that players get through to one,
 .B reload
 replaces one by the program that lies at its place now,
+.B gather
+sends an instance's players on to the others,
 .B store
 looks into the file that keeps points, copies it or erases somebody,
 .B token

@@ -438,6 +438,19 @@ pub(super) const KNOBS: &[Knob] = &[
                file. memory: until the process ends.",
     },
     Knob {
+        flag: "--instance",
+        section: Section::Sessions,
+        kind: Kind::Text {
+            metavar: "LETTER",
+            get: |config| config.instance.map(|letter| letter.to_string()),
+            set: |config, text| parse::instance(text).map(|letter| config.instance = Some(letter)),
+        },
+        default: "",
+        help: "Which one this server is of several that share a store: a to z without i, l and o.\n\
+               Its tokens and the codes of its rooms begin with it, so that a proxy can lead back\n\
+               here; each one has another.",
+    },
+    Knob {
         flag: "--score-ttl",
         section: Section::Sessions,
         kind: number!(score_ttl_ms, Unit::Milliseconds, MINUTE, 3650 * 24 * HOUR),

@@ -25,6 +25,7 @@ use self::help::{help, man, range, show, version};
 use self::knobs::{KNOBS, Kind, Knob, Unit};
 use self::names::nearest_flag;
 pub use self::networks::Networks;
+use crate::model::Letter;
 
 /// Where points are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +89,8 @@ pub struct Config {
     pub max_sessions: usize,
     /// `--store`
     pub store: Store,
+    /// `--instance`: which one of several this server is.
+    pub instance: Option<Letter>,
     /// `--score-ttl`
     pub score_ttl_ms: u64,
     /// `--token-key`: the file of the keys that signed tokens are verified by.
@@ -461,6 +464,7 @@ impl Config {
             session_ttl_ms: 0,
             max_sessions: 0,
             store: Store::Memory,
+            instance: None,
             score_ttl_ms: 0,
             token_key: None,
             token_audience: None,
@@ -636,7 +640,7 @@ fn unknown_flag(flag: String) -> ConfigError {
 }
 
 fn unexpected_argument(text: String) -> ConfigError {
-    let commands = ["bench", "probe", "store"];
+    let commands = ["bench", "probe", "store", "gather"];
     let command = commands
         .into_iter()
         .find(|name| names::slips(name, &text) <= 1);

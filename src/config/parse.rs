@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use super::{Listen, Store};
+use crate::model::Letter;
 
 /// Of 24 hours.
 const DAY_MS: u64 = 24 * 3_600_000;
@@ -259,6 +260,12 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
 /// The text that [`path`] reads as this.
 pub(super) fn show_path(path: Option<&Path>) -> Option<String> {
     path.map(|path| path.display().to_string())
+}
+
+/// The letter of one server among several.
+pub(super) fn instance(text: &str) -> Result<Letter, String> {
+    let refusal = "is no letter for an instance: a to z without i, l and o";
+    Letter::new(text).ok_or_else(|| refusal.into())
 }
 
 /// `memory`, or a file's path.

@@ -67,6 +67,13 @@ pub enum Input<'a> {
     BoardAsked,
     /// The server is asked to stop: no new rounds and robots from now on.
     Drain,
+    /// All players here are to go on at another instance: no new rounds from now on.
+    Gather,
+    /// That is over: rounds are played here again.
+    Scatter,
+    /// While gathering: this connection is sent on with `bye` and 1012, unless its player is in a
+    /// round.
+    SendOn { conn: ConnId },
     /// While draining, once no round runs: this connection is to be sent away with `bye` and 1012.
     Dismiss { conn: ConnId },
 }
@@ -78,6 +85,8 @@ pub enum Timer {
     Session(ConnId),
     /// One of the game's.
     World(world::Timer),
+    /// The store is to be told that this instance lives.
+    Beat,
 }
 
 /// Where a timer belongs: of all that have the same place, only the last one armed is wanted.
@@ -99,7 +108,7 @@ pub struct Slot {
 
 impl Slot {
     /// How many shelves there are.
-    pub const SHELVES: usize = 3;
+    pub const SHELVES: usize = 4;
 
     /// Below [`SHELVES`](Self::SHELVES).
     #[must_use]
@@ -136,6 +145,7 @@ impl Timer {
             Self::World(world::Timer::Player(player)) => (0, player.index),
             Self::World(world::Timer::Room(room)) => (1, room.index),
             Self::World(world::Timer::Sessions) => (2, 0),
+            Self::Beat => (3, 0),
         };
         Place::Game(Slot { shelf, index })
     }

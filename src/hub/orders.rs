@@ -90,6 +90,7 @@ impl Hub {
             v2,
             board: self.has_board(),
             public_url: self.public_url.as_deref(),
+            instance: self.instance,
         };
         event::encode(event, audience, &mut self.texts);
         self.push_send(conn, start);

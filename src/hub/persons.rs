@@ -174,8 +174,11 @@ impl Hub {
         } = greeting;
         if let Some(player) = self.world.player_of_person(&person.sub) {
             self.inherit_rate(now, conn, player)?;
-            self.resume_person(now, conn, player, &person, (name, avatar));
-            return Ok(());
+            if !self.may_have_moved(player) {
+                self.resume_person(now, conn, player, &person, (name, avatar));
+                return Ok(());
+            }
+            self.world.forget_session(now, player);
         }
         // That of another person stays that one's.
         let is_free = |token: &Token| {
@@ -225,7 +228,7 @@ impl Hub {
             .session
             .filter(|token| self.world.player_of(token).is_some());
         let found = Found {
-            token: known.unwrap_or_else(|| Token::draw(&mut self.entropy)),
+            token: known.unwrap_or_else(|| Token::draw(self.instance, &mut self.entropy)),
             owner: self.world.draw_owner(),
             kept: None,
         };
@@ -279,7 +282,7 @@ impl Hub {
         owner: Owner,
         conn: Option<ConnId>,
     ) {
-        let fresh = Token::draw(&mut self.entropy);
+        let fresh = Token::draw(self.instance, &mut self.entropy);
         self.order_store(StoreOp::SignIn {
             sub: sub.as_str().to_owned(),
             token: session.as_ref().map(|token| token.as_str().to_owned()),
@@ -320,7 +323,7 @@ impl Hub {
             };
             let fresh = asked.map(|(_, fresh)| fresh);
             let token = session.or(fresh);
-            let token = token.unwrap_or_else(|| Token::draw(&mut self.entropy));
+            let token = token.unwrap_or_else(|| Token::draw(self.instance, &mut self.entropy));
             let profile = self.profile_for(named);
             let session = (token.clone(), owner);
             let player = self.world.enter_pending(now, conn, &profile, session, true);

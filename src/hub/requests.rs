@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Hub;
 use super::endings::Ending;
 use crate::model::{
-    self, Avatar, ClientKind, CloseReason, ConnId, Event, Generation, Hello, Name, Person,
+    Avatar, ClientKind, CloseReason, ConnId, Event, Generation, Hello, Join, Name, Person,
     PlayerId, ProblemCode, Profile, Request, Token, Uid,
 };
 use crate::session::Session;
@@ -61,7 +61,7 @@ impl Hub {
             self.over_limit(now, conn);
             ack = None;
         }
-        let done = match &named.request {
+        let mut done = match &named.request {
             Ok(request) => self.carry_out(now, conn, request, within),
             Err(code) => Ok(Outcome::Refused(*code)),
         };
@@ -76,6 +76,9 @@ impl Hub {
             };
             if self.claim_room(now, conn, *join, asked) {
                 return;
+            }
+            if let Join::EnterRoom { code, .. } = join {
+                done = Ok(Outcome::Refused(self.not_here(*code)));
             }
         }
         let is_done = matches!(done, Ok(Outcome::Done));
@@ -164,7 +167,7 @@ impl Hub {
         let Some(session) = self.session(conn) else {
             return Ok(Outcome::Ignored(ProblemCode::NotPlaying));
         };
-        let tries_code = matches!(request, Request::Join(model::Join::EnterRoom { .. }));
+        let tries_code = matches!(request, Request::Join(Join::EnterRoom { .. }));
         if tries_code && session.v2 && !self.may_try_code(now, session) {
             self.counters.refused_codes += 1;
             return Ok(Outcome::Refused(ProblemCode::TooFast));
@@ -272,10 +275,14 @@ impl Hub {
         let known = token.as_ref().and_then(|token| self.world.player_of(token));
         if let Some(player) = known {
             self.inherit_rate(now, conn, player)?;
-            self.resume(now, conn, greeting);
-            return Ok(());
+            if !self.may_have_moved(player) {
+                self.resume(now, conn, greeting);
+                return Ok(());
+            }
+            self.world.forget_session(now, player);
+        } else {
+            self.admit(now, conn)?;
         }
-        self.admit(now, conn)?;
         match token.filter(|_| self.desk.open) {
             Some(token) => self.take_session(now, conn, &token, greeting),
             None => self.enter_new(now, conn, greeting),
@@ -305,7 +312,7 @@ impl Hub {
     /// Somebody without an earlier session.
     pub(super) fn enter_new(&mut self, now: Millis, conn: ConnId, greeting: Greeting) {
         let uid = Uid::draw("p-", 12, &mut self.entropy);
-        let token = Some(Token::draw(&mut self.entropy));
+        let token = Some(Token::draw(self.instance, &mut self.entropy));
         let profile = Profile {
             uid,
             name: greeting.name,

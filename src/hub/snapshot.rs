@@ -32,12 +32,13 @@ use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::board::BoardDesk;
+use super::instances::Instances;
 use super::origins::Counts;
 use super::store::Desk;
 use super::{Hub, Order, Timer, rules};
 use crate::config::Config;
 use crate::metrics::Counters;
-use crate::model::{ConnId, Entropy, Origin, PlayerId};
+use crate::model::{ConnId, Entropy, Origin, PlayerId, is_default};
 use crate::session::{Session, SessionSnapshot};
 use crate::time::Millis;
 use crate::world::{Fault, World, WorldSnapshot};
@@ -60,6 +61,8 @@ pub struct HubSnapshot<'a> {
     sessions: Vec<SessionSnapshot>,
     #[serde(default)]
     desk: Desk,
+    #[serde(default, skip_serializing_if = "is_default")]
+    instances: Instances,
     #[serde(default, skip_serializing_if = "BoardDesk::is_new")]
     board: BoardDesk,
     #[serde(default)]
@@ -116,6 +119,7 @@ impl Hub {
             world: self.world.export(now),
             sessions: sessions.collect(),
             desk: self.desk.clone(),
+            instances: self.instances.clone(),
             board: self.board.clone(),
             origins: self.origins.export(now),
             parted: parted
@@ -153,6 +157,7 @@ impl Hub {
         let world = World::import(rules(config), snapshot.world, now)?;
         let mut hub = Self::around(config, world, Rng::with_seed(snapshot.rng), entropy);
         hub.desk = snapshot.desk;
+        hub.live_on(now, snapshot.instances);
         hub.board = snapshot.board;
         hub.origins.import(snapshot.origins);
         let earned = hub.pace.earned(now);

@@ -16,7 +16,7 @@ use super::requests::{Asked, Greeting};
 use super::snapshot::{ensure, pairs};
 use super::{Hub, Order};
 use crate::model::{
-    Avatar, CloseReason, ConnId, Join, Name, Owner, Person, ProblemCode, Profile, Request,
+    Avatar, CloseReason, ConnId, Join, Letter, Name, Owner, Person, ProblemCode, Profile, Request,
     RoomCode, Settle, StoreOp, StoreReply, Stored, StoredProfile, Sub, Token, Uid,
 };
 use crate::time::Millis;
@@ -160,17 +160,22 @@ impl Hub {
                 settled,
             } => {
                 if let Some(token) = Token::new(token) {
-                    let entropy = &mut self.entropy;
-                    let fresh = || (Token::draw(entropy), Uid::draw("p-", 12, entropy));
+                    let (instance, entropy) = (self.instance, &mut self.entropy);
+                    let fresh = || (Token::draw(instance, entropy), Uid::draw("p-", 12, entropy));
                     self.world
                         .settled(now, (&token, *owner, *seq), *settled, fresh);
                 }
             }
-            StoreReply::Claimed { code, found } => {
+            StoreReply::Claimed {
+                code,
+                found,
+                holder,
+            } => {
                 if let Some(code) = RoomCode::new(code) {
-                    self.claimed(now, code, *found);
+                    self.claimed(now, code, *found, *holder);
                 }
             }
+            StoreReply::Beat { granted, others } => self.beaten(*granted, others),
             StoreReply::SignedIn {
                 sub,
                 owner,
@@ -269,8 +274,8 @@ impl Hub {
         }
         desk.claims.entry(code).or_default().push(conn);
         if !known {
-            let code = code.as_str().to_owned();
-            self.order_store(StoreOp::ClaimRoom { code });
+            let (code, at) = (code.as_str().to_owned(), self.instance);
+            self.order_store(StoreOp::ClaimRoom { code, at });
         }
         self.hold(now, conn, Wait::Room { code, ready, asked });
         true
@@ -343,8 +348,8 @@ impl Hub {
                 self.refuse_token(conn, refused);
             }
             Wait::Person(arrival) => self.enter_unsigned(now, conn, *arrival),
-            Wait::Room { asked, .. } => {
-                let unknown = Outcome::Refused(ProblemCode::RoomUnknown);
+            Wait::Room { code, asked, .. } => {
+                let unknown = Outcome::Refused(self.not_here(Some(code)));
                 self.answer(now, conn, (asked.ack.as_deref(), &asked.name), Ok(unknown));
             }
         }
@@ -510,7 +515,7 @@ impl Hub {
     }
 
     /// The store's answer to a `claim`: whoever waits for the room says `join` once more.
-    fn claimed(&mut self, now: Millis, code: RoomCode, found: bool) {
+    fn claimed(&mut self, now: Millis, code: RoomCode, found: bool, holder: Option<Letter>) {
         let waiters = self.desk.claims.remove(&code).unwrap_or_default();
         if found && !waiters.is_empty() {
             self.world.claim(now, code);
@@ -519,7 +524,13 @@ impl Hub {
             let Some(Wait::Room { ready, asked, .. }) = self.release(conn) else {
                 continue;
             };
-            let mut outcome = Outcome::Refused(ProblemCode::RoomUnknown);
+            let mut outcome = Outcome::Refused(match holder {
+                Some(letter) => ProblemCode::RoomElsewhere(letter),
+                None => ProblemCode::RoomUnknown,
+            });
+            if holder.is_some() {
+                self.right_code(now, conn);
+            }
             let player = self.session(conn).and_then(|session| session.player);
             if let Some(player) = player.filter(|_| found) {
                 self.right_code(now, conn);
@@ -536,6 +547,7 @@ impl Hub {
     /// Orders what the world wants the store to know.
     pub(super) fn note(&mut self, note: Note) {
         let text = |code: RoomCode| code.as_str().to_owned();
+        let at = self.instance;
         self.order_store(match note {
             Note::Settle(settlement) => StoreOp::Settle(Box::new(Settle {
                 token: settlement.token.as_str().to_owned(),
@@ -547,9 +559,22 @@ impl Hub {
                 person: settlement.person.map(|sub| sub.as_str().to_owned()),
                 ranked: settlement.ranked,
             })),
-            Note::RoomOpened(code) => StoreOp::OpenRoom { code: text(code) },
-            Note::RoomTouched(code) => StoreOp::TouchRoom { code: text(code) },
-            Note::RoomClosed(code) => StoreOp::CloseRoom { code: text(code) },
+            Note::RoomOpened(code) => StoreOp::OpenRoom {
+                code: text(code),
+                at,
+            },
+            Note::RoomTouched(code) => StoreOp::TouchRoom {
+                code: text(code),
+                at,
+            },
+            Note::RoomReleased(code) => StoreOp::TouchRoom {
+                code: text(code),
+                at: None,
+            },
+            Note::RoomClosed(code) => StoreOp::CloseRoom {
+                code: text(code),
+                at,
+            },
         });
     }
 

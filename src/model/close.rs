@@ -52,6 +52,8 @@ pub enum CloseReason {
     Hasty,
     /// The server is asked to stop.
     Restart,
+    /// Its player is to go on at another instance.
+    Gathered,
     /// A newer connection has taken its session over.
     TakenOver,
     /// No sign of life came from it.
@@ -94,7 +96,7 @@ struct Row {
 
 /// The table; in the order of the enum, so that a reason is also its row's number.
 #[rustfmt::skip]
-const ROWS: [Row; 20] = {
+const ROWS: [Row; 21] = {
     use CloseReason as R;
     use Farewell::{Return, Stay};
     const fn row(
@@ -142,6 +144,8 @@ const ROWS: [Row; 20] = {
         row(R::Hasty, POLICY, "a session's new connections are over the rate limit", "too-fast",
             Return { after_ms: 1_000 }, Blame::None),
         row(R::Restart, RESTART, "the server restarts", "restart",
+            Return { after_ms: 0 }, Blame::None),
+        row(R::Gathered, RESTART, "players are sent on to another instance", "gather",
             Return { after_ms: 0 }, Blame::None),
         row(R::TakenOver, TAKEN_OVER, "the session was taken over by a newer connection",
             "taken-over", Stay, Blame::None),

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BoardRow, Ranked, Standing, Week};
+use super::{BoardRow, Letter, Ranked, Standing, Week};
 
 /// Who writes a session's streak: drawn when a process takes a session from the store, or makes
 /// one.
@@ -67,13 +67,41 @@ pub enum StoreOp {
     /// A session won or lost.
     Settle(Box<Settle>),
     /// A private room was opened here.
-    OpenRoom { code: String },
+    OpenRoom {
+        code: String,
+        /// Which instance has it; `None`: nobody, or there is one server only.
+        #[serde(default)]
+        at: Option<Letter>,
+    },
     /// Something happened in a room: it is kept for ten minutes more.
-    TouchRoom { code: String },
-    /// A room ended. Gets no reply.
-    CloseRoom { code: String },
+    TouchRoom {
+        code: String,
+        /// As of [`OpenRoom`](Self::OpenRoom).
+        #[serde(default)]
+        at: Option<Letter>,
+    },
+    /// A room ended. Gets no reply. If another instance has it by now, it stays.
+    CloseRoom {
+        code: String,
+        /// Where it was.
+        #[serde(default)]
+        at: Option<Letter>,
+    },
     /// Somebody asks for a room that this process does not know.
-    ClaimRoom { code: String },
+    ClaimRoom {
+        code: String,
+        /// Who asks.
+        #[serde(default)]
+        at: Option<Letter>,
+    },
+    /// An instance lives. Of several that wait only the last gets a reply.
+    Beat {
+        letter: Letter,
+        /// Drawn by each process anew, so that two with one letter are told apart.
+        nonce: u64,
+        /// How many play there; `None`: it gives its letter up.
+        online: Option<u32>,
+    },
     /// A person comes whom this process does not know: become the owner of its session.
     SignIn {
         /// The person, by the name that its token has for it.
@@ -96,17 +124,26 @@ impl StoreOp {
     #[must_use]
     pub fn room(&self) -> Option<&str> {
         match self {
-            Self::OpenRoom { code }
-            | Self::TouchRoom { code }
-            | Self::CloseRoom { code }
-            | Self::ClaimRoom { code } => Some(code),
+            Self::OpenRoom { code, .. }
+            | Self::TouchRoom { code, .. }
+            | Self::CloseRoom { code, .. }
+            | Self::ClaimRoom { code, .. } => Some(code),
             Self::Take { .. }
             | Self::Settle(_)
             | Self::SignIn { .. }
             | Self::Top { .. }
-            | Self::Rank { .. } => None,
+            | Self::Rank { .. }
+            | Self::Beat { .. } => None,
         }
     }
+}
+
+/// Another instance that lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Peer {
+    pub letter: Letter,
+    /// How many play there.
+    pub online: u32,
 }
 
 /// What a session has in the store.
@@ -172,6 +209,9 @@ pub enum StoreReply {
         code: String,
         /// There was such a room, and it is this process's now, empty.
         found: bool,
+        /// There is such a room, and another instance that lives has it.
+        #[serde(default)]
+        holder: Option<Letter>,
     },
     /// To [`StoreOp::SignIn`].
     SignedIn {
@@ -196,6 +236,13 @@ pub enum StoreReply {
         week: Week,
         /// `None`: it is not on the board.
         standing: Option<Box<Standing>>,
+    },
+    /// To [`StoreOp::Beat`].
+    Beat {
+        /// The letter is this process's; else another one has it that lives.
+        granted: bool,
+        /// The other instances that live, by their letters.
+        others: Vec<Peer>,
     },
     /// The store cannot be asked now, or can be again. Orders are kept meanwhile, and none is lost.
     Away(bool),

@@ -8,12 +8,14 @@
 //! - `start`: listeners and limits before the first turn;
 //! - `persons`: keys and the time, by which tokens are judged;
 //! - `drain`: from the first signal to the last goodbye;
+//! - `gather`: players are sent on to another instance;
 //! - `reload`: another program takes this one's place;
 //! - `report`: what those who look on are told;
 //! - `signals`: which signals are a request to stop, or to reload;
 //! - `store`: what goes to the store and comes back.
 
 mod drain;
+mod gather;
 mod persons;
 mod reload;
 mod report;
@@ -44,6 +46,7 @@ use crate::config::Config;
 use crate::hub::{Hub, Input};
 use crate::time::Millis;
 
+use self::gather::Gathering;
 use self::persons::Judge;
 pub use self::reload::STORE_REST;
 use self::reload::{Former, Reload};
@@ -99,6 +102,9 @@ pub struct Server {
     /// What takes its place at a reload, if anything may.
     program: Option<Program>,
     reload: Reload,
+    gathering: Option<Gathering>,
+    /// It was said that another process has this one's letter.
+    is_doubled: bool,
     /// How many were asked to come back because of it.
     parted: usize,
     /// What whoever runs this has to do before it goes on.
@@ -325,8 +331,8 @@ impl Server {
     fn read_all(&mut self) -> usize {
         let turn = Turn {
             now: self.now,
-            life: self.life,
-            handed: self.entrance.gate.is_handed(),
+            life: self.life_at_the_door(),
+            handed: self.entrance.gate.is_handed() && self.life.is_ending(),
             store_away: self.hub.is_store_away(),
         };
         self.tell_board();
@@ -373,6 +379,7 @@ impl Server {
                 Alarm::Watchdog => self.watch(),
                 Alarm::Tick => self.tick(),
                 Alarm::Reload => self.look_at_reload(),
+                Alarm::Gather => self.look_who_is_idle(),
                 Alarm::Keys => {
                     self.sockets.sessions.keys.look();
                     self.sockets.wheel.arm(self.now + LOOK_MS, Alarm::Keys);

@@ -16,6 +16,8 @@ pub(super) const OWNERS_MAX: usize = 8;
 pub(super) const FORMER_OWNER_SECONDS: u64 = 86_400;
 /// How long a room's code lives after the last event in it, in seconds: ten minutes.
 pub(super) const ROOM_SECONDS: u64 = 600;
+/// How long an instance is taken to live after it said so, in seconds.
+pub(super) const LEASE_SECONDS: u64 = 5;
 /// How long an erased session or person is known as erased, in seconds: 31 days, a day more than
 /// points last by default, so that no order from before brings them back.
 pub(super) const TOMBSTONE_SECONDS: u64 = 31 * 86_400;

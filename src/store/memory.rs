@@ -14,9 +14,10 @@ use self::persons::{Person, Persons};
 use super::engine::{
     Engine, Key, Limits, Luggage, Place, ROOM_SECONDS, TOMBSTONE_SECONDS, Trouble, Unix, Who,
 };
+use super::instances::Instances;
 use super::record::Record;
 use crate::model::{
-    Owner, Settle, Settled, Standing, StoreOp, StoreReply, Stored, StoredProfile, Week,
+    Letter, Owner, Settle, Settled, Standing, StoreOp, StoreReply, Stored, StoredProfile, Week,
 };
 
 /// Most sessions that are kept: some 30 MB. Beyond it the one that was used the longest ago goes.
@@ -33,6 +34,7 @@ pub(super) struct Memory {
     rooms: BTreeMap<String, Unix>,
     tombstones: BTreeMap<Key, Unix>,
     persons: Persons,
+    instances: Instances,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -92,6 +94,7 @@ impl Memory {
             rooms: BTreeMap::new(),
             tombstones: BTreeMap::new(),
             persons: Persons::default(),
+            instances: Instances::default(),
         }
     }
 
@@ -234,15 +237,21 @@ impl Memory {
         at.is_some_and(|at| now.0 < at.0 + TOMBSTONE_SECONDS)
     }
 
-    fn claim(&mut self, code: &str, now: Unix) -> bool {
-        let Some(at) = self.rooms.get_mut(code) else {
-            return false;
-        };
-        let found = now.0 < at.0 + ROOM_SECONDS;
-        if found {
+    fn claim(&mut self, code: &str, asks: Option<Letter>, now: Unix) -> StoreReply {
+        let at = self.rooms.get_mut(code);
+        let at = at.filter(|at| now.0 < at.0 + ROOM_SECONDS);
+        let holder = self.instances.holder(code, asks, now);
+        let holder = holder.filter(|_| at.is_some());
+        let found = at.is_some() && holder.is_none();
+        if let Some(at) = at.filter(|_| found) {
             *at = now;
+            self.instances.hold(code, asks, now);
         }
-        found
+        StoreReply::Claimed {
+            code: code.to_owned(),
+            found,
+            holder,
+        }
     }
 }
 
@@ -262,14 +271,21 @@ impl Engine for Memory {
                     seq: settle.seq,
                     settled: self.settle(settle, now),
                 }),
-                StoreOp::OpenRoom { code } | StoreOp::TouchRoom { code } => {
+                StoreOp::OpenRoom { code, at } | StoreOp::TouchRoom { code, at } => {
                     self.rooms.insert(code.clone(), now);
+                    self.instances.hold(code, *at, now);
                 }
-                StoreOp::CloseRoom { code } => _ = self.rooms.remove(code),
-                StoreOp::ClaimRoom { code } => replies.push(StoreReply::Claimed {
-                    code: code.clone(),
-                    found: self.claim(code, now),
-                }),
+                StoreOp::CloseRoom { code, at } => {
+                    if self.instances.close(code, *at) {
+                        self.rooms.remove(code);
+                    }
+                }
+                StoreOp::ClaimRoom { code, at } => replies.push(self.claim(code, *at, now)),
+                StoreOp::Beat {
+                    letter,
+                    nonce,
+                    online,
+                } => replies.push(self.instances.beat(*letter, *nonce, *online, now)),
                 StoreOp::SignIn {
                     sub,
                     token,
@@ -299,6 +315,7 @@ impl Engine for Memory {
     }
 
     fn expire(&mut self, at_most: usize, now: Unix) -> Result<usize, Trouble> {
+        self.instances.expire(now);
         let ttl = self.limits.score_ttl_ms / 1000;
         let mut deleted = 0;
         while deleted < at_most {

@@ -61,12 +61,20 @@
 //! that is not there opens it; closing one that is not there is no fault. A claim is answered alike
 //! however often it is asked.
 //!
+//! **Instances.** Each says once a second that it lives, by its letter, and is taken to for five
+//! seconds after that. The nonce tells its process from another one with the same letter: to that
+//! one the letter is not granted as long as the first lives, and nothing is written. Who opens,
+//! touches or claims a room has it. A claim of a room that another instance has is told that
+//! instance's letter and changes nothing, as long as that one lives; closing it changes nothing
+//! either.
+//!
 //! **Age.** A session that was not taken or settled for `--score-ttl` may be deleted; until it is,
 //! it counts. [`Engine::expire`] deletes a bounded number at a time.
 
 mod clock;
 pub mod command;
 mod engine;
+mod instances;
 mod memory;
 mod record;
 mod sqlite;
@@ -80,16 +88,17 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use self::clock::Clock;
-use self::engine::Place;
 pub use self::engine::{Engine, Limits, Trouble, Unix, Who};
+use self::engine::{LEASE_SECONDS, Place};
 use self::memory::Memory;
 use self::sqlite::Sqlite;
 use self::writer::Carried;
 pub use self::writer::{Rest, Running, Unwritten};
-use crate::model::{StoreHealth, StoreOp, StoreReply};
+use crate::model::{Letter, Peer, StoreHealth, StoreOp, StoreReply};
 
 #[cfg(doc)]
 use crate::model::Settled;
@@ -148,6 +157,10 @@ pub fn open(choice: &Choice, limits: Limits) -> Result<Opened, OpenError> {
     }
 }
 
+/// How much longer than a lease is waited for its end: for clocks that count whole seconds.
+const LEASE_MARGIN: Duration = Duration::from_millis(500);
+/// How often it is looked whether a lease is over.
+const LEASE_LOOK: Duration = Duration::from_millis(100);
 /// What [`Opened::place`] says of memory.
 const IN_MEMORY: &str = "in memory, until this process ends";
 
@@ -191,6 +204,51 @@ impl Opened {
     #[must_use]
     pub fn place(&self) -> &str {
         &self.place
+    }
+
+    /// Takes an instance's letter for this process: at once, or when the lease of the one before it
+    /// is over. Returns the other instances that live.
+    ///
+    /// A store that cannot be asked lets it go on: the first beat that is answered tells.
+    ///
+    /// # Errors
+    ///
+    /// Another process has it and renewed its lease meanwhile.
+    pub fn claim_letter(&mut self, letter: Letter, nonce: u64) -> Result<Vec<Peer>, OpenError> {
+        let clock = Clock::start();
+        let beat = StoreOp::Beat {
+            letter,
+            nonce,
+            online: Some(0),
+        };
+        let until = Instant::now() + Duration::from_secs(LEASE_SECONDS) + LEASE_MARGIN;
+        let mut is_told = false;
+        loop {
+            let replies = self.engine.apply(std::slice::from_ref(&beat), clock.now());
+            match replies.map(|replies| replies.into_iter().next()) {
+                Ok(Some(StoreReply::Beat {
+                    granted: true,
+                    others,
+                })) => return Ok(others),
+                Err(trouble) => {
+                    log::warn!(
+                        "{trouble}; whether another server has --instance {letter} is not known"
+                    );
+                    return Ok(Vec::new());
+                }
+                _ if until <= Instant::now() => {
+                    return Err(OpenError(format!(
+                        "another server has --instance {letter} on this store and lives: give this \
+                         one another letter, or stop that one"
+                    )));
+                }
+                _ if !std::mem::replace(&mut is_told, true) => log::info!(
+                    "instance {letter} lives, or did a moment ago: waiting until its lease is over"
+                ),
+                _ => (),
+            }
+            thread::sleep(LEASE_LOOK);
+        }
     }
 
     /// The store without its thread, for who does without one.

@@ -240,16 +240,27 @@ fn rooms_that_came_and_went_during_an_outage_count_as_done() {
     assert_eq!(bench.next(), StoreReply::Away(true));
     for _ in 0..1000 {
         let code = || "R00M".to_owned();
-        bench.send(StoreOp::OpenRoom { code: code() });
-        bench.send(StoreOp::TouchRoom { code: code() });
-        bench.send(StoreOp::CloseRoom { code: code() });
+        bench.send(StoreOp::OpenRoom {
+            code: code(),
+            at: None,
+        });
+        bench.send(StoreOp::TouchRoom {
+            code: code(),
+            at: None,
+        });
+        bench.send(StoreOp::CloseRoom {
+            code: code(),
+            at: None,
+        });
     }
     bench.send(StoreOp::ClaimRoom {
         code: "R00M".into(),
+        at: None,
     });
     let claimed = StoreReply::Claimed {
         code: "R00M".into(),
         found: false,
+        holder: None,
     };
     assert_eq!(bench.next(), StoreReply::Away(false));
     assert_eq!(bench.next(), kept("a", 1, 1));

@@ -2,8 +2,8 @@
 //!
 //! What the store is told to do and to undo before it was tried even once is not kept: a room that
 //! was opened and closed during an outage leaves nothing here, one that is touched again and again
-//! is touched once. Settles are merged before they come here, by whoever has one under way per
-//! session.
+//! is touched once, and of all that says that this process lives the last stays. Settles are
+//! merged before they come here, by whoever has one under way per session.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -18,6 +18,8 @@ pub(super) struct Waiting {
     taken: u64,
     /// By code: the number of the order that says what is to become of that room.
     rooms: HashMap<String, u64>,
+    /// The number of the last [`StoreOp::Beat`].
+    beat: Option<u64>,
     /// How many of `orders` are there.
     count: usize,
 }
@@ -39,26 +41,32 @@ impl Waiting {
     /// Puts one in; returns how many orders, of this one and those before, need not be done any
     /// more.
     pub(super) fn push(&mut self, order: StoreOp) -> u64 {
-        let before = order.room().and_then(|code| self.rooms.get(code).copied());
-        let Some(number) = before else {
-            self.append(order);
-            return 0;
+        let before = match order {
+            StoreOp::Beat { .. } => self.beat,
+            _ => order.room().and_then(|code| self.rooms.get(code).copied()),
         };
-        let index = usize::try_from(number - self.taken).ok();
+        let index = before.and_then(|number| usize::try_from(number.checked_sub(self.taken)?).ok());
         let place = index.and_then(|index| self.orders.get_mut(index));
         let Some(place) = place else {
             self.append(order);
             return 0;
         };
-        match (&*place, &order) {
+        match (&mut *place, &order) {
+            (Some(StoreOp::Beat { .. }), StoreOp::Beat { .. }) => {
+                *place = Some(order);
+                1
+            }
             // It lives as long by the order that waits.
             (
-                Some(StoreOp::OpenRoom { .. } | StoreOp::TouchRoom { .. }),
-                StoreOp::TouchRoom { .. },
-            ) => 1,
+                Some(StoreOp::OpenRoom { at, .. } | StoreOp::TouchRoom { at, .. }),
+                StoreOp::TouchRoom { at: holder, .. },
+            ) => {
+                *at = *holder;
+                1
+            }
             // Nobody asked for it before, so nothing is known of it there; if something is, by a
             // process before this one, it ends by its age.
-            (Some(StoreOp::OpenRoom { code }), StoreOp::CloseRoom { .. }) => {
+            (Some(StoreOp::OpenRoom { code, .. }), StoreOp::CloseRoom { .. }) => {
                 self.rooms.remove(code);
                 *place = None;
                 self.count -= 1;
@@ -96,9 +104,12 @@ impl Waiting {
     }
 
     fn append(&mut self, order: StoreOp) {
+        let number = self.taken + self.orders.len() as u64;
         if let Some(code) = order.room() {
-            let number = self.taken + self.orders.len() as u64;
             self.rooms.insert(code.to_owned(), number);
+        }
+        if let StoreOp::Beat { .. } = order {
+            self.beat = Some(number);
         }
         self.orders.push_back(Some(order));
         self.count += 1;
@@ -108,17 +119,27 @@ impl Waiting {
 #[cfg(test)]
 mod tests {
     use super::Waiting;
-    use crate::model::{Owner, StoreOp};
+    use crate::model::{Letter, Owner, StoreOp};
 
-    /// `o1 t1 c1 a1`: a room is opened, touched, closed, asked for; `s`: a session is.
+    /// `o1 t1 c1 a1`: a room is opened, touched, closed, asked for; `r`: touched, and nobody's;
+    /// `n`: opened, and nobody's; `s`: a session is asked for; `b7`: this process lives, 7 play.
     fn order(word: &str) -> StoreOp {
         let (what, code) = word.split_at(1);
         let code = code.to_owned();
+        let letter = Letter::new("a").expect("a letter");
+        let at = Some(letter);
         match what {
-            "o" => StoreOp::OpenRoom { code },
-            "t" => StoreOp::TouchRoom { code },
-            "c" => StoreOp::CloseRoom { code },
-            "a" => StoreOp::ClaimRoom { code },
+            "o" => StoreOp::OpenRoom { code, at },
+            "t" => StoreOp::TouchRoom { code, at },
+            "r" => StoreOp::TouchRoom { code, at: None },
+            "n" => StoreOp::OpenRoom { code, at: None },
+            "c" => StoreOp::CloseRoom { code, at },
+            "a" => StoreOp::ClaimRoom { code, at },
+            "b" => StoreOp::Beat {
+                letter,
+                nonce: 1,
+                online: code.parse().ok(),
+            },
             _ => StoreOp::Take {
                 token: code,
                 owner: Owner(1),
@@ -160,11 +181,19 @@ mod tests {
         check("a1 a1", "a1 a1");
         check("o1 a1 t1", "o1 a1 t1");
         check("s1 o2 s2 c2 s3 t3", "s1 s2 s3 t3");
+        check("t1 r1", "r1");
+        check("o1 r1 r1", "n1");
+        check("b1 s1 b2 t1 b3", "b3 s1 t1");
+        check("b1 b2 b", "b");
     }
 
     #[test]
     fn what_was_tried_is_not_altered_any_more() {
         let mut waiting = Waiting::default();
+        waiting.push(order("b1"));
+        assert_eq!(waiting.pop(1), [order("b1")]);
+        assert_eq!(waiting.push(order("b2")), 0);
+        assert_eq!(waiting.pop(9), [order("b2")]);
         waiting.push(order("o1"));
         waiting.push(order("s1"));
         assert_eq!(waiting.pop(1), [order("o1")]);

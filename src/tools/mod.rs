@@ -5,7 +5,9 @@
 //! shared them would share their mistakes. Only tokens are signed by what verifies them, which
 //! other libraries' tokens are held against. Absent: hub, world, wire, the server's loop.
 
+mod asking;
 pub mod bench;
+pub mod gather;
 pub mod probe;
 pub mod reload;
 pub mod token;

@@ -12,8 +12,8 @@ use serde_json::value::RawValue;
 
 use super::json;
 use crate::model::{
-    Avatar, Board, BoardPlayer, Choice, CloseReason, Event, Face, Hello, Join, Movement, Name,
-    ProblemCode, Request, ResultRow, RoomCode, Token, Uid,
+    Avatar, Board, BoardPlayer, Choice, CloseReason, Event, Face, Hello, Join, Letter, Movement,
+    Name, ProblemCode, Request, ResultRow, RoomCode, Token, Uid,
 };
 
 /// Longest name of an event that a `problem` repeats, in bytes.
@@ -228,6 +228,8 @@ pub struct Audience<'a> {
     pub v2: bool,
     /// There is a board to be asked for.
     pub board: bool,
+    /// Which server of several this is.
+    pub instance: Option<Letter>,
     /// Where old clients find the same pictures, without a slash at its end.
     pub public_url: Option<&'a str>,
 }
@@ -244,6 +246,7 @@ pub fn encode(event: &Event, audience: Audience<'_>, out: &mut String) {
                 total_score: session.total_score,
                 win_streak: session.win_streak,
                 board: audience.board,
+                instance: audience.instance.as_ref().map(Letter::as_str),
             });
             write_json(
                 &(
@@ -321,6 +324,10 @@ pub fn encode(event: &Event, audience: Audience<'_>, out: &mut String) {
                 code: code.as_str(),
                 message: code.message(),
                 event,
+                instance: match code {
+                    ProblemCode::RoomElsewhere(letter) => Some(letter.as_str()),
+                    _ => None,
+                },
             };
             write_json(&("problem", payload), out);
         }
@@ -329,6 +336,7 @@ pub fn encode(event: &Event, audience: Audience<'_>, out: &mut String) {
                 code: "bad-token",
                 message: why,
                 event: "hello",
+                instance: None,
             };
             write_json(&("problem", payload), out);
         }
@@ -375,6 +383,7 @@ pub fn encode_board_page(week: &[BoardPlayer], ever: &[BoardPlayer], out: &mut S
     let audience = Audience {
         v2: true,
         board: true,
+        instance: None,
         public_url: None,
     };
     let rows = |players| BoardRows {
@@ -429,6 +438,8 @@ struct HiSessionPayload<'a> {
     win_streak: u32,
     #[serde(skip_serializing_if = "is_false")]
     board: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -497,6 +508,8 @@ struct ProblemPayload<'a> {
     code: &'static str,
     message: &'a str,
     event: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<&'a str>,
 }
 
 #[derive(Serialize)]

@@ -231,6 +231,24 @@ impl World {
         }
     }
 
+    /// Lets a private room go with all who sit there, who find it again by its code at another
+    /// server.
+    pub fn let_room_go(&mut self, id: PlayerId) {
+        let Some(room_id) = self.players.get(id).and_then(|player| player.room) else {
+            return;
+        };
+        let room = self.rooms.get(room_id);
+        let Some(code) = room.and_then(|room| Some(room.private.as_ref()?.code)) else {
+            return;
+        };
+        let players: Vec<PlayerId> = room.into_iter().flat_map(Room::players).collect();
+        for player in players {
+            self.release(player);
+        }
+        self.forget_room(room_id);
+        self.note_room(Note::RoomReleased(code));
+    }
+
     pub(super) fn insert_room(&mut self, private: Option<Private>, phase: Phase) -> RoomId {
         self.last_room += 1;
         let code = private.as_ref().map(|private| private.code);
@@ -436,7 +454,7 @@ impl World {
     fn create_room(&mut self, now: Millis, id: PlayerId, ready: bool, entropy: &mut Entropy) {
         self.vacate(now, id);
         let code = loop {
-            let code = RoomCode::draw(entropy);
+            let code = RoomCode::draw(self.rules.instance, entropy);
             if !self.by_code.contains_key(&code) {
                 break code;
             }

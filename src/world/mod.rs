@@ -68,8 +68,8 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use fastrand::Rng;
 
 use crate::model::{
-    Avatar, ConnId, Entropy, Event, Name, PlayerId, ProblemCode, Profile, Request, RoomCode, Sub,
-    Token,
+    Avatar, ConnId, Entropy, Event, Letter, Name, PlayerId, ProblemCode, Profile, Request,
+    RoomCode, Sub, Token,
 };
 use crate::slots::{Handle, Slots};
 use crate::time::Millis;
@@ -105,6 +105,8 @@ pub struct Rules {
     /// Most sessions there may be, online ones included; those that never won a point make room for
     /// others. Where nobody can, whoever is online has one more, but no more are kept offline.
     pub max_sessions: usize,
+    /// Which server of several this is: codes begin with it.
+    pub instance: Option<Letter>,
 }
 
 /// What the world wants done.
@@ -168,6 +170,8 @@ pub struct World {
     sweep_armed: Option<Millis>,
     /// Players that are connected and not away.
     online: u32,
+    /// As many of other servers that share the store, as far as is known.
+    elsewhere: u32,
     rounds_running: usize,
     /// Of these, rounds of a human that is online against a robot: soon it will be free.
     robot_rounds_running: usize,
@@ -200,6 +204,7 @@ impl World {
             ranking: Ranking::default(),
             sweep_armed: None,
             online: 0,
+            elsewhere: 0,
             rounds_running: 0,
             robot_rounds_running: 0,
             last_room: 0,
@@ -251,6 +256,17 @@ impl World {
     #[must_use]
     pub fn is_v2(&self, id: PlayerId) -> bool {
         self.players.get(id).is_some_and(Player::is_v2)
+    }
+
+    /// Players that are connected and not away.
+    #[must_use]
+    pub fn online(&self) -> u32 {
+        self.online
+    }
+
+    /// So many play on other servers, and are told of as nearby.
+    pub fn set_elsewhere(&mut self, online: u32) {
+        self.elsewhere = online;
     }
 
     /// How many players have a connection.
@@ -350,6 +366,19 @@ impl World {
     /// No new rounds and no robots from now on; running rounds end by themselves.
     pub fn drain(&mut self) {
         self.draining = true;
+    }
+
+    /// Rounds and robots begin again.
+    pub fn reopen(&mut self) {
+        self.draining = false;
+    }
+
+    /// Whether a round runs where a player sits.
+    pub fn plays(&mut self, now: Millis, id: PlayerId) -> bool {
+        self.settle(now, id);
+        let room = self.players.get(id).and_then(|player| player.room);
+        let room = room.and_then(|room| self.rooms.get(room));
+        room.is_some_and(|room| room.round().is_some())
     }
 
     fn tell(&mut self, id: PlayerId, event: Event) {

@@ -213,6 +213,20 @@ impl World {
         self.remove_player(id);
     }
 
+    /// Whether a session's player is lost, sits nowhere, and the store has all that it won.
+    #[must_use]
+    pub fn is_left_alone(&self, id: PlayerId) -> bool {
+        self.players.get(id).is_some_and(|player| {
+            let lost = matches!(player.link, Link::Offline { .. });
+            lost && player.room.is_none() && !player.is_owed() && !player.is_pending()
+        })
+    }
+
+    /// Forgets a session that is asked for at the store.
+    pub fn forget_session(&mut self, now: Millis, id: PlayerId) {
+        self.end_session(now, id);
+    }
+
     /// At the limit, sessions that never won a point end for a newcomer, the longest offline first.
     ///
     /// Others never do: a `hello` costs nothing, and ends nothing that was played for. Then the
@@ -269,6 +283,7 @@ impl World {
             })
         });
         let nearby = self.online - u32::from(player.link.is_online());
+        let nearby = nearby.saturating_add(self.elsewhere);
         self.tell(id, Event::Hi { nearby, session });
     }
 }

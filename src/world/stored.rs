@@ -34,6 +34,8 @@ pub enum Note {
     RoomOpened(RoomCode),
     /// Somebody in it did something, lately.
     RoomTouched(RoomCode),
+    /// It is to be had at another server.
+    RoomReleased(RoomCode),
     /// It ended.
     RoomClosed(RoomCode),
 }

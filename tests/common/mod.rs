@@ -105,6 +105,14 @@ impl Bench {
         bench
     }
 
+    /// This is one instance of several, by its number.
+    #[allow(dead_code, reason = "not every test has several")]
+    pub(crate) fn live_beside(&mut self, nonce: u64) {
+        let now = Millis(self.now - self.born);
+        self.hub.live_beside(now, nonce, Vec::new());
+        self.carry_out();
+    }
+
     /// Tokens are verified by these keys from now on, and the clock on the wall is right.
     #[allow(dead_code, reason = "not every test has persons")]
     pub(crate) fn use_keys(&mut self, keys: Option<Keys>) {

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use roshambo::model::{
-    BOARD_ROWS, BoardRow, Owner, Settle, Settled, Standing, StoreOp, StoreReply, Stored,
-    StoredProfile, Week,
+    BOARD_ROWS, BoardRow, Letter, Owner, Peer, Settle, Settled, Standing, StoreOp, StoreReply,
+    Stored, StoredProfile, Week,
 };
 
 /// The store.
@@ -17,7 +17,10 @@ pub(crate) struct Shelf {
     /// By sub.
     persons: BTreeMap<String, Person>,
     erased: BTreeSet<String>,
-    rooms: BTreeSet<String>,
+    /// By code: which instance has it.
+    rooms: BTreeMap<String, Option<Letter>>,
+    /// By letter: whose it is, and how many play there.
+    pub(crate) leases: BTreeMap<Letter, (u64, u32)>,
     /// Orders that came while it was away.
     waiting: VecDeque<StoreOp>,
     /// Answers that nobody has been told yet.
@@ -84,6 +87,7 @@ impl Shelf {
             StoreOp::SignIn { .. } => "sign in",
             StoreOp::Top { .. } => "top",
             StoreOp::Rank { .. } => "rank",
+            StoreOp::Beat { .. } => "beat",
         };
         *self.counts.entry(kind).or_insert(0) += 1;
         self.waiting.push_back(op);
@@ -212,7 +216,7 @@ impl Shelf {
 
     /// Whether a room's code is kept.
     pub(crate) fn has_room(&self, code: &str) -> bool {
-        self.rooms.contains(code)
+        self.rooms.contains_key(code)
     }
 
     fn apply(&mut self, op: StoreOp) {
@@ -238,18 +242,23 @@ impl Shelf {
                     settled,
                 }
             }
-            StoreOp::OpenRoom { code } | StoreOp::TouchRoom { code } => {
-                self.rooms.insert(code);
+            StoreOp::OpenRoom { code, at } | StoreOp::TouchRoom { code, at } => {
+                self.rooms.insert(code, at);
                 return;
             }
-            StoreOp::CloseRoom { code } => {
-                self.rooms.remove(&code);
+            StoreOp::CloseRoom { code, at } => {
+                let holder = self.rooms.get(&code).copied().flatten();
+                if holder.is_none() || holder == at {
+                    self.rooms.remove(&code);
+                }
                 return;
             }
-            StoreOp::ClaimRoom { code } => {
-                let found = self.rooms.contains(&code);
-                StoreReply::Claimed { code, found }
-            }
+            StoreOp::ClaimRoom { code, at } => self.claim(code, at),
+            StoreOp::Beat {
+                letter,
+                nonce,
+                online,
+            } => self.beat(letter, nonce, online),
             StoreOp::SignIn {
                 sub,
                 token,
@@ -271,6 +280,38 @@ impl Shelf {
             }
         };
         self.answers.push_back(reply);
+    }
+
+    fn claim(&mut self, code: String, at: Option<Letter>) -> StoreReply {
+        let known = self.rooms.get(&code).copied();
+        let holder = known.flatten().filter(|holder| Some(*holder) != at);
+        let holder = holder.filter(|holder| self.leases.contains_key(holder));
+        let found = known.is_some() && holder.is_none();
+        if found {
+            self.rooms.insert(code.clone(), at);
+        }
+        StoreReply::Claimed {
+            code,
+            found,
+            holder,
+        }
+    }
+
+    /// A lease lasts until [`leases`](Self::leases) is told that it is over.
+    fn beat(&mut self, letter: Letter, nonce: u64, online: Option<u32>) -> StoreReply {
+        let lease = self.leases.get(&letter);
+        let granted = lease.is_none_or(|(known, _)| *known == nonce);
+        match online.filter(|_| granted) {
+            Some(online) => _ = self.leases.insert(letter, (nonce, online)),
+            None if granted => _ = self.leases.remove(&letter),
+            None => (),
+        }
+        let others = self.leases.iter().filter(|(other, _)| **other != letter);
+        let others = others.map(|(&letter, &(_, online))| Peer { letter, online });
+        StoreReply::Beat {
+            granted,
+            others: others.collect(),
+        }
     }
 
     fn take(&mut self, token: &str, owner: Owner) -> Option<Box<Stored>> {

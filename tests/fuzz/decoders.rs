@@ -1,7 +1,7 @@
 //! What stands in a message: each dialect's packets and events.
 
 use fastrand::Rng;
-use roshambo::model::{Event, Join, Request, Uid};
+use roshambo::model::{Event, Join, ProblemCode, Request, Uid};
 use roshambo::wire::{self, Dialect, Inbound, event};
 
 use crate::{Target, fuzz};
@@ -114,11 +114,14 @@ fn check_event(body: &str) -> u64 {
         Ok(Request::Ping) => 43,
         Ok(Request::Top(board)) => 44 + *board as u64,
         Ok(Request::Rank(board)) => 46 + *board as u64,
-        Err(code) => 50 + *code as u64,
+        Err(code) => {
+            let refusals = [ProblemCode::BadPayload, ProblemCode::UnknownEvent];
+            50 + refusals.iter().position(|known| known == code).unwrap_or(2) as u64
+        }
     };
     // Its name comes back in a `problem`, which must be JSON and say the same name.
     let problem = Event::Problem {
-        code: roshambo::model::ProblemCode::UnknownEvent,
+        code: ProblemCode::UnknownEvent,
         event: named.name.clone().into(),
     };
     let mut out = String::new();
@@ -127,6 +130,7 @@ fn check_event(body: &str) -> u64 {
         event::Audience {
             v2: true,
             board: false,
+            instance: None,
             public_url: None,
         },
         &mut out,
@@ -142,6 +146,7 @@ fn check_uid(uid: Uid) {
     let audience = event::Audience {
         v2: true,
         board: false,
+        instance: None,
         public_url: None,
     };
     event::encode(&Event::Leave { uid: uid.clone() }, audience, &mut out);

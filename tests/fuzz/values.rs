@@ -81,12 +81,12 @@ fn choice(rng: &mut Rng) -> Option<Choice> {
 
 fn token(rng: &mut Rng) -> Token {
     let mut rng = rng.fork();
-    Token::draw(&mut move |bytes: &mut [u8]| rng.fill(bytes))
+    Token::draw(None, &mut move |bytes: &mut [u8]| rng.fill(bytes))
 }
 
 fn code(rng: &mut Rng) -> RoomCode {
     let mut rng = rng.fork();
-    RoomCode::draw(&mut move |bytes: &mut [u8]| rng.fill(bytes))
+    RoomCode::draw(None, &mut move |bytes: &mut [u8]| rng.fill(bytes))
 }
 
 /// What the contract says about pictures: v2 clients draw the built-in ones, others get an address.
@@ -334,6 +334,7 @@ fn every_event_is_read_as_it_was_meant_in_all_dialects() {
                 event::Audience {
                     v2,
                     board: false,
+                    instance: None,
                     public_url,
                 },
                 &mut packet,

@@ -8,6 +8,7 @@ mod board;
 mod common;
 mod drain;
 mod hello;
+mod instances;
 mod life;
 mod limits;
 mod lobby;

@@ -770,7 +770,11 @@ fn answers_that_nobody_waits_for_any_more_change_nothing() {
     for (code, found) in [("AAAAAA", true), ("AAAAAA", false), ("?", true)] {
         let code = code.to_owned();
         bench.tell(Input::Stored {
-            reply: &StoreReply::Claimed { code, found },
+            reply: &StoreReply::Claimed {
+                code,
+                found,
+                holder: None,
+            },
         });
     }
     assert_eq!(bench.take_deeds(), []);

@@ -230,7 +230,7 @@ impl Tamper {
             Timer::Session(_) => self.bug == Bug::SwallowHeartbeats,
             Timer::World(WorldTimer::Player(_)) => self.bug == Bug::SwallowPlayerTimers,
             Timer::World(WorldTimer::Sessions) => self.bug == Bug::SwallowExpiry,
-            Timer::World(WorldTimer::Room(_)) => false,
+            Timer::World(WorldTimer::Room(_)) | Timer::Beat => false,
         }
     }
 

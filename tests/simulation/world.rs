@@ -312,6 +312,7 @@ impl World {
             let right = match timer {
                 Timer::Session(_) => before.is_some_and(|before| before <= at),
                 Timer::World(_) => before == Some(at),
+                Timer::Beat => before.is_some_and(|before| at <= before),
             };
             ensure!(right, rules::RELOAD, "{timer:?} at {at}, before {before:?}");
         }
@@ -431,6 +432,7 @@ fn whose(timer: &Timer) -> [u8; 9] {
         Timer::World(WorldTimer::Player(it)) => (2, it.index, it.generation.into()),
         Timer::World(WorldTimer::Room(it)) => (3, it.index, it.generation.into()),
         Timer::World(WorldTimer::Sessions) => (4, 0, 0),
+        Timer::Beat => (5, 0, 0),
     };
     let mut bytes = [kind; 9];
     bytes[1..5].copy_from_slice(&index.to_le_bytes());

@@ -1,20 +1,20 @@
 //! What any engine has to do. Later ones are put into `ways`, and nothing is added here for them.
 
-use roshambo::model::{Settle, Settled, StoreOp, StoredProfile};
+use roshambo::model::{Letter, Settle, Settled, StoreOp, StoredProfile};
 use roshambo::store::Who;
 
 use crate::ways::{DAY, HOUR, MINUTE, everywhere, known_as, win};
 
 fn open(code: String) -> StoreOp {
-    StoreOp::OpenRoom { code }
+    StoreOp::OpenRoom { code, at: None }
 }
 
 fn touch(code: String) -> StoreOp {
-    StoreOp::TouchRoom { code }
+    StoreOp::TouchRoom { code, at: None }
 }
 
 fn close(code: String) -> StoreOp {
-    StoreOp::CloseRoom { code }
+    StoreOp::CloseRoom { code, at: None }
 }
 
 fn kept(total: u32) -> Settled {
@@ -281,6 +281,89 @@ fn a_room_lives_ten_minutes_after_its_last_event() {
         store.now += 10 * MINUTE;
         assert_eq!(store.expire(), 2);
         assert!(!store.claim("R3"));
+    });
+}
+
+fn letter(text: &str) -> Letter {
+    Letter::new(text).expect("a letter")
+}
+
+#[test]
+fn a_letter_is_one_process_s_as_long_as_that_says_so() {
+    let told = |granted: bool, others: &str| (granted, others.to_owned());
+    everywhere(|store| {
+        store.keep_open();
+        let (a, b) = (letter("a"), letter("b"));
+        assert_eq!(store.beat(a, 1, Some(7)), told(true, ""));
+        assert_eq!(store.beat(b, u64::MAX, Some(1)), told(true, "a7"));
+        assert_eq!(store.beat(a, 1, Some(8)), told(true, "b1"));
+        // Another process with that letter is refused, and changes nothing.
+        assert_eq!(store.beat(a, 2, Some(9)), told(false, "b1"));
+        assert_eq!(store.beat(a, 2, None), told(false, "b1"));
+        store.now += 4;
+        assert_eq!(store.beat(a, 2, Some(9)), told(false, "b1"));
+        assert_eq!(store.beat(b, u64::MAX, Some(2)), told(true, "a8"));
+        // What was refused renewed nothing.
+        store.now += 1;
+        assert_eq!(store.beat(b, u64::MAX, Some(0)), told(true, ""));
+        assert_eq!(store.beat(a, 2, Some(9)), told(true, "b0"));
+        assert_eq!(store.beat(a, 1, Some(7)), told(false, "b0"));
+        // It is given up by whose it is.
+        assert_eq!(store.beat(a, 2, None), told(true, "b0"));
+        assert_eq!(store.beat(b, u64::MAX, Some(0)), told(true, ""));
+        assert_eq!(store.beat(a, 1, Some(7)), told(true, "b0"));
+    });
+}
+
+#[test]
+fn a_room_is_one_instance_s_as_long_as_that_lives() {
+    everywhere(|store| {
+        store.keep_open();
+        let [a, b, c] = ["a", "b", "c"].map(letter);
+        for instance in [a, b, c] {
+            store.beat(instance, 1, Some(0));
+        }
+        let order = |at| StoreOp::OpenRoom {
+            code: "B1".into(),
+            at,
+        };
+        assert_eq!(store.claim_for(Some(a), "B1"), (false, None));
+        store.ask(&[order(Some(b))]);
+        for _ in 0..2 {
+            assert_eq!(store.claim_for(Some(a), "B1"), (false, Some(b)));
+            assert_eq!(store.claim_for(None, "B1"), (false, Some(b)));
+            assert_eq!(store.claim_for(Some(b), "B1"), (true, None));
+        }
+        // The first who asks when it is gone has it, and not the second one too.
+        store.now += 4;
+        store.beat(a, 1, Some(0));
+        store.beat(c, 1, Some(0));
+        store.now += 1;
+        assert_eq!(store.claim_for(Some(a), "B1"), (true, None));
+        assert_eq!(store.claim_for(Some(c), "B1"), (false, Some(a)));
+        store.beat(b, 2, Some(0));
+        assert_eq!(store.claim_for(Some(b), "B1"), (false, Some(a)));
+        // That one's own end ends it no more.
+        let closed = |at| StoreOp::CloseRoom {
+            code: "B1".into(),
+            at,
+        };
+        store.ask(&[closed(Some(b)), closed(None)]);
+        assert_eq!(store.claim_for(Some(b), "B1"), (false, Some(a)));
+        // Who sends its players on lets go of the room.
+        let released = StoreOp::TouchRoom {
+            code: "B1".into(),
+            at: None,
+        };
+        store.ask(&[released]);
+        assert_eq!(store.claim_for(Some(c), "B1"), (true, None));
+        store.ask(&[closed(Some(c))]);
+        assert_eq!(store.claim_for(Some(b), "B1"), (false, None));
+        // A room that is too old is nobody's.
+        store.ask(&[order(Some(b))]);
+        store.now += 10 * MINUTE;
+        store.beat(b, 3, Some(0));
+        assert_eq!(store.claim_for(Some(a), "B1"), (false, None));
     });
 }
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use roshambo::model::{
-    BoardRow, Owner, Ranked, Settle, Settled, Standing, StoreOp, StoreReply, Stored, StoredProfile,
-    Week,
+    BoardRow, Letter, Owner, Ranked, Settle, Settled, Standing, StoreOp, StoreReply, Stored,
+    StoredProfile, Week,
 };
 use roshambo::store::{self, Choice, Engine, Limits, Opened, Unix, Who};
 
@@ -149,6 +149,13 @@ impl Asked {
         self.engine.as_deref_mut().expect("it is open")
     }
 
+    /// A file is not opened anew from now on: it has one server, so who lives is not written there.
+    pub(crate) fn keep_open(&mut self) {
+        if self.how == How::OpenedAnew {
+            self.how = How::Once;
+        }
+    }
+
     /// Gives several orders at once and returns the answers.
     #[track_caller]
     pub(crate) fn ask(&mut self, orders: &[StoreOp]) -> Vec<StoreReply> {
@@ -221,13 +228,52 @@ impl Asked {
 
     #[track_caller]
     pub(crate) fn claim(&mut self, code: &str) -> bool {
+        let (found, holder) = self.claim_for(None, code);
+        assert_eq!(holder, None);
+        found
+    }
+
+    /// An instance asks for a room: whether it has it now, and which one has it else.
+    #[track_caller]
+    pub(crate) fn claim_for(&mut self, at: Option<Letter>, code: &str) -> (bool, Option<Letter>) {
         let code = code.to_owned();
-        let reply = self.one(StoreOp::ClaimRoom { code: code.clone() });
-        let StoreReply::Claimed { code: told, found } = reply else {
+        let reply = self.one(StoreOp::ClaimRoom {
+            code: code.clone(),
+            at,
+        });
+        let StoreReply::Claimed {
+            code: told,
+            found,
+            holder,
+        } = reply
+        else {
             panic!("{reply:?}");
         };
         assert_eq!(told, code);
-        found
+        (found, holder)
+    }
+
+    /// An instance says that it lives: whether the letter is its own, and who else lives.
+    #[track_caller]
+    pub(crate) fn beat(
+        &mut self,
+        letter: Letter,
+        nonce: u64,
+        online: Option<u32>,
+    ) -> (bool, String) {
+        let order = StoreOp::Beat {
+            letter,
+            nonce,
+            online,
+        };
+        let reply = self.one(order);
+        let StoreReply::Beat { granted, others } = reply else {
+            panic!("{reply:?}");
+        };
+        let others = others
+            .iter()
+            .map(|peer| format!("{}{}", peer.letter, peer.online));
+        (granted, others.collect::<Vec<_>>().join(" "))
     }
 
     /// Signs a person in; its token from now on, and what is stored.

@@ -24,8 +24,8 @@ export function say(text) {
   current.send(text);
 }
 
-export function connect(handlers) {
-  const address = place().href.replace(/^http/, 'ws');
+export function connect(handlers, query = '') {
+  const address = place(query).href.replace(/^http/, 'ws');
   // An older browser throws where its policy, or a blocker, forbids the address.
   const socket = attempt(() => new WebSocket(address), null);
   if (!socket) {
@@ -56,7 +56,7 @@ export function connect(handlers) {
 }
 
 /** Asks `readyz` why a connection was refused. */
-export function probe(said) {
-  fetch(place('/readyz'), { cache: 'no-store' })
+export function probe(said, query = '') {
+  fetch(place(`/readyz${query}`), { cache: 'no-store' })
     .then((answer) => (answer.status === 503 ? answer.text() : '')).then(said, () => said(''));
 }

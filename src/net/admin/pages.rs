@@ -39,6 +39,7 @@ fn metrics(figures: &Figures<'_>, process: &Process) -> String {
     if let Some(store) = figures.store {
         kept(&mut page, figures, &store.health());
     }
+    instances(&mut page, figures);
     tls(&mut page, figures);
     machine(&mut page, figures, process);
     page.finish()
@@ -234,6 +235,30 @@ fn sockets(page: &mut Exposition, figures: &Figures<'_>) {
     page.histogram(name, "", &traffic.turns, 1_000_000);
 }
 
+/// Which instance this is, and who plays at the others.
+fn instances(page: &mut Exposition, figures: &Figures<'_>) {
+    let name = "roshambo_players_online";
+    let help = "Players of this server who are connected and not away.";
+    page.single(Kind::Gauge, name, help, figures.hub.online());
+    let Some(letter) = figures.config.instance else {
+        return;
+    };
+    let name = "roshambo_instance_info";
+    page.head(name, "Which instance this is, by --instance.", "gauge");
+    page.sample(name, &format!("letter=\"{letter}\""), 1);
+    let (name, help) = (
+        "roshambo_instance_doubled",
+        "1 while another server has this one's letter.",
+    );
+    page.single(Kind::Gauge, name, help, u8::from(figures.hub.is_doubled()));
+    let name = "roshambo_other_instance_online";
+    let help = "Players of the other instances that live, as the store told a moment ago.";
+    page.head(name, help, "gauge");
+    for peer in figures.hub.others() {
+        page.sample(name, &format!("letter=\"{}\"", peer.letter), peer.online);
+    }
+}
+
 /// How TLS fares.
 fn tls(page: &mut Exposition, figures: &Figures<'_>) {
     let traffic = figures.traffic;
@@ -377,6 +402,15 @@ fn json(figures: &Figures<'_>, process: &Process) -> String {
     );
     if let Some(store) = figures.store {
         put_store(&mut out, figures, &store.health());
+    }
+    let _ = write!(out, ",\"online\":{}", figures.hub.online());
+    if let Some(letter) = figures.config.instance {
+        let _ = write!(out, ",\"instance\":\"{letter}\",\"others\":{{");
+        for (index, peer) in figures.hub.others().iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            let _ = write!(out, "{comma}\"{}\":{}", peer.letter, peer.online);
+        }
+        out.push('}');
     }
     if figures.keys.are_asked_for() {
         let left = figures.keys.left_s();

@@ -1,8 +1,9 @@
-//! Whoever asked for a reload and waits to be told what came of it.
+//! Whoever asked for a reload, or a gathering, and waits to be told what came of it.
 //!
 //! It listens under a name that is made of our process number, which no file has and nobody
 //! outlives (unix(7), abstract sockets), and then sends the signal. There may be nobody: then the
-//! log tells. Absent: that other end, which is `roshambo reload`.
+//! log tells. Absent: that other end, which is `roshambo reload` or
+//! `roshambo gather`.
 
 use std::fs::File;
 use std::io::Write;
@@ -16,6 +17,8 @@ pub(crate) enum Wish {
     Reload,
     /// Only that the new program proves that it could.
     Check,
+    /// That all players go on at another instance.
+    Gather,
 }
 
 /// Somebody who waits.
@@ -28,6 +31,7 @@ impl Asker {
         call(match wish {
             Wish::Check => "check",
             Wish::Reload => "reload",
+            Wish::Gather => "gather",
         })
     }
 

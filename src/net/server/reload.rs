@@ -82,7 +82,8 @@ impl Server {
     /// waiting to be told. Two who ask at the same moment may be one signal.
     pub(super) fn on_reload(&mut self) {
         let waiting = [Wish::Check, Wish::Reload].map(|wish| (wish, Asker::find(wish)));
-        let is_heard = waiting.iter().any(|(_, asker)| asker.is_some());
+        let gathers = self.on_gather();
+        let is_heard = gathers || waiting.iter().any(|(_, asker)| asker.is_some());
         for (wish, asker) in waiting {
             if asker.is_some() || (!is_heard && wish == Wish::Reload) {
                 self.on_wish(wish, asker);
@@ -96,6 +97,9 @@ impl Server {
         }
         if !matches!(self.reload, Reload::None) {
             return refuse(asker, "another reload is under way");
+        }
+        if self.gathering.is_some() {
+            return refuse(asker, "players are being sent on");
         }
         let Some(program) = &self.program else {
             return refuse(asker, NO_PROGRAM);
@@ -111,6 +115,11 @@ impl Server {
             }
             Err(why) => self.stay(asker, &why),
         }
+    }
+
+    /// Whether another program is about to take this one's place.
+    pub(super) fn is_reloading(&self) -> bool {
+        !matches!(self.reload, Reload::None)
     }
 
     /// Looks how far a reload is, every now and then as long as there is one.

@@ -172,6 +172,8 @@ impl Server {
             stopped_at: Millis::ZERO,
             program: None,
             reload: Reload::None,
+            gathering: None,
+            is_doubled: false,
             parted: 0,
             wants: None,
             former: None,

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use super::Server;
 use crate::hub::Input;
-use crate::model::{StoreHealth, StoreOp, StoreReply};
+use crate::model::{Peer, StoreHealth, StoreOp, StoreReply};
 
 /// Most answers taken in a turn; of a million that come at once the game is not to hear in one.
 pub(super) const ANSWERS_MAX: usize = 2_000;
@@ -45,6 +45,28 @@ impl Server {
         self.store = Some(end);
     }
 
+    /// This is one instance of several, if `--instance` says so; these others live.
+    pub fn live_beside(&mut self, nonce: u64, others: Vec<Peer>) {
+        self.hub.live_beside(self.now, nonce, others);
+        super::carry_out_orders(&mut self.hub, self.now, &mut self.sockets);
+    }
+
+    /// Says once that another process has this one's letter, and once that it has not any more.
+    fn look_at_letter(&mut self) {
+        let doubled = self.hub.is_doubled();
+        if std::mem::replace(&mut self.is_doubled, doubled) == doubled {
+            return;
+        }
+        match self.config.instance {
+            Some(letter) if doubled => log::error!(
+                "another server has --instance {letter} on this store: stop one of them, for who \
+                 belongs here may be led there"
+            ),
+            Some(letter) => log::info!("--instance {letter} is this server's alone again"),
+            None => (),
+        }
+    }
+
     /// When its milliseconds began.
     #[must_use]
     pub fn started(&self) -> Instant {
@@ -66,7 +88,7 @@ impl Server {
             let answer = self.store.as_ref().map(|store| store.answers.try_recv());
             let Some(Ok(reply)) = answer else {
                 self.answers_wait = false;
-                return;
+                return self.look_at_letter();
             };
             self.feed(Input::Stored { reply: &reply });
             self.relieve();

@@ -28,6 +28,8 @@ pub(crate) enum Alarm {
     Tick,
     /// Somebody looks how far a reload is.
     Reload,
+    /// Somebody looks who can be sent on to another instance.
+    Gather,
     /// The certificate may have been renewed.
     Keys,
     /// The keys that tokens are verified by may be others.

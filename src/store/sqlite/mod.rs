@@ -30,6 +30,7 @@ use self::place::{Fate, Identity, Lock};
 pub(super) use self::rows::forget;
 use super::OpenError;
 use super::engine::{Engine, Limits, Luggage, Place, Trouble, Unix, Who};
+use super::instances::Instances;
 use crate::model::{StoreOp, StoreReply};
 
 /// The tables.
@@ -61,7 +62,15 @@ pub(super) struct Sqlite {
     limits: Limits,
     /// `None`: it has to be taken again.
     lock: Option<Lock>,
+    aside: Aside,
+}
+
+/// What is not in the file.
+#[derive(Debug, Default)]
+struct Aside {
     percents: Percents,
+    /// A file has one server.
+    instances: Instances,
 }
 
 impl Sqlite {
@@ -89,7 +98,7 @@ impl Sqlite {
             connection: Some(connection),
             limits,
             lock: Some(lock),
-            percents: Percents::default(),
+            aside: Aside::default(),
         })
     }
 
@@ -109,7 +118,7 @@ impl Sqlite {
             connection: None,
             limits,
             lock: Some(Lock::taken(lock)),
-            percents: Percents::default(),
+            aside: Aside::default(),
         })
     }
 
@@ -204,13 +213,14 @@ impl Sqlite {
 
 impl Engine for Sqlite {
     fn apply(&mut self, orders: &[StoreOp], now: Unix) -> Result<Vec<StoreReply>, Trouble> {
-        let mut percents = std::mem::take(&mut self.percents);
-        let done = self.transact(|connection| rows::apply(connection, orders, &mut percents, now));
-        self.percents = percents;
+        let mut aside = std::mem::take(&mut self.aside);
+        let done = self.transact(|connection| rows::apply(connection, orders, &mut aside, now));
+        self.aside = aside;
         done
     }
 
     fn expire(&mut self, at_most: usize, now: Unix) -> Result<usize, Trouble> {
+        self.aside.instances.expire(now);
         let limits = self.limits;
         self.transact(|connection| rows::expire(connection, limits, at_most, now))
     }

@@ -2,8 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 
-use super::persons::{self, Percents, SignIn};
-use crate::model::{Owner, Settle, Settled, StoreOp, StoreReply, Stored, StoredProfile};
+use super::Aside;
+use super::persons::{self, SignIn};
+use crate::model::{Letter, Owner, Settle, Settled, StoreOp, StoreReply, Stored, StoredProfile};
 use crate::store::engine::{
     FORMER_OWNER_SECONDS, Key, Limits, ROOM_SECONDS, TOMBSTONE_SECONDS, Unix, Who,
 };
@@ -41,7 +42,7 @@ pub(super) fn check(connection: &Connection) -> rusqlite::Result<()> {
 pub(super) fn apply(
     connection: &Connection,
     orders: &[StoreOp],
-    percents: &mut Percents,
+    aside: &mut Aside,
     now: Unix,
 ) -> rusqlite::Result<Vec<StoreReply>> {
     let mut replies = Vec::new();
@@ -58,22 +59,27 @@ pub(super) fn apply(
                 seq: settle.seq,
                 settled: self::settle(connection, settle, now)?,
             }),
-            StoreOp::OpenRoom { code } | StoreOp::TouchRoom { code } => {
+            StoreOp::OpenRoom { code, at } | StoreOp::TouchRoom { code, at } => {
                 let text = "INSERT INTO rooms (code, touched_at) VALUES (?1, ?2)
                     ON CONFLICT (code) DO UPDATE SET touched_at = ?2";
                 run(connection, text, (code, date(now)))?;
+                aside.instances.hold(code, *at, now);
             }
-            StoreOp::CloseRoom { code } => {
-                run(connection, "DELETE FROM rooms WHERE code = ?1", [code])?;
+            StoreOp::CloseRoom { code, at } => {
+                if aside.instances.close(code, *at) {
+                    run(connection, "DELETE FROM rooms WHERE code = ?1", [code])?;
+                }
             }
-            StoreOp::ClaimRoom { code } => {
-                let text = "UPDATE rooms SET touched_at = ?2 WHERE code = ?1 AND ?3 < touched_at";
-                let young = before(now, ROOM_SECONDS);
-                let found = run(connection, text, (code, date(now), young))?;
-                replies.push(StoreReply::Claimed {
-                    code: code.clone(),
-                    found: found != 0,
-                });
+            StoreOp::ClaimRoom { code, at } => {
+                replies.push(claim(connection, aside, (code, *at), now)?);
+            }
+            StoreOp::Beat {
+                letter,
+                nonce,
+                online,
+            } => {
+                let instances = &mut aside.instances;
+                replies.push(instances.beat(*letter, *nonce, *online, now));
             }
             StoreOp::SignIn {
                 sub,
@@ -96,11 +102,35 @@ pub(super) fn apply(
             StoreOp::Rank { sub, week } => replies.push(StoreReply::Rank {
                 sub: sub.clone(),
                 week: *week,
-                standing: persons::rank(connection, sub, *week, percents, now)?.map(Box::new),
+                standing: persons::rank(connection, sub, *week, &mut aside.percents, now)?
+                    .map(Box::new),
             }),
         }
     }
     Ok(replies)
+}
+
+fn claim(
+    connection: &Connection,
+    aside: &mut Aside,
+    (code, asks): (&str, Option<Letter>),
+    now: Unix,
+) -> rusqlite::Result<StoreReply> {
+    let holder = aside.instances.holder(code, asks, now);
+    let mut found = false;
+    if holder.is_none() {
+        let text = "UPDATE rooms SET touched_at = ?2 WHERE code = ?1 AND ?3 < touched_at";
+        let young = before(now, ROOM_SECONDS);
+        found = run(connection, text, (code, date(now), young))? != 0;
+    }
+    if found {
+        aside.instances.hold(code, asks, now);
+    }
+    Ok(StoreReply::Claimed {
+        code: code.to_owned(),
+        found,
+        holder,
+    })
 }
 
 /// A session that is there.

@@ -249,6 +249,7 @@ fn written(event: &Event, v2: bool, want: &str) {
         Audience {
             v2,
             board: false,
+            instance: None,
             public_url: Some("https://e/base"),
         },
         &mut out,
@@ -268,7 +269,7 @@ fn profile(uid: &str, avatar: Avatar) -> Profile {
 fn events_are_byte_exact() {
     let uid = Uid::robot(1);
     let mut rng = fastrand::Rng::with_seed(7);
-    let token = Token::draw(&mut move |bytes: &mut [u8]| rng.fill(bytes));
+    let token = Token::draw(None, &mut move |bytes: &mut [u8]| rng.fill(bytes));
     written(
         &Event::Hi {
             nearby: 10,
@@ -456,6 +457,7 @@ fn a_numeric_uid_is_written_back_as_that_number() {
                 Audience {
                     v2: true,
                     board: false,
+                    instance: None,
                     public_url: None,
                 },
                 &mut out,
@@ -505,6 +507,7 @@ fn pictures_are_told_in_the_words_of_the_reader() {
         Audience {
             v2: false,
             board: false,
+            instance: None,
             public_url: None,
         },
         &mut out,
@@ -635,6 +638,7 @@ fn the_short_cuts_do_what_serde_json_does() {
                 Audience {
                     v2: false,
                     board: false,
+                    instance: None,
                     public_url: None,
                 },
                 &mut found,

@@ -43,8 +43,8 @@ export class Bench {
     this.events = [];
     this.tokens = [];
     this.game = createSession({
-      connect: (handlers) => {
-        const socket = { handlers, sent: [], read: 0, open: true, at: this.now };
+      connect: (handlers, query) => {
+        const socket = { handlers, query, sent: [], read: 0, open: true, at: this.now };
         this.sockets.push(socket);
         return {
           send: (text) => {

@@ -853,6 +853,107 @@ test('after a restart nobody is said to have left', () => {
   }
 });
 
+test('of several servers it goes to the one where it was, else to that of its token', () => {
+  const query = (token) => {
+    const bench = new Bench({ token });
+    bench.game.open();
+    return bench.socket.query;
+  };
+  // Only of a server that is one of several a token has a full stop, and a code seven characters.
+  assert.equal(query('b.23456789012345678901'), '?i=b');
+  for (const token of [undefined, 'bx23456789012345678901', 'B.', '7.']) assert.equal(query(token), '', token);
+  const bench = new Bench({ token: 'b.2345678901' });
+  bench.online({ resumed: true, session: 'b.2345678901', instance: 'c' });
+  bench.returns({ instance: 'd' });
+  assert.equal(bench.socket.query, '?i=c');
+  // Whoever is sent on is not led back, until somebody says where it is.
+  bench.says('bye', { code: 1012, reason: 'gather', retry_ms: 7 });
+  assert.deepEqual([bench.state.link, bench.state.reason], ['retrying', 'gather']);
+  bench.retry();
+  assert.equal(bench.socket.query, '');
+  bench.breaks();
+  bench.retry();
+  assert.equal(bench.socket.query, '');
+  bench.online({ resumed: true, instance: 'a' });
+  bench.returns();
+  assert.equal(bench.socket.query, '?i=a');
+  // A server that is alone says nothing.
+  bench.returns();
+  assert.equal(bench.socket.query, '');
+});
+
+test('a room is looked for where its code begins, and where the server says that it is', () => {
+  for (const [code, query] of [['BK7M2QX', '?i=b'], ['bk7m2qx', '?i=b'], ['K7M2QX', '?i=a'],
+    ['LK7M2QX', '?i=a'], ['7K7M2QX', '?i=a'], ['new', '?i=a']]) {
+    const bench = new Bench({ token: 'a.2345678901' });
+    bench.game.play({ room: code });
+    bench.game.open();
+    assert.equal(bench.socket.query, query, code);
+  }
+  const elsewhere = (bench, instance) => bench
+    .says('problem', { code: 'room-elsewhere', message: '', event: 'join', instance });
+  const bench = new Bench().online({ instance: 'a' });
+  bench.game.play({ room: 'bk7m2qx', ready: false });
+  bench.sent();
+  elsewhere(bench, 'c');
+  assert.deepEqual([bench.sockets.length, bench.socket.query, bench.state.phase], [2, '?i=c', 'waiting']);
+  assert.deepEqual(bench.sockets[0].sent.at(-1).event, ['leave']);
+  bench.online({ resumed: true, instance: 'c' });
+  assert.deepEqual(bench.sent(), [['join', { room: 'bk7m2qx', ready: false }]]);
+  bench.says('room', room([user(ME), user('bob')], 'BK7M2QX'));
+  assert.deepEqual([bench.state.code, bench.state.note], ['BK7M2QX', '']);
+  // Where it sits it comes back to, whatever its code says.
+  bench.returns({ instance: 'c' });
+  assert.equal(bench.socket.query, '?i=c');
+});
+
+test('who is led in a circle asks again where it is, and at last says so', () => {
+  const bench = new Bench().online({ instance: 'a' });
+  const elsewhere = (instance) => bench
+    .says('problem', { code: 'room-elsewhere', message: '', event: 'join', instance });
+  const joins = () => bench.sent().filter(([name]) => name === 'join').length;
+  bench.game.play({ room: 'BK7M2QX' });
+  // That of its code, and that where it is said to be by then.
+  for (const to of ['b', 'c']) {
+    elsewhere(to);
+    assert.equal(bench.socket.query, `?i=${to}`);
+    bench.online({ resumed: true, instance: 'a' });
+    assert.equal(joins(), 1);
+  }
+  for (const to of ['c', 'b', 'c']) {
+    elsewhere(to);
+    assert.deepEqual([bench.sockets.length, joins(), bench.state.phase], [3, 0, 'waiting']);
+    bench.advance(2000);
+    assert.equal(joins(), 1);
+  }
+  elsewhere('c');
+  assert.deepEqual([bench.state.phase, bench.state.note], ['free', 'room-elsewhere']);
+  bench.advance(9000);
+  assert.deepEqual([bench.sockets.length, joins()], [3, 0]);
+  // The next one is looked for as the first.
+  bench.says('pong');
+  bench.game.play({ room: 'BK7M2QX' });
+  elsewhere('b');
+  assert.equal(bench.sockets.length, 4);
+});
+
+test('a private room is entered again by its code when its server is gone', () => {
+  for (const ending of [(bench) => bench.breaks(),
+    (bench) => bench.says('bye', { code: 1012, reason: 'restart', retry_ms: 0 }),
+    (bench) => bench.says('bye', { code: 1012, reason: 'gather', retry_ms: 0 })]) {
+    const bench = new Bench().online({ instance: 'b' });
+    bench.game.play({ room: 'BK7M2QX' });
+    walk(bench, [['<room', two({}, {}, 'BK7M2QX')], ['<start', start()],
+      ['<result', result({ roundScore: 1 })],
+      ['<room', two({ ready: false }, { ready: false }, 'BK7M2QX')]]);
+    ending(bench);
+    bench.retry();
+    bench.online({ resumed: true, instance: 'a' });
+    assert.deepEqual(bench.sent(), [['join', { room: 'BK7M2QX', ready: false }]]);
+    assert.equal(bench.state.note, '');
+  }
+});
+
 test('a doubt about the network is settled within a second and a half', () => {
   // What was on its way when the line died settles nothing; a pong does.
   for (const [heard, after] of [[null, 1500], ['room', 2000], ['pong', null]]) {

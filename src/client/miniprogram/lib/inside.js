@@ -69,7 +69,7 @@ export function recorder(now, changed) {
       current.send(text);
       return true;
     },
-    wrap: (connect) => (handlers) => {
+    wrap: (connect) => (handlers, query) => {
       note('·', 'connecting');
       let socket = null;
       const self = {
@@ -97,7 +97,7 @@ export function recorder(now, changed) {
           note('·', 'closed');
           handlers.closed();
         },
-      });
+      }, query);
       return self;
     },
   };

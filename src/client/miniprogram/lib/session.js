@@ -4,9 +4,10 @@
 // serves the web page, the mini program and tests on a virtual clock. It decides by `bye`, never
 // by a close code: not every platform tells the truth.
 //
-// env.connect(handlers)  opens a socket and returns { send(text), close() }; it calls
-//                        handlers.opened(), .received(text) and .closed() later, never at once
-// env.probe(told)        optional: asks `readyz` after a refused connection and calls told with
+// env.connect(handlers, query)  opens a socket and returns { send(text), close() }; it calls
+//                        handlers.opened(), .received(text) and .closed() later, never at once.
+//                        `query` goes behind the address: '', or '?i=b' for one server of several
+// env.probe(told, query) optional: asks `readyz` after a refused connection and calls told with
 //                        the words of its 503, or with '' when there is nothing to say
 // env.now()              milliseconds of a clock that never goes back, whoever sets the time of day
 // env.setTimer(run, ms) env.clearTimer(id) env.random()
@@ -38,6 +39,12 @@ const URGENT_MS = 500;
 const DEAD_MS = 400;
 /** So long leaving can be undone; the seat waits. */
 const UNDO_MS = 5000;
+/** Where servers are several, and one that is gone has a room: how often, and after how long, it is
+ * asked for again. The others know after five seconds. */
+const ELSEWHERE_TRIES = 3;
+const ELSEWHERE_MS = 2000;
+/** So often one is sent from server to server for one room. */
+const HOPS_MAX = 2;
 /** So long after its end a round's result is still to come, on a slow line. */
 const LATE_MS = 2000;
 
@@ -93,6 +100,10 @@ export function createSession(env) {
   let unended = false; // a round began here, and its result has not come
   let endedAt = -DEAD_MS; // when the last result came that was waited for
   let restarted = false; // the connection before this one ended because of that
+  let instance = ''; // of several servers the one where I am, or was last
+  let homeless = false; // and my token's is to be left alone, until another one greets me
+  let asked = ''; // the one that the newest connection is for
+  let led = { room: '', to: '', hops: 0, tries: 0 }; // where I was sent for a room
   const timers = {};
   const sentAt = {};
 
@@ -145,14 +156,35 @@ export function createSession(env) {
           const restarts = state.reason === 'restart' && attempts < 8;
           state.reason = known || (restarts ? 'restart' : 'lost');
           changed('link');
-        });
+        }, query());
       },
     };
     current = handlers;
     wait(PATIENCE_MS);
-    socket = env.connect(handlers);
+    asked = belongsTo();
+    socket = env.connect(handlers, query());
     changed('link');
   }
+
+  /** The letter of a server of several that a room's code begins with, or ''. */
+  const ofCode = (code) => (/^[a-hjkmnp-z].{6}$/i.test(code) ? code[0].toLowerCase() : '');
+
+  /** The room that I am on my way to, and not in. */
+  function roomAhead() {
+    const room = ((wanted && wish && wish.room) || '').toUpperCase();
+    return room === 'NEW' || room === state.code ? '' : room;
+  }
+
+  /** Of several servers the one where I belong: that of my room, else where I was, else my token's. */
+  function belongsTo() {
+    const room = roomAhead();
+    if (room && led.room === room) return led.to;
+    if (ofCode(room)) return ofCode(room);
+    if (instance || homeless) return instance;
+    return /^[a-z]\./.test(token) ? token[0] : ofCode(state.code);
+  }
+
+  const query = () => (asked ? `?i=${asked}` : '');
 
   /** Back into my private room: rounds wait there until I ask for one. */
   const ownRoom = () => ({ room: state.code, ready: false });
@@ -188,6 +220,25 @@ export function createSession(env) {
     state.reason = reason;
     arm('retry', ms, open);
     changed('link');
+  }
+
+  /** The room that I asked for is at another server: there I go. Where that leads back here it is gone
+   * or full, and I ask again, until the others know that it is gone. */
+  function follow(to) {
+    const room = String((wish && wish.room) || '').toUpperCase();
+    if (led.room !== room) led = { room, to: '', hops: 0, tries: 0 };
+    if (asked !== to && led.hops < HOPS_MAX) {
+      Object.assign(led, { to, hops: led.hops + 1 });
+      // Whatever place I have here is nobody's then.
+      post('leave');
+      wanted = true;
+      open();
+      return true;
+    }
+    led.tries += 1;
+    if (led.tries > ELSEWHERE_TRIES) return false;
+    arm('elsewhere', ELSEWHERE_MS, () => send('join', wish));
+    return true;
   }
 
   function post(name, payload) {
@@ -302,6 +353,8 @@ export function createSession(env) {
     hi(hi) {
       const renamed = state.link === 'online';
       const { uid, totalScore, winStreak } = hi;
+      instance = hi.instance || '';
+      homeless = false;
       const had = env.points ? env.points() : state.me.totalScore;
       Object.assign(state.me, { uid, totalScore, winStreak });
       state.nearby = hi.nearby;
@@ -331,7 +384,7 @@ export function createSession(env) {
       token = hi.session;
       gone = gone && hi.resumed && !stays;
       keep(stays);
-      restarted = state.reason === 'restart';
+      restarted = state.reason === 'restart' || state.reason === 'gather';
       state.link = 'online';
       state.reason = '';
       state.again = false;
@@ -352,16 +405,7 @@ export function createSession(env) {
       dozed = hidden;
       if (settling) {
         settling = false;
-        if (!roomSeen) {
-          state.code = '';
-          if (state.phase === 'between' && state.other) {
-            state.other.present = false;
-            // Nobody left: the room did not outlive the server.
-            if (restarted) state.note = 'restarted';
-          } else {
-            state.phase = 'free';
-          }
-        }
+        if (!roomSeen) roomless();
         if (hidden) sayAway();
       }
       // Nobody is paired with one that does not look.
@@ -369,10 +413,10 @@ export function createSession(env) {
       const room = ((wish && wish.room) || '').toUpperCase();
       // A friend's link goes before a round that runs in another room.
       const elsewhere = room && room !== 'NEW' && room !== state.code;
-      const asked = wanted && (state.phase !== 'playing' || elsewhere);
+      const due = wanted && (state.phase !== 'playing' || elsewhere);
       wanted = false;
       const { next } = state;
-      if (!asked) return;
+      if (!due) return;
       if (state.phase === 'playing') leave();
       // In the room already, there is at most to say again that I am ready.
       const there = state.code && room && !elsewhere;
@@ -476,7 +520,7 @@ export function createSession(env) {
       state.ranks[rank.board] = rank;
     },
 
-    problem({ code, event }) {
+    problem({ code, event, instance: to }) {
       if (state.link !== 'online') return refused(code, event);
       if (event === 'top' || event === 'rank') {
         state.boardAway = true;
@@ -484,10 +528,12 @@ export function createSession(env) {
       }
       // That one is for developers: whoever it was to be plays on as anybody.
       if (code === 'already-playing' || code === 'bad-token') return;
+      if (code === 'room-elsewhere' && state.phase === 'waiting' && to && follow(to)) return;
+      led = { room: '', to: '', hops: 0, tries: 0 };
       state.note = code;
       if (event !== 'join' || state.phase === 'playing') return;
       state.again = false;
-      if (code === 'room-unknown' || code === 'room-full') {
+      if (code.startsWith('room-')) {
         // Wherever the server still has me: the player believes to have gone from there.
         leave();
       } else if (state.phase === 'waiting') {
@@ -496,6 +542,8 @@ export function createSession(env) {
     },
 
     bye({ reason, retry_ms: retryMs }) {
+      // The server that I was on sends everybody away from there.
+      if (reason === 'gather') [instance, homeless] = ['', true];
       // After a take-over the seat is somebody else's to leave.
       if (typeof retryMs !== 'number') state.leaving = false;
       drop();
@@ -535,6 +583,7 @@ export function createSession(env) {
     free();
     wanted = false;
     disarm('leaving');
+    disarm('elsewhere');
     keep();
   }
 
@@ -570,6 +619,19 @@ export function createSession(env) {
     }
   }
 
+  /** My room did not outlive its server, and nobody left. A private one opens again under its code. */
+  function roomless() {
+    const { code } = state;
+    state.code = '';
+    if (state.phase === 'between' && state.other) {
+      state.other.present = false;
+      if (restarted && !code) state.note = 'restarted';
+      if (code && !wanted && !gone) [wanted, wish] = [true, { room: code, ready: false }];
+    } else {
+      state.phase = 'free';
+    }
+  }
+
   function between() {
     if (state.phase !== 'between') state.outcome = '';
     state.phase = 'between';
@@ -582,20 +644,21 @@ export function createSession(env) {
   }
 
   /** Asks for a round: the first one, or the next with the same opponent. */
-  function play(asked) {
+  function play(payload) {
     if (state.phase === 'playing') return;
-    wish = asked;
+    disarm('elsewhere');
+    wish = payload;
     if (state.link !== 'online') wanted = true;
     state.note = '';
     state.next = null;
-    if (!asked && state.phase === 'between' && state.other && state.other.present) {
+    if (!payload && state.phase === 'between' && state.other && state.other.present) {
       state.again = true;
     } else {
-      if (asked) state.code = '';
-      state.friend = Boolean(state.code || (asked && asked.room));
+      if (payload) state.code = '';
+      state.friend = Boolean(state.code || (payload && payload.room));
       Object.assign(state, { phase: 'waiting', again: false, other: null });
     }
-    send('join', asked);
+    send('join', payload);
   }
 
   /** Asks for the round that a kept hand was for. */

@@ -15,7 +15,7 @@ const scheme = insecure ? '' : 's';
 /** The newest connection; the next one begins when this one's place is free. */
 let newest = null;
 
-function connection(handlers) {
+function connection(handlers, query) {
   let task = null;
   let opened = false;
   let ended = false; // nobody listens to it any more
@@ -66,7 +66,7 @@ function connection(handlers) {
       if (ended) return leave();
       try {
         task = wx.connectSocket({
-          url: `ws${scheme}://${domain}${basePath}`,
+          url: `ws${scheme}://${domain}${basePath}${query}`,
           tcpNoDelay: true,
           timeout: HANDSHAKE_MS,
           fail: soon(closed),
@@ -115,9 +115,9 @@ function connection(handlers) {
  * Opens a socket for a session's `handlers`, and closes the one before it first: a mini program
  * has five at most, and a forgotten one would keep its place.
  */
-export function connect(handlers) {
+export function connect(handlers, query = '') {
   const before = newest;
-  const self = connection(handlers);
+  const self = connection(handlers, query);
   newest = self;
   if (before) {
     before.end();
@@ -129,9 +129,9 @@ export function connect(handlers) {
 }
 
 /** Asks the server why it refuses. */
-export function probe(told) {
+export function probe(told, query = '') {
   wx.request({
-    url: `http${scheme}://${domain}${basePath}/readyz`,
+    url: `http${scheme}://${domain}${basePath}/readyz${query}`,
     timeout: HANDSHAKE_MS,
     dataType: 'text',
     success: ({ statusCode, data }) => told(statusCode === 503 ? String(data) : ''),

@@ -128,6 +128,7 @@ function show(status) {
       ["sent", bytes(status.bytes.out)],
     ]),
     table("Store", kept(status.store)),
+    ...(status.instance ? [table("Instances", everywhere(status))] : []),
     table("TLS", sealed(status.tls)),
     table("Refused", some(status.refusals)),
     table("Ended", some(status.endings)),
@@ -150,6 +151,12 @@ function sealed(tls) {
     ["handshakes", count(tls.handshakes)],
     ["handshakes that failed", count(tls.failed)],
   ];
+}
+
+/** Who is online, here and at the other instances. */
+function everywhere({ instance, online, others }) {
+  const rows = Object.entries(others).concat([[`${instance}, this one`, online]]).sort();
+  return [...rows, ["online in all", rows.reduce((sum, [, count]) => sum + count, 0)]];
 }
 
 /** How the store is; nothing where there is none. */

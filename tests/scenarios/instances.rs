@@ -1,0 +1,345 @@
+//! Several servers that share one store: who lives, where a room is, and sessions that go from one to
+//! the other.
+
+use roshambo::config::Config;
+use roshambo::hub::{Dialect, Input};
+use roshambo::model::{ConnId, Letter, Peer};
+use serde_json::Value;
+
+use crate::common::{Act, Bench};
+use crate::play::config;
+
+fn letter(text: &str) -> Letter {
+    Letter::new(text).expect("a letter")
+}
+
+/// One server of several. All of them have one store, which is handed from one to the other.
+struct Instance(Bench);
+
+impl Instance {
+    fn new(name: &str, nonce: u64) -> Self {
+        Self::with(name, nonce, |_| ())
+    }
+
+    fn with(name: &str, nonce: u64, change: impl FnOnce(&mut Config)) -> Self {
+        let mut bench = Bench::with_store(config(|config| {
+            config.instance = Some(letter(name));
+            config.seed = Some(nonce);
+            change(config);
+        }));
+        bench.live_beside(nonce);
+        Self(bench)
+    }
+
+    /// The store is the other one's from now on, as of the same moment.
+    fn hand(&mut self, to: &mut Self) {
+        std::mem::swap(self.0.shelf(), to.0.shelf());
+        let now = self.0.now();
+        to.0.advance(now, true);
+    }
+
+    fn pass(&mut self, ms: u64) {
+        let to = self.0.now() + ms;
+        self.0.advance(to, true);
+    }
+
+    /// Somebody connects and says `hello`; its `hi`.
+    fn enter(&mut self, name: &str, session: Option<&str>) -> (ConnId, Value) {
+        let conn = self.0.open(Dialect::Plain);
+        let session = session.map_or(String::new(), |token| format!(r#","session":"{token}""#));
+        let hello = format!(r#"["hello",{{"user":{{"uname":"{name}"}},"v":2{session}}}]"#);
+        let told = self.say(conn, &hello);
+        let hi = told.first().expect("a hi").clone();
+        assert_eq!(hi[0], "hi", "{told:?}");
+        (conn, hi[1].clone())
+    }
+
+    /// What all are told when somebody says something.
+    fn say(&mut self, conn: ConnId, text: &str) -> Vec<Value> {
+        self.0.take_deeds();
+        self.0.tell(Input::Text { conn, text });
+        self.told(conn)
+    }
+
+    /// What a connection was told since the last look; `!` and a code: it is closed.
+    fn told(&mut self, of: ConnId) -> Vec<Value> {
+        let deeds = self.0.take_deeds();
+        let of = deeds.into_iter().filter(|deed| deed.conn == of);
+        of.map(|deed| match deed.act {
+            Act::Text(text) => serde_json::from_str(&text).expect("an event"),
+            other => Value::String(format!("{other:?}")),
+        })
+        .collect()
+    }
+
+    fn lose(&mut self, conn: ConnId) {
+        self.0.tell(Input::Closed { conn });
+    }
+
+    /// Wins a round against a robot, or at least plays until it has.
+    fn win(&mut self, conn: ConnId) -> u64 {
+        for _ in 0..50 {
+            self.say(conn, r#"["join"]"#);
+            self.pass(1_000);
+            self.0.take_deeds();
+            self.0.tell(Input::Text {
+                conn,
+                text: r#"["choice",{"choice":2}]"#,
+            });
+            self.pass(3_000);
+            let told = self.told(conn);
+            let result = told.iter().find(|event| event[0] == "result");
+            let rows = result.expect("a result")[1]["result"].clone();
+            let rows = rows.as_array().expect("rows").clone();
+            let mine = rows.iter().find(|row| row["choice"] == 2).expect("mine");
+            if mine["roundScore"] != 0 {
+                return mine["totalScore"].as_u64().expect("a total");
+            }
+        }
+        panic!("a robot that never loses");
+    }
+}
+
+fn room(text: &str) -> String {
+    format!(r#"["join",{{"room":"{text}"}}]"#)
+}
+
+/// The code of the problem in these events, and the instance that it names.
+fn problem(told: &[Value]) -> (&str, &str) {
+    let problem = told.iter().find(|event| event[0] == "problem");
+    let problem = &problem.expect("a problem")[1];
+    let text = |key: &str| problem[key].as_str().unwrap_or_default();
+    (text("code"), text("instance"))
+}
+
+#[test]
+fn an_instance_says_once_a_second_that_it_lives_until_it_is_asked_to_stop() {
+    let mut a = Instance::new("a", 7);
+    a.pass(0);
+    let lease = |a: &mut Instance| a.0.shelf().leases.get(&letter("a")).copied();
+    assert_eq!(lease(&mut a), Some((7, 0)));
+    let (ann, hi) = a.enter("Ann", None);
+    assert_eq!(hi["instance"], "a");
+    assert!(hi["session"].as_str().expect("a token").starts_with("a."));
+    a.pass(3_000);
+    assert_eq!(lease(&mut a), Some((7, 1)));
+    assert_eq!(a.0.shelf().counts.get("beat"), Some(&4));
+    // A reload goes on with the same number, at once.
+    a.0.reload();
+    a.pass(0);
+    assert_eq!(lease(&mut a), Some((7, 1)));
+    assert_eq!(a.0.shelf().counts.get("beat"), Some(&5));
+    a.0.tell(Input::Drain);
+    assert_eq!(lease(&mut a), None);
+    a.pass(5_000);
+    assert_eq!(lease(&mut a), None, "it does not come back");
+    a.lose(ann);
+}
+
+#[test]
+fn everybody_online_is_nearby_and_who_is_gone_is_not() {
+    let mut a = Instance::new("a", 1);
+    let others = |online: &[(&str, u32)]| -> Vec<Peer> {
+        let peer = |&(name, online): &(&str, u32)| Peer {
+            letter: letter(name),
+            online,
+        };
+        online.iter().map(peer).collect()
+    };
+    a.0.shelf().leases.insert(letter("b"), (2, 5));
+    a.0.shelf().leases.insert(letter("c"), (3, u32::MAX));
+    assert_eq!(a.enter("Ann", None).1["nearby"], 0);
+    a.pass(1_000);
+    assert_eq!(a.0.hub().others(), others(&[("b", 5), ("c", u32::MAX)]));
+    assert_eq!(a.enter("Bob", None).1["nearby"], u32::MAX);
+    a.0.shelf().leases.remove(&letter("c"));
+    a.pass(1_000);
+    assert_eq!(a.enter("Cem", None).1["nearby"], 7);
+    // While the store is away the last word counts, over a reload, too.
+    a.0.shelf().set_away(true);
+    a.0.hear_store();
+    a.pass(5_000);
+    a.0.reload();
+    assert_eq!(a.enter("Dee", None).1["nearby"], 8);
+}
+
+#[test]
+fn a_letter_that_is_another_process_s_is_noticed() {
+    let mut a = Instance::new("a", 1);
+    a.pass(1_000);
+    assert!(!a.0.hub().is_doubled());
+    a.0.shelf().leases.insert(letter("a"), (2, 9));
+    a.pass(1_000);
+    assert!(a.0.hub().is_doubled());
+    a.0.shelf().leases.remove(&letter("a"));
+    a.pass(1_000);
+    assert!(!a.0.hub().is_doubled());
+}
+
+#[test]
+fn a_room_is_entered_where_it_is_or_opened_where_it_is_asked_for() {
+    let (mut a, mut b) = (Instance::new("a", 1), Instance::new("b", 2));
+    let (ann, _) = b.enter("Ann", None);
+    let told = b.say(ann, &room("new"));
+    let code = told[0][1]["code"].as_str().expect("a code").to_owned();
+    assert_eq!((code.len(), code.get(..1)), (7, Some("B")), "{code}");
+    b.pass(1_000);
+    b.hand(&mut a);
+    a.pass(1_000);
+    let (bob, _) = a.enter("Bob", None);
+    // However often, it is no guess.
+    for _ in 0..15 {
+        let told = a.say(bob, &room(&code));
+        assert_eq!(problem(&told), ("room-elsewhere", "b"), "{told:?}");
+        a.pass(1_000);
+    }
+    assert_eq!(problem(&a.say(bob, &room("BBBBBBB"))), ("room-unknown", ""));
+    // Without the store it is where its code says, if that one lived a moment ago.
+    a.0.shelf().set_away(true);
+    a.0.hear_store();
+    assert_eq!(problem(&a.say(bob, &room(&code))), ("room-elsewhere", "b"));
+    assert_eq!(problem(&a.say(bob, &room("CCCCCCC"))), ("room-unknown", ""));
+    assert_eq!(problem(&a.say(bob, &room("AAAAAAA"))), ("room-unknown", ""));
+    assert_eq!(problem(&a.say(bob, &room("BBBBBB"))), ("room-unknown", ""));
+    a.0.shelf().set_away(false);
+    a.0.hear_store();
+    a.0.shelf().leases.remove(&letter("b"));
+    let told = a.say(bob, &room(&code));
+    assert_eq!(told[0][1]["code"], Value::String(code.clone()), "{told:?}");
+    // From now on it is here, also for the one whose letter it has.
+    a.pass(1_000);
+    a.hand(&mut b);
+    b.pass(1_000);
+    b.0.restart();
+    b.0.live_beside(3);
+    b.pass(1_000);
+    let (cem, _) = b.enter("Cem", None);
+    assert_eq!(problem(&b.say(cem, &room(&code))), ("room-elsewhere", "a"));
+}
+
+#[test]
+fn a_session_that_went_on_elsewhere_is_taken_up_as_it_is_by_now() {
+    let (mut a, mut b) = (Instance::new("a", 1), Instance::new("b", 2));
+    let (ann, hi) = a.enter("Ann", None);
+    let token = hi["session"].as_str().expect("a token").to_owned();
+    let first = a.win(ann);
+    a.lose(ann);
+    a.hand(&mut b);
+    let (ann, hi) = b.enter("Ann", Some(&token));
+    assert_eq!(
+        (&hi["totalScore"], &hi["resumed"]),
+        (&first.into(), &true.into())
+    );
+    let second = b.win(ann);
+    assert!(first < second);
+    b.lose(ann);
+    b.hand(&mut a);
+    // It was here once, and what this one knows is old.
+    let (ann, hi) = a.enter("Ann", Some(&token));
+    assert_eq!(
+        (&hi["totalScore"], &hi["resumed"]),
+        (&second.into(), &true.into())
+    );
+    let third = a.win(ann);
+    assert_eq!(
+        a.0.shelf().session(&token).map(|kept| u64::from(kept.0)),
+        Some(third)
+    );
+    a.pass(1_000);
+    assert_eq!(a.told(ann), Vec::<Value>::new(), "nobody took it over");
+    // While the store is away it goes on with what it knows.
+    a.lose(ann);
+    a.0.shelf().set_away(true);
+    a.0.hear_store();
+    let (_, hi) = a.enter("Ann", Some(&token));
+    assert_eq!(
+        (&hi["totalScore"], &hi["pending"]),
+        (&third.into(), &Value::Null)
+    );
+}
+
+#[test]
+fn a_seat_is_come_back_to_without_asking_the_store() {
+    let mut a = Instance::new("a", 1);
+    let (ann, hi) = a.enter("Ann", None);
+    let token = hi["session"].as_str().expect("a token").to_owned();
+    a.win(ann);
+    a.say(ann, &room("new"));
+    a.lose(ann);
+    a.0.slow_down(true);
+    let (_, hi) = a.enter("Ann", Some(&token));
+    assert_eq!(hi["resumed"], true);
+}
+
+#[test]
+fn a_gathering_sends_everybody_on_who_is_in_no_round() {
+    let (mut a, mut b) = (Instance::new("a", 1), Instance::new("b", 2));
+    let (ann, _) = b.enter("Ann", None);
+    let (bob, _) = b.enter("Bob", None);
+    let (cem, hi) = b.enter("Cem", None);
+    let token = hi["session"].as_str().expect("a token").to_owned();
+    let told = b.say(ann, &room("new"));
+    let code = told[0][1]["code"].as_str().expect("a code").to_owned();
+    b.say(cem, r#"["join"]"#);
+    b.pass(1_000);
+    assert!(b.told(cem).iter().any(|event| event[0] == "start"));
+    b.0.tell(Input::Gather);
+    for conn in [ann, bob, cem] {
+        b.0.tell(Input::SendOn { conn });
+    }
+    let deeds = b.0.take_deeds();
+    let of = |conn| {
+        let deeds = deeds.iter().filter(move |deed| deed.conn == conn);
+        format!("{:?}", deeds.map(|deed| &deed.act).collect::<Vec<_>>())
+    };
+    for conn in [ann, bob] {
+        assert!(
+            of(conn).contains(r#"\"code\":1012,\"reason\":\"gather\",\"retry_ms\":"#),
+            "{}",
+            of(conn)
+        );
+        assert!(of(conn).contains("Close(1012)"), "{}", of(conn));
+    }
+    assert_eq!(of(cem), "[]");
+    let (dee, _) = b.enter("Dee", None);
+    assert_eq!(problem(&b.say(dee, r#"["join"]"#)).0, "draining");
+    // Its round ends as ever, and then it goes.
+    b.pass(3_000);
+    assert!(b.told(cem).iter().any(|event| event[0] == "result"));
+    b.0.tell(Input::SendOn { conn: cem });
+    assert_eq!(
+        b.told(cem).last(),
+        Some(&Value::String("Close(1012)".into()))
+    );
+    b.0.tell(Input::Scatter);
+    let told = b.say(dee, r#"["join"]"#);
+    assert_eq!(told[0][0], "room", "{told:?}");
+    b.say(dee, r#"["leave"]"#);
+    // Elsewhere the room is opened, though the one that it was at lives; and it is not there any more.
+    b.pass(1_000);
+    b.hand(&mut a);
+    a.pass(1_000);
+    let (ann, _) = a.enter("Ann", None);
+    let told = a.say(ann, &room(&code));
+    assert_eq!(told[0][1]["code"], Value::String(code.clone()), "{told:?}");
+    a.hand(&mut b);
+    assert_eq!(problem(&b.say(dee, &room(&code))), ("room-elsewhere", "a"));
+    b.hand(&mut a);
+    let (_, hi) = a.enter("Cem", Some(&token));
+    assert_eq!(hi["instance"], "a");
+}
+
+#[test]
+fn a_server_that_is_alone_says_nothing_of_instances() {
+    let mut bench = Bench::with_store(Config::default());
+    bench.live_beside(1);
+    assert_eq!(bench.timers(), 0);
+    let mut alone = Instance(bench);
+    let (ann, hi) = alone.enter("Ann", None);
+    assert_eq!(hi["instance"], Value::Null);
+    assert!(!hi["session"].as_str().expect("a token").contains('.'));
+    let told = alone.say(ann, &room("new"));
+    assert_eq!(told[0][1]["code"].as_str().map(str::len), Some(6));
+    alone.pass(10_000);
+    assert_eq!(alone.0.shelf().counts.get("beat"), None);
+}
