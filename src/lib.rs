@@ -36,7 +36,7 @@
 //! | [`hub`] | the one sans-IO entry: sessions, world, seed | mio, tungstenite, log, clock |
 //! | [`metrics`] | counters, histograms and their text | names |
 //! | [`net`] | poll, slab, wheel, signals, drain, reload, HTTP heads, frames; the only clock | rules, wire text |
-//! | [`store`] | points and room codes that outlive the process: a thread, a file | the game |
+//! | [`store`] | points and room codes that outlive the process: a thread, and a file or Redis | the game |
 //! | [`tools`] | `roshambo bench`, `probe`, `reload`, `gather`: clients of a server; `token` | the server's own types |
 //!
 //! # Who may import whom
@@ -48,6 +48,7 @@
 //! session ► wire, time, model
 //! world ──► metrics, time, model, slots
 //! store ──► time, model
+//! config ─► model
 //! wire ───► model
 //! identity ► model
 //! tools ──► identity

@@ -236,6 +236,7 @@ fn open_store(config: &Config) -> Result<Opened, String> {
     let choice = match &config.store {
         config::Store::Memory => store::Choice::Memory,
         config::Store::File(path) => store::Choice::File(path.clone()),
+        config::Store::Redis(url) => store::Choice::Redis(url.clone()),
     };
     store::open(&choice, limits(config)).map_err(|error| one_line(&error.to_string()))
 }

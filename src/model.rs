@@ -12,6 +12,7 @@ pub mod hex;
 mod kinds;
 mod letter;
 mod person;
+mod redis;
 mod stored;
 
 use std::borrow::Cow;
@@ -32,6 +33,7 @@ pub(crate) use self::kinds::kinds;
 pub use self::kinds::{ClientKind, Dialect, EventKind, RequestKind};
 pub use self::letter::Letter;
 pub use self::person::{Person, Sub, Vouched};
+pub use self::redis::{RedisPlace, RedisUrl};
 pub use self::stored::{
     Owner, Peer, Settle, Settled, StoreHealth, StoreOp, StoreReply, Stored, StoredProfile,
 };

@@ -27,9 +27,9 @@ settle() {
     find "$1" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 }
 
-# Which libraries are in the program, and under which licences.
+# Which libraries are in the package's program, and under which licences.
 crates() {
-    cargo tree --locked --edges normal --prefix none --format '{p} {l}' |
+    cargo tree --locked --features redis --edges normal --prefix none --format '{p} {l}' |
         sed 's/ (\/[^)]*)//; s/ (\*)//; s/ (proc-macro)//' | sort -u
 }
 
@@ -62,7 +62,7 @@ deb() {
     revision=$(sed -n '1s/.*(\(.*\)).*/\1/p' systemd/deb/changelog)
     [ "${revision%-*}" = "$version" ] ||
         fail "systemd/deb/changelog is about $revision, Cargo.toml about $version"
-    cargo build --release --locked
+    cargo build --release --locked --features redis
     made "$target/release/package" "$target/release/roshambo"
     mkdir -p "$out"
     cargo deb --quiet --no-build --no-strip --deb-revision "${revision##*-}" --output "$out"

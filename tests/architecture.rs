@@ -49,7 +49,7 @@ const TABLE: &[Row] = &[
                       "nix", "rustix", "serde", "serde_json", "rustls", "webpki"] },
     // A thread of its own, and the files that outlive it.
     Row { module: "store",   modules: &["time", "model"],
-          packages: &["rusqlite", "sha2", "rustix", "log", "lexopt", "serde", "serde_json"] },
+          packages: &["rusqlite", "redis", "sha2", "rustix", "log", "lexopt", "serde", "serde_json"] },
     Row { module: "tools",   modules: &["identity", "time"],
           packages: &["mio", "tungstenite", "httparse", "slab", "fastrand", "serde", "serde_json",
                       "lexopt", "hdrhistogram", "rlimit", "rustix", "rustls", "rustls_native_certs",
@@ -74,6 +74,7 @@ const PACKAGES: &[&str] = &[
     "log",
     "mio",
     "nix",
+    "redis",
     "rlimit",
     "rusqlite",
     "rustix",

@@ -41,16 +41,16 @@ part_shell() {
 }
 # The second run is for what is there instead of the feature.
 part_clippy() {
-    cargo clippy --all-targets --locked -- -D warnings
+    cargo clippy --all-targets --locked --features redis -- -D warnings
     cargo clippy --locked --no-default-features -- -D warnings
 }
-part_test() { cargo test --locked; }
+part_test() { cargo test --locked --features redis; }
 # With all assertions on, the ordinary tests' soak is small; this is the whole short form.
-part_soak() { cargo test "${FAST[@]}" --locked --test soak -- --nocapture; }
-part_doc() { RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked; }
+part_soak() { cargo test "${FAST[@]}" --locked --features redis --test soak -- --nocapture; }
+part_doc() { RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked --features redis; }
 
 # No time is measured: it holds the rule that a relayed message allocates nothing.
-part_allocations() { cargo bench --profile dev "${FAST[@]}" --locked --bench micro -- --check; }
+part_allocations() { cargo bench --profile dev "${FAST[@]}" --locked --features redis --bench micro -- --check; }
 
 # The session module that both clients share, on a virtual clock.
 part_session() { node --test tests/e2e/session/*.test.mjs; }
@@ -160,7 +160,7 @@ install_clients() {
 # parts has to wait for the build.
 with_server() {
     local target
-    cargo build --locked
+    cargo build --locked --features redis
     target=$(cargo metadata --locked --no-deps --format-version 1 |
         node -p 'JSON.parse(fs.readFileSync(0)).target_directory')
     ROSHAMBO_BIN="$target/debug/roshambo" "$@"
@@ -236,8 +236,8 @@ need_package() {
         apt-get install -y -qq --no-install-recommends "$1" >/dev/null
 }
 
-# need_proxy COMMAND PACKAGE: a configuration needs the proxy, not a server that runs. What Debian starts
-# when it is installed would keep port 80 of this machine, so what we install we also switch off.
+# need_proxy COMMAND PACKAGE: the tests need the program, not a server that runs. What Debian starts
+# when it is installed would keep port 80 or 6379 of this machine, so what we install we also switch off.
 need_proxy() {
     command -v "$1" >/dev/null && return
     need "$1" "$2"
@@ -387,6 +387,8 @@ check_tools() {
         test)
             # It makes the store's disk fail.
             need strace strace
+            # Points in a real one; each test starts its own.
+            need_proxy redis-server redis-server
             # `roshambo probe` through a real one, and certificates of all kinds.
             need openssl openssl
             need_proxy nginx nginx-light

@@ -429,13 +429,15 @@ pub(super) const KNOBS: &[Knob] = &[
         flag: "--store",
         section: Section::Sessions,
         kind: Kind::Text {
-            metavar: "FILE",
+            metavar: "FILE|URL",
             get: |config| Some(parse::show_store(&config.store)),
             set: |config, text| parse::store(text).map(|store| config.store = store),
         },
         default: "roshambo.db",
         help: "Points and streaks are kept there, each result as soon as it is told: an SQLite\n\
-               file. memory: until the process ends.",
+               file. memory: until the process ends. redis://[USER:PASSWORD@]HOST[:PORT][/DB],\n\
+               redis+unix:///SOCKET[?db=DB], rediss://…: Redis or Valkey, which several servers\n\
+               may share.",
     },
     Knob {
         flag: "--instance",

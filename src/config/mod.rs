@@ -25,7 +25,7 @@ use self::help::{help, man, range, show, version};
 use self::knobs::{KNOBS, Kind, Knob, Unit};
 use self::names::nearest_flag;
 pub use self::networks::Networks;
-use crate::model::Letter;
+use crate::model::{Letter, RedisUrl};
 
 /// Where points are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub enum Store {
     Memory,
     /// In a file.
     File(PathBuf),
+    /// In a Redis.
+    Redis(RedisUrl),
 }
 
 /// Where the server listens.

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use super::{Listen, Store};
-use crate::model::Letter;
+use crate::model::{Letter, RedisUrl};
 
 /// Of 24 hours.
 const DAY_MS: u64 = 24 * 3_600_000;
@@ -268,24 +268,28 @@ pub(super) fn instance(text: &str) -> Result<Letter, String> {
     Letter::new(text).ok_or_else(|| refusal.into())
 }
 
-/// `memory`, or a file's path.
+/// `memory`, the address of a Redis, or a file's path.
 pub(super) fn store(text: &str) -> Result<Store, String> {
     if text == "memory" {
         return Ok(Store::Memory);
     }
+    if RedisUrl::is_meant(text) {
+        return RedisUrl::new(text).map(Store::Redis);
+    }
     if let Some((scheme, _)) = text.split_once("://") {
         return Err(format!(
-            "is no file: {scheme}:// is not offered, a file's path or memory is needed"
+            "is no file: {scheme}:// is not offered; a file's path, memory or redis:// is needed"
         ));
     }
     path(text).map(Store::File)
 }
 
-/// The text that [`store`] reads as this.
+/// The text that [`store`] reads as this, but for a password.
 pub(super) fn show_store(store: &Store) -> String {
     match store {
         Store::Memory => "memory".into(),
         Store::File(path) => path.display().to_string(),
+        Store::Redis(url) => url.to_string(),
     }
 }
 

@@ -15,6 +15,30 @@ const STEADY: Duration = Duration::from_secs(600);
 /// How far it may drift from the steady one meanwhile: time servers push it by less.
 const DRIFT_SECONDS: u64 = 60;
 
+/// How far another clock is ahead of this machine's, in seconds; 0 as long as that may be by the
+/// time that asking took.
+///
+/// # Errors
+///
+/// Those of asking.
+#[cfg(feature = "redis")]
+pub(super) fn lead_of<E>(ask: impl FnOnce() -> Result<Duration, E>) -> Result<i64, E> {
+    let before = since_1970();
+    let there = ask()?;
+    Ok(lead(before, there, since_1970()))
+}
+
+#[cfg(any(feature = "redis", test))]
+fn lead(before: Duration, there: Duration, after: Duration) -> i64 {
+    // To the millisecond: other clocks are not told more exactly.
+    let [before, there, after] = [before, there, after].map(|time| time.as_millis());
+    let seconds = |ms: u128| i64::try_from((ms + 500) / 1000).unwrap_or(i64::MAX);
+    match there {
+        early if early < before => -seconds(before - early),
+        late => seconds(late.saturating_sub(after)),
+    }
+}
+
 /// The date, and whether it can be trusted.
 pub(super) struct Clock {
     /// When it last was what it is now, give or take the time that went by.
@@ -28,6 +52,18 @@ impl Clock {
             since: Instant::now(),
             then: read(),
         }
+    }
+
+    /// A text that no other process has, nor another clock of this one.
+    #[cfg(feature = "redis")]
+    pub(super) fn mark(&self) -> String {
+        let place: *const Self = self;
+        let process = std::process::id();
+        format!(
+            "{:x}-{process:x}-{:x}",
+            since_1970().as_nanos(),
+            place.addr()
+        )
     }
 
     /// Now, never before the program was written.
@@ -52,15 +88,38 @@ impl Clock {
 }
 
 fn read() -> Unix {
+    Unix(since_1970().as_secs())
+}
+
+fn since_1970() -> Duration {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    Unix(since.map_or(0, |since| since.as_secs()))
+    since.unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::{Clock, EARLIEST, Unix};
+    use super::{Clock, EARLIEST, Unix, lead};
+
+    #[test]
+    fn a_clock_is_ahead_by_what_asking_it_does_not_explain() {
+        let check = |before, there, after, ahead| {
+            let [before, there, after] = [before, there, after].map(Duration::from_millis);
+            assert_eq!(
+                lead(before, there, after),
+                ahead,
+                "{before:?} {there:?} {after:?}"
+            );
+        };
+        check(5_000, 5_000, 5_000, 0);
+        check(5_000, 5_900, 6_000, 0);
+        check(5_000, 6_400, 6_000, 0);
+        check(5_000, 9_000, 6_000, 3);
+        check(5_000, 4_600, 6_000, 0);
+        check(5_000, 400, 6_000, -5);
+        check(u64::MAX, 0, u64::MAX, -18_446_744_073_709_552);
+    }
 
     #[test]
     fn nothing_is_deleted_by_a_clock_that_jumped() {

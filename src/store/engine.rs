@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::memory::MemoryState;
-use crate::model::{StoreOp, StoreReply, Week};
+use crate::model::{RedisUrl, StoreOp, StoreReply, Week};
 
 /// Owners of a session whose last number is remembered, the present one among them.
 pub(super) const OWNERS_MAX: usize = 8;
@@ -119,6 +119,8 @@ pub(super) enum Place {
     Memory(MemoryState),
     /// A file, with all links followed; its lock and its identity come as descriptors.
     File(PathBuf),
+    /// A Redis.
+    Redis(RedisUrl),
 }
 
 /// What a session is known by: the SHA-256 of its token.

@@ -6,7 +6,7 @@
 //! also wakes the loop. What was counted in [`StoreHealth::committed`] is on the disk. Absent: the
 //! game, the wire, who may ask for what.
 //!
-//! - `engine`: what any place has to do; `memory` and `sqlite` are two;
+//! - `engine`: what any place has to do; `memory`, `sqlite` and `redis` are three;
 //! - `waiting`: orders that are not applied yet;
 //! - `writer`: the thread;
 //! - [`command`]: `roshambo store`, beside a running server.
@@ -14,7 +14,8 @@
 //! # What the orders mean
 //!
 //! The same for every [`Engine`], to the letter; one list of cases is run against all of them.
-//! Orders are applied one after the other, several in one transaction: all of them or none.
+//! Orders are applied one after the other, several in one transaction: all of them or none, but in
+//! Redis, where some in front may be applied of those that failed.
 //!
 //! **Session.** Known by the SHA-256 of its token, never by the token. It has points, wins in a row
 //! (its streak), a profile and a present *owner*: who took it last, or made it. It is written with
@@ -77,6 +78,8 @@ mod engine;
 mod instances;
 mod memory;
 mod record;
+#[cfg(feature = "redis")]
+mod redis;
 mod sqlite;
 #[cfg(test)]
 mod tests;
@@ -98,7 +101,7 @@ use self::memory::Memory;
 use self::sqlite::Sqlite;
 use self::writer::Carried;
 pub use self::writer::{Rest, Running, Unwritten};
-use crate::model::{Letter, Peer, StoreHealth, StoreOp, StoreReply};
+use crate::model::{Letter, Peer, RedisUrl, StoreHealth, StoreOp, StoreReply};
 
 #[cfg(doc)]
 use crate::model::Settled;
@@ -110,6 +113,8 @@ pub enum Choice {
     Memory,
     /// In a file.
     File(PathBuf),
+    /// In Redis.
+    Redis(RedisUrl),
 }
 
 /// Why a store cannot be used: one line that says what to do.
@@ -154,6 +159,11 @@ pub fn open(choice: &Choice, limits: Limits) -> Result<Opened, OpenError> {
                 carried,
             })
         }
+        Choice::Redis(url) => Ok(Opened {
+            engine: open_redis(url, limits)?,
+            place: format!("in {url}"),
+            carried: Carried::default(),
+        }),
     }
 }
 
@@ -161,6 +171,32 @@ pub fn open(choice: &Choice, limits: Limits) -> Result<Opened, OpenError> {
 const LEASE_MARGIN: Duration = Duration::from_millis(500);
 /// How often it is looked whether a lease is over.
 const LEASE_LOOK: Duration = Duration::from_millis(100);
+#[cfg(feature = "redis")]
+fn open_redis(url: &RedisUrl, limits: Limits) -> Result<Box<dyn Engine>, OpenError> {
+    let engine = redis::Redis::open(url, limits, Clock::start().now())?;
+    Ok(Box::new(engine))
+}
+
+#[cfg(not(feature = "redis"))]
+fn open_redis(_: &RedisUrl, _: Limits) -> Result<Box<dyn Engine>, OpenError> {
+    Err(OpenError(NO_REDIS.into()))
+}
+
+#[cfg(feature = "redis")]
+fn taken_redis(url: RedisUrl, limits: Limits) -> Result<Box<dyn Engine>, OpenError> {
+    Ok(Box::new(redis::Redis::taken(url, limits)))
+}
+
+#[cfg(not(feature = "redis"))]
+fn taken_redis(_: RedisUrl, _: Limits) -> Result<Box<dyn Engine>, OpenError> {
+    Err(OpenError(NO_REDIS.into()))
+}
+
+/// Why it is refused where it is not built in.
+#[cfg(not(feature = "redis"))]
+const NO_REDIS: &str = "this program cannot speak to Redis: build it with cargo build --release \
+    --features redis, or take the Debian package";
+
 /// What [`Opened::place`] says of memory.
 const IN_MEMORY: &str = "in memory, until this process ends";
 
@@ -181,6 +217,10 @@ pub fn take_over(
         Place::File(path) => {
             let place = format!("in {}", path.display());
             (Box::new(Sqlite::taken(path, limits, descriptors)?), place)
+        }
+        Place::Redis(url) => {
+            let place = format!("in {url}");
+            (taken_redis(url, limits)?, place)
         }
         Place::Anew => return Err(OpenError("the store's part is empty".into())),
     };

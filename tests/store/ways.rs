@@ -99,10 +99,47 @@ enum How {
     OpenedAnew,
 }
 
+/// Where an engine keeps what it has.
+enum Place {
+    Memory,
+    File(Folder),
+    #[cfg(feature = "redis")]
+    Redis(String),
+}
+
+impl Place {
+    #[track_caller]
+    fn open(&self) -> Box<dyn Engine> {
+        let choice = match self {
+            Self::Memory => Choice::Memory,
+            Self::File(folder) => return open(&folder.file("points.db")),
+            #[cfg(feature = "redis")]
+            Self::Redis(url) => {
+                Choice::Redis(roshambo::model::RedisUrl::new(url).expect("a good one"))
+            }
+        };
+        match store::open(&choice, LIMITS) {
+            Ok(opened) => opened.into_engine(),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+impl std::fmt::Debug for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Memory => "memory",
+            Self::File(_) => "a file",
+            #[cfg(feature = "redis")]
+            Self::Redis(_) => "Redis",
+        })
+    }
+}
+
 /// An engine, asked in one of the ways.
 pub(crate) struct Asked {
     engine: Option<Box<dyn Engine>>,
-    folder: Option<Folder>,
+    place: Place,
     how: How,
     pub(crate) now: u64,
     /// Those whom a test barred.
@@ -111,26 +148,28 @@ pub(crate) struct Asked {
 
 /// Runs a case in every way.
 pub(crate) fn everywhere(case: impl Fn(&mut Asked)) {
+    let file = || Place::File(Folder::new());
     let ways = [
-        (false, How::Once),
-        (false, How::Twice),
-        (true, How::Once),
-        (true, How::Twice),
-        (true, How::OpenedAnew),
+        (Place::Memory, How::Once),
+        (Place::Memory, How::Twice),
+        (file(), How::Once),
+        (file(), How::Twice),
+        (file(), How::OpenedAnew),
     ];
-    for (is_file, how) in ways {
+    #[cfg(feature = "redis")]
+    let server = crate::redis::Redis::start(&[]);
+    #[cfg(feature = "redis")]
+    let ways = ways.into_iter().chain(
+        (0..)
+            .zip([How::Once, How::Twice, How::OpenedAnew])
+            .map(|(number, how)| (Place::Redis(server.url(number)), how)),
+    );
+    for (place, how) in ways {
         // Shown only when the case fails.
-        println!("in a file: {is_file}, asked: {how:?}");
-        let folder = is_file.then(Folder::new);
-        let engine = match &folder {
-            Some(folder) => open(&folder.file("points.db")),
-            None => store::open(&Choice::Memory, LIMITS)
-                .expect("memory")
-                .into_engine(),
-        };
+        println!("in {place:?}, asked: {how:?}");
         case(&mut Asked {
-            engine: Some(engine),
-            folder,
+            engine: Some(place.open()),
+            place,
             how,
             now: START,
             barred: BTreeSet::new(),
@@ -140,11 +179,9 @@ pub(crate) fn everywhere(case: impl Fn(&mut Asked)) {
 
 impl Asked {
     fn engine(&mut self) -> &mut dyn Engine {
-        if self.how == How::OpenedAnew
-            && let Some(folder) = &self.folder
-        {
+        if self.how == How::OpenedAnew {
             self.engine = None;
-            self.engine = Some(open(&folder.file("points.db")));
+            self.engine = Some(self.place.open());
         }
         self.engine.as_deref_mut().expect("it is open")
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use lexopt::{Arg, Parser};
 
+use crate::model::RedisUrl;
 use crate::store::engine::Who;
 
 /// What it says of itself.
@@ -115,6 +116,9 @@ pub(super) fn parse(
     let file = file.unwrap_or_else(|| PathBuf::from("roshambo.db"));
     if file.as_os_str() == "memory" {
         return Err("a store in memory is its server's alone".into());
+    }
+    if file.to_str().is_some_and(RedisUrl::is_meant) {
+        return Err("a store in Redis is looked into by redis-cli".into());
     }
     Ok(Some(Asked { what, file }))
 }

@@ -1,0 +1,247 @@
+//! Points in a real Redis: what is refused at the start, what an outage looks like, and that nothing
+//! stays there for ever.
+
+use std::collections::BTreeSet;
+
+use roshambo::model::{Letter, Owner, RedisUrl, Settled, StoreOp, StoreReply, Week};
+use roshambo::store::{self, Choice, Engine, Unix, Who};
+
+use crate::redis::Redis;
+use crate::ways::{LIMITS, START, known_as, ranked, win};
+
+const NOW: Unix = Unix(START);
+
+fn try_open(url: &str) -> Result<Box<dyn Engine>, String> {
+    let url = RedisUrl::new(url).expect("a good one");
+    match store::open(&Choice::Redis(url), LIMITS) {
+        Ok(opened) => Ok(opened.into_engine()),
+        Err(error) => Err(error.0),
+    }
+}
+
+#[track_caller]
+fn open(redis: &Redis) -> Box<dyn Engine> {
+    try_open(&redis.url(0)).unwrap_or_else(|line| panic!("{line}"))
+}
+
+#[track_caller]
+fn refusal(url: &str, wanted: &str) {
+    let line = try_open(url).err().expect("it is refused");
+    assert!(line.contains(wanted), "{wanted:?} is not in: {line}");
+    assert!(!line.contains("secret") && !line.contains('\n'), "{line}");
+}
+
+/// A point for the session `a`, and what became of it: its total, or the trouble.
+fn settle(engine: &mut dyn Engine, seq: u64) -> Result<u32, String> {
+    let order = StoreOp::Settle(Box::new(win("a", 1, seq, 1, 1)));
+    let replies = engine.apply(&[order], NOW).map_err(|trouble| trouble.0)?;
+    match replies.last() {
+        Some(StoreReply::Settled {
+            settled: Settled::Kept { total },
+            ..
+        }) => Ok(*total),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+fn trouble(engine: &mut dyn Engine, seq: u64, wanted: &str) {
+    let line = settle(engine, seq).expect_err("it is away");
+    assert!(line.contains(wanted), "{wanted:?} is not in: {line}");
+    assert!(!line.contains("secret") && !line.contains('\n'), "{line}");
+}
+
+#[test]
+fn a_redis_that_will_not_do_is_refused_in_one_line() {
+    refusal("redis+unix:///nowhere/r.sock", "cannot be reached");
+    refusal("redis://127.0.0.1:1", "cannot be reached");
+    refusal("redis://nowhere.invalid", "cannot be reached");
+    let redis = Redis::start(&["--requirepass", "secret"]);
+    refusal(&redis.url(0), "wants a password");
+    let with = |login: &str| redis.url(0).replace("://", &format!("://{login}@"));
+    for login in [":secret2", "ro:secret"] {
+        refusal(&with(login), "does not know this user and password");
+    }
+    assert!(try_open(&with(":secret")).is_ok());
+    refusal(
+        &with(":secret").replace("db=0", "db=99"),
+        "DB index is out of range",
+    );
+    for (words, wanted) in [
+        ("--replicaof 127.0.0.1 1", "is a replica"),
+        ("--cluster-enabled yes", "is a node of a cluster"),
+        (
+            "--maxmemory 100mb --maxmemory-policy allkeys-lru",
+            "config set maxmemory-policy noeviction",
+        ),
+        ("--maxmemory 1kb", "has no memory left"),
+        ("--min-replicas-to-write 1", "too few replicas"),
+    ] {
+        let words: Vec<&str> = words.split(' ').collect();
+        refusal(&Redis::start(&words).url(0), wanted);
+    }
+}
+
+/// Every order there is, and what one does beside a server.
+fn all_orders(engine: &mut dyn Engine) {
+    let week = Week::of(START).expect("a week");
+    let code = || "R1".to_owned();
+    let sub = || "ada".to_owned();
+    let at = Letter::new("a");
+    let orders = [
+        StoreOp::Settle(Box::new(known_as(win("a", 1, 1, 3, 3), "p-1", "Ada"))),
+        StoreOp::SignIn {
+            sub: sub(),
+            token: Some("a".into()),
+            fresh: "f".into(),
+            owner: Owner(2),
+        },
+        StoreOp::SignIn {
+            sub: sub(),
+            token: None,
+            fresh: "g".into(),
+            owner: Owner(3),
+        },
+        StoreOp::Settle(Box::new(ranked(win("g", 3, 1, 2, 2), &[(week, 2, START)]))),
+        StoreOp::Settle(Box::new(win("b", 1, 1, 1, 1))),
+        StoreOp::Settle(Box::new(win("c", 1, 1, 1, 1))),
+        StoreOp::Take {
+            token: "b".into(),
+            owner: Owner(4),
+        },
+        StoreOp::OpenRoom { code: code(), at },
+        StoreOp::ClaimRoom { code: code(), at },
+        StoreOp::Beat {
+            letter: at.expect("a letter"),
+            nonce: 1,
+            online: Some(7),
+        },
+        StoreOp::Beat {
+            letter: Letter::new("b").expect("a letter"),
+            nonce: 1,
+            online: None,
+        },
+        StoreOp::Top { week },
+        StoreOp::Rank { sub: sub(), week },
+    ];
+    let replies = engine.apply(&orders, NOW).expect("it works");
+    assert_eq!(replies.len(), orders.len() - 1, "{replies:?}");
+    assert_eq!(engine.forget(&Who::Uid("p-2".into()), NOW), Ok(0));
+    for barred in [true, false] {
+        assert_eq!(engine.bar("ada", barred), Ok(1));
+    }
+    assert_eq!(engine.expire(9, Unix(START + 601)), Ok(1));
+    let room = [
+        StoreOp::OpenRoom {
+            code: code(),
+            at: None,
+        },
+        StoreOp::CloseRoom { code: code(), at },
+    ];
+    assert_eq!(engine.apply(&room, NOW), Ok(vec![]));
+}
+
+#[test]
+fn everything_in_redis_has_a_life() {
+    let redis = Redis::start(&[]);
+    let mut engine = open(&redis);
+    all_orders(&mut *engine);
+    let order = StoreOp::OpenRoom {
+        code: "R2".into(),
+        at: Letter::new("a"),
+    };
+    engine.apply(&[order], NOW).expect("it works");
+    let check = |least: usize| {
+        let keys = redis.say("KEYS *");
+        assert!(least <= keys.lines().count(), "{keys}");
+        for key in keys.lines() {
+            assert!(key.starts_with("roshambo:"), "{key}");
+            let left: i64 = redis.say(&format!("TTL {key}")).parse().expect("seconds");
+            assert!(0 < left && left <= 32 * 86_400, "{key}: {left}");
+        }
+    };
+    check(10);
+    assert_eq!(engine.forget(&Who::Person("ada".into()), NOW), Ok(2));
+    check(8);
+}
+
+/// The rights that the page on Redis names are enough, and no key of others is touched.
+#[test]
+fn a_user_with_the_rights_that_are_named_will_do() {
+    let page = include_str!("../../systemd/redis.md");
+    let line = page.lines().find(|line| line.starts_with("ACL SETUSER"));
+    let line = line.expect("the rights are named");
+    let redis = Redis::start(&[]);
+    assert_eq!(redis.say(&line.replace("PASSWORD", "secret")), "OK");
+    let url = redis.url(0).replace("://", "://roshambo:secret@");
+    let mut engine = try_open(&url).unwrap_or_else(|line| panic!("{line}"));
+    all_orders(&mut *engine);
+    assert_eq!(engine.forget(&Who::Uid("p-1".into()), NOW), Ok(2));
+    // Each of them is needed, and no other.
+    let rights = line
+        .split(' ')
+        .skip(3)
+        .filter_map(|word| word.strip_prefix('+'));
+    let named: BTreeSet<String> = rights.map(Into::into).collect();
+    let script = include_str!("../../src/store/redis/orders.lua");
+    let called = script.split("call('").skip(1);
+    let called = called.filter_map(|rest| rest.split('\'').next());
+    let mut needed: BTreeSet<String> = called.map(str::to_lowercase).collect();
+    let others = [
+        "@connection",
+        "info",
+        "time",
+        "evalsha",
+        "script|load",
+        "zscan",
+    ];
+    needed.extend(others.map(Into::into));
+    assert_eq!(named, needed);
+}
+
+#[test]
+fn an_outage_is_told_and_nothing_counts_twice() {
+    let mut redis = Redis::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let mut engine = open(&redis);
+    let engine = &mut *engine;
+    assert_eq!(settle(engine, 1), Ok(1));
+    // A connection that was ended, and a script that was forgotten: no outage at all.
+    redis.say("CLIENT KILL TYPE normal");
+    assert_eq!(settle(engine, 2), Ok(2));
+    redis.say("SCRIPT FLUSH");
+    assert_eq!(settle(engine, 3), Ok(3));
+    // Frozen: the order is done when it thaws, and is the same when it comes again.
+    redis.signal("STOP");
+    trouble(engine, 4, "does not answer within 1 s");
+    redis.signal("CONT");
+    assert_eq!(settle(engine, 4), Ok(4));
+    redis.kill();
+    trouble(engine, 5, "cannot be reached");
+    redis.restart();
+    assert_eq!(settle(engine, 5), Ok(5));
+    for (take, give, wanted) in [
+        (
+            "CONFIG SET maxmemory 1kb",
+            "CONFIG SET maxmemory 0",
+            "has no memory left",
+        ),
+        (
+            "CONFIG SET min-replicas-to-write 1",
+            "CONFIG SET min-replicas-to-write 0",
+            "too few replicas",
+        ),
+        ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", "is a replica"),
+    ] {
+        let before = settle(engine, 5).expect("it works");
+        redis.say(take);
+        trouble(engine, 6, wanted);
+        trouble(engine, 6, wanted);
+        redis.say(give);
+        assert_eq!(settle(engine, 5), Ok(before), "{take}");
+    }
+    redis.say("CONFIG SET requirepass secret\r\nCLIENT KILL TYPE normal");
+    trouble(engine, 6, "wants a password");
+    trouble(engine, 6, "wants a password");
+    drop(redis);
+    trouble(engine, 6, "cannot be reached");
+}
