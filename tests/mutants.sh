@@ -324,6 +324,12 @@ mutant '--session-ttl' src/world/sessions.rs \
 mutant 'connections that wait for the store' src/hub/store.rs \
     'full || WAITS_MAX <= self.desk.waits.len() {' 'full {' \
     --test scenarios store::a_thousand_wait
+mutant 'persons that wait for the store' src/hub/persons.rs \
+    'if self.desk.is_away() || full || WAITS_MAX <= self.desk.waiting() {' 'if self.desk.is_away() {' \
+    --test scenarios persons::a_thousand
+mutant 'persons that the store is asked about' src/hub/store.rs \
+    'room(self.desk.takes.len()) && room(self.desk.signs.len())' 'room(self.desk.takes.len())' \
+    --test scenarios persons::a_thousand
 mutant 'tokens that the store is asked about' src/hub/store.rs \
     'let room = |asked: usize| asked < WAITS_MAX;' 'let room = |_: usize| true;' \
     --test scenarios store::a_thousand_wait
@@ -451,6 +457,11 @@ mutant 'questions about a board' src/hub/board.rs \
 mutant 'those who wait for a board' src/hub/board.rs \
     'Some(waiters) => waiters.len() < WAITERS_MAX,' 'Some(_) => true,' \
     --test scenarios board::no_more_than_a_thousand_w
+mutant 'how long a page waits for a board' src/hub/board.rs \
+    'const PAGE_WAIT_MS: u64 = 2_000;' 'const PAGE_WAIT_MS: u64 = 2_000_000;' \
+    --lib net::server::tests::board
+mutant 'pages that wait for a board' src/net/sockets.rs \
+    'self.askers.remove(&id);' '' --lib net::server::tests::board
 mutant 'pictures on a board' src/hub/board.rs \
     'AVATAR_BYTES_MAX: usize = 200;' 'AVATAR_BYTES_MAX: usize = 2_000;' \
     --test scenarios board::a_board_of_hostile

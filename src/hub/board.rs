@@ -21,6 +21,8 @@ use crate::world::{Fault, Outcome};
 
 /// How long an answer of the store's is told to whoever asks, too.
 pub(crate) const KEPT_MS: u64 = 2_000;
+/// How long a page waits for the store.
+const PAGE_WAIT_MS: u64 = 2_000;
 /// Most questions that the store is being asked, and most answers that are kept.
 const QUESTIONS_MAX: usize = 1_000;
 /// Most that wait for one answer.
@@ -44,6 +46,9 @@ pub(super) struct BoardDesk {
     /// Both boards as a page reads them, and when each of them was told.
     #[serde(skip)]
     page: Option<([Millis; 2], Rc<[u8]>)>,
+    /// Since when pages wait for an answer, if they do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page_asked: Option<Millis>,
 }
 
 /// What a page that asks who is best is answered.
@@ -54,7 +59,7 @@ pub enum BoardPage {
     None,
     /// The store has to be asked: [`Input::BoardAsked`](super::Input::BoardAsked).
     Ask,
-    /// It cannot be asked, and nothing is known.
+    /// It cannot be asked, or does not answer, and nothing is known.
     Away,
     /// JSON, of which no byte is anybody's uid.
     Known(Rc<[u8]>),
@@ -171,9 +176,13 @@ impl Hub {
         let is_fresh = questions
             .iter()
             .all(|question| board.is_fresh(now, question));
-        if !is_fresh && !away {
+        let is_asked = |question| board.asked.contains_key(question);
+        if !questions.iter().any(is_asked) {
+            board.page_asked = None;
+        }
+        let is_late = board.page_until().is_some_and(|until| until <= now);
+        if !is_fresh && !away && !is_late {
             let can_ask = board.asked.len() + questions.len() <= QUESTIONS_MAX;
-            let is_asked = |question| board.asked.contains_key(question);
             return match can_ask || questions.iter().all(is_asked) {
                 true => BoardPage::Ask,
                 false => BoardPage::Away,
@@ -196,6 +205,12 @@ impl Hub {
         BoardPage::Known(text)
     }
 
+    /// When pages that wait for the store's answer are answered without it.
+    #[must_use]
+    pub fn board_page_until(&self) -> Option<Millis> {
+        self.board.page_until()
+    }
+
     fn page_questions(&self, now: Millis) -> Option<[Question; 2]> {
         let week = Week::of(self.unix_s(now)?)?;
         Some([week, Week::EVER].map(Question::Top))
@@ -207,6 +222,7 @@ impl Hub {
         if !self.board.open || !self.desk.open || self.desk.is_away() {
             return;
         }
+        self.board.page_asked.get_or_insert(now);
         for question in questions.into_iter().flatten() {
             let board = &mut self.board;
             let is_known = board.is_fresh(now, &question) || board.asked.contains_key(&question);
@@ -355,7 +371,11 @@ impl Hub {
 impl BoardDesk {
     /// Whether there is nothing to be carried.
     pub(super) fn is_new(&self) -> bool {
-        !self.open && self.asked.is_empty()
+        !self.open && self.asked.is_empty() && self.page_asked.is_none()
+    }
+
+    fn page_until(&self) -> Option<Millis> {
+        self.page_asked.map(|since| since + PAGE_WAIT_MS)
     }
 
     fn is_fresh(&self, now: Millis, question: &Question) -> bool {

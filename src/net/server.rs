@@ -324,7 +324,8 @@ impl Server {
     /// Tells pages who is best, as far as it is known; what was kept for a moment is not for ever.
     fn tell_board(&mut self) {
         let page = self.hub.board_page(self.now);
-        self.sockets.tell_board(page);
+        let until = self.hub.board_page_until();
+        self.sockets.tell_board(page, until);
     }
 
     /// Reads everybody who has something to be read, and returns how many those were.
@@ -385,6 +386,7 @@ impl Server {
                     self.sockets.wheel.arm(self.now + LOOK_MS, Alarm::Keys);
                 }
                 Alarm::TokenKeys => self.look_at_keys(),
+                Alarm::Board => self.tell_board(),
                 // The end of the turn looks whether it is over.
                 Alarm::LastCall => (),
             }

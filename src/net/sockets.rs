@@ -11,6 +11,7 @@ pub(crate) mod carry;
 pub(crate) mod sessions;
 mod timers;
 
+use std::collections::BTreeSet;
 use std::io;
 
 use mio::event::Event;
@@ -81,10 +82,12 @@ pub(crate) struct Sockets {
     gone: Vec<usize>,
     /// What pages are told of who is best.
     pub(crate) board: BoardPage,
-    /// Those that wait until that is known.
-    askers: Vec<ConnId>,
+    /// Those that wait until that is known; no more than there are connections, whatever they say.
+    askers: BTreeSet<ConnId>,
     /// Somebody asked for it who has to wait.
     board_asked: bool,
+    /// For when the timer was armed last that ends their wait.
+    board_until: Option<Millis>,
     /// What the store is to be told at the end of the turn, if there is one.
     pub(crate) store_ops: Vec<StoreOp>,
     /// Those that failed while they were written to; the hub does not know yet.
@@ -115,8 +118,9 @@ impl Sockets {
             dirty: Vec::new(),
             gone: Vec::new(),
             board: BoardPage::None,
-            askers: Vec::new(),
+            askers: BTreeSet::new(),
             board_asked: false,
+            board_until: None,
             store_ops: Vec::new(),
             failed: Vec::new(),
             traffic: Traffic::default(),
@@ -380,7 +384,7 @@ impl Sockets {
     /// A head waits until it is known who is best.
     pub(crate) fn asks_for_board(&mut self, index: usize) {
         if let Some(id) = self.id_at(index) {
-            self.askers.push(id);
+            self.askers.insert(id);
             self.board_asked = true;
         }
     }
@@ -390,10 +394,23 @@ impl Sockets {
         std::mem::take(&mut self.board_asked)
     }
 
-    /// What pages are told of who is best from now on; those who waited for it are answered.
-    pub(crate) fn tell_board(&mut self, page: BoardPage) {
+    #[cfg(test)]
+    pub(crate) fn askers(&self) -> usize {
+        self.askers.len()
+    }
+
+    /// What pages are told of who is best from now on; those who waited for it are answered, and
+    /// those who have to wait are at `until`, whatever is known by then.
+    pub(crate) fn tell_board(&mut self, page: BoardPage, until: Option<Millis>) {
         self.board = page;
-        if self.askers.is_empty() || self.board == BoardPage::Ask {
+        if self.askers.is_empty() {
+            return;
+        }
+        if self.board == BoardPage::Ask {
+            if let Some(until) = until.filter(|_| self.board_until != until) {
+                self.board_until = Some(until);
+                self.wheel.arm(until, Alarm::Board);
+            }
             return;
         }
         for id in std::mem::take(&mut self.askers) {
@@ -717,8 +734,12 @@ impl Sockets {
             return;
         };
         let (peer, silent) = (conn.peer, conn.silent());
+        let id = id_of(index, conn);
         match std::mem::replace(&mut conn.phase, Phase::Gone) {
-            Phase::Head { timer, .. } => drop(self.wheel.cancel(timer)),
+            Phase::Head { timer, .. } => {
+                self.wheel.cancel(timer);
+                self.askers.remove(&id);
+            }
             Phase::Lingering(end) => drop(self.wheel.cancel(end.timer)),
             Phase::Open { timer, .. } => {
                 if let Some(timer) = timer {

@@ -2,6 +2,7 @@
 //!
 //! Nothing here depends on the game: frames that only the protocol answers, plain requests, limits.
 
+mod board;
 mod bounds;
 mod held;
 mod reload;

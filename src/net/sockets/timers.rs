@@ -34,6 +34,8 @@ pub(crate) enum Alarm {
     Keys,
     /// The keys that tokens are verified by may be others.
     TokenKeys,
+    /// Pages that wait for who is best have waited long enough.
+    Board,
     /// Those who came before the stop had their time to ask.
     LastCall,
 }

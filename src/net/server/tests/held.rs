@@ -14,15 +14,15 @@ use crate::net::server::{Life, StoreEnd};
 
 const TOKEN: &str = "ABCDEFGHIJKLMNOPQRSTUVWX";
 
-struct Scene {
-    hand: ByHand,
-    orders: Receiver<StoreOp>,
-    answers: Sender<StoreReply>,
-    wake: Box<dyn Fn()>,
+pub(super) struct Scene {
+    pub(super) hand: ByHand,
+    pub(super) orders: Receiver<StoreOp>,
+    pub(super) answers: Sender<StoreReply>,
+    pub(super) wake: Box<dyn Fn()>,
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut hand = ByHand::start(|_| ());
         let (orders, to_store) = channel();
         let (answers, to_loop) = channel();
@@ -54,7 +54,7 @@ impl Scene {
     }
 
     /// Another server goes on in place of this one, with the same store.
-    fn reload(&mut self) {
+    pub(super) fn reload(&mut self) {
         let store = self.hand.server.store.take();
         self.hand.reload();
         self.hand.server.use_store(store.expect("it has one"));
@@ -90,7 +90,7 @@ fn frame(text: &str) -> Vec<u8> {
 }
 
 /// What comes until so many bytes of `needle` did.
-fn until(stream: &mut TcpStream, scene: &mut Scene, needle: &str) -> String {
+pub(super) fn until(stream: &mut TcpStream, scene: &mut Scene, needle: &str) -> String {
     stream
         .set_read_timeout(Some(Duration::from_millis(20)))
         .expect("a timeout");
