@@ -287,6 +287,7 @@ fn wire_steps(bench: &mut Bench) {
         v2: false,
         board: false,
         instance: None,
+        person: None,
         public_url: None,
     };
     let mut out = String::new();

@@ -19,7 +19,8 @@
 //! | `-- on the board: Ann 7, Bob 5` | there is one, and these persons won so much this week |
 //!
 //! With `--token-key` in the comment, whatever it names, there is a key, and tokens that it signed:
-//! `<anns-signed-token>`, `<bobs-signed-token>`, and `<an-old-signed-token>`, whose time is over.
+//! `<anns-signed-token>`, `<bobs-signed-token>`, `<an-old-signed-token>`, whose time is over, and
+//! `<cems-signed-token-with-a-name>`.
 //!
 //! `<name>` in a text is whatever stands there first, and the same from then on. A block below
 //! `<!-- asked -->` is a plain request and the whole answer to it.
@@ -76,18 +77,25 @@ fn keys() -> Keys {
 
 /// The signed tokens of the examples, by their names.
 fn signed_tokens() -> BTreeMap<String, String> {
-    let signed = |sub: &str, exp: u64| {
+    let signed = |sub: &str, exp: u64, shown: Option<(&str, &str)>| {
         let claims = Claims {
             sub: sub.into(),
             exp: exp.into(),
+            name: shown.map(|(name, _)| name.into()),
+            avatar: shown.map(|(_, avatar)| avatar.into()),
             ..Claims::default()
         };
         sign(&claims, keys().first())
     };
+    let cem = Some(("Cem", "builtin:3"));
     [
-        ("anns-signed-token", signed("ann", WALL_S + 3_600)),
-        ("bobs-signed-token", signed("bob", WALL_S + 3_600)),
-        ("an-old-signed-token", signed("ann", WALL_S - 86_400)),
+        ("anns-signed-token", signed("ann", WALL_S + 3_600, None)),
+        ("bobs-signed-token", signed("bob", WALL_S + 3_600, None)),
+        ("an-old-signed-token", signed("ann", WALL_S - 86_400, None)),
+        (
+            "cems-signed-token-with-a-name",
+            signed("cem", WALL_S + 3_600, cem),
+        ),
     ]
     .map(|(name, token)| (name.to_owned(), token))
     .into()

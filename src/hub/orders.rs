@@ -83,12 +83,19 @@ impl Hub {
             session.rounds += 1;
         }
         let (prefix, v2) = (session.dialect.event_prefix(), session.v2);
+        let player = session.player;
         let start = self.texts.len();
         self.texts.push_str(prefix);
         self.counters.events_out[event.kind().index()] += 1;
+        let board = self.has_board();
+        let person = match event {
+            Event::Hi { .. } => player.and_then(|player| self.world.identity_of(player)),
+            _ => None,
+        };
         let audience = event::Audience {
             v2,
-            board: self.has_board(),
+            board,
+            person,
             public_url: self.public_url.as_deref(),
             instance: self.instance,
         };

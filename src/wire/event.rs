@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use super::json;
 use crate::model::{
     Avatar, Board, BoardPlayer, Choice, CloseReason, Event, Face, Hello, Join, Letter, Movement,
-    Name, ProblemCode, Request, ResultRow, RoomCode, Token, Uid,
+    Name, Person, ProblemCode, Request, ResultRow, RoomCode, Token, Uid,
 };
 
 /// Longest name of an event that a `problem` repeats, in bytes.
@@ -230,6 +230,8 @@ pub struct Audience<'a> {
     pub board: bool,
     /// Which server of several this is.
     pub instance: Option<Letter>,
+    /// Whom a signed token names as this client, if `hi` is told.
+    pub person: Option<&'a Person>,
     /// Where old clients find the same pictures, without a slash at its end.
     pub public_url: Option<&'a str>,
 }
@@ -245,6 +247,14 @@ pub fn encode(event: &Event, audience: Audience<'_>, out: &mut String) {
                 pending: session.pending,
                 total_score: session.total_score,
                 win_streak: session.win_streak,
+                uname: audience
+                    .person
+                    .and_then(|person| person.name.as_ref())
+                    .map(Name::as_str),
+                uavatar: audience
+                    .person
+                    .and_then(|person| person.avatar.as_ref())
+                    .map(|avatar| Picture(avatar, audience)),
                 board: audience.board,
                 instance: audience.instance.as_ref().map(Letter::as_str),
             });
@@ -384,6 +394,7 @@ pub fn encode_board_page(week: &[BoardPlayer], ever: &[BoardPlayer], out: &mut S
         v2: true,
         board: true,
         instance: None,
+        person: None,
         public_url: None,
     };
     let rows = |players| BoardRows {
@@ -436,6 +447,10 @@ struct HiSessionPayload<'a> {
     pending: bool,
     total_score: u32,
     win_streak: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uname: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uavatar: Option<Picture<'a>>,
     #[serde(skip_serializing_if = "is_false")]
     board: bool,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -131,6 +131,7 @@ fn check_event(body: &str) -> u64 {
             v2: true,
             board: false,
             instance: None,
+            person: None,
             public_url: None,
         },
         &mut out,
@@ -147,6 +148,7 @@ fn check_uid(uid: Uid) {
         v2: true,
         board: false,
         instance: None,
+        person: None,
         public_url: None,
     };
     event::encode(&Event::Leave { uid: uid.clone() }, audience, &mut out);

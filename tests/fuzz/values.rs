@@ -9,8 +9,8 @@ use std::fmt::Write;
 use fastrand::Rng;
 use roshambo::model::{
     Avatar, Board, BoardPlayer, Choice, Event, Face, Hello, HiSession, Join, Movement, Name,
-    ProblemCode, Profile, Rank, Request, ResultRow, RoomCode, RoomState, RoomUser, StartUser,
-    Token, Uid,
+    Person, ProblemCode, Profile, Rank, Request, ResultRow, RoomCode, RoomState, RoomUser,
+    StartUser, Sub, Token, Uid,
 };
 use roshambo::wire::{self, Dialect, Inbound, engine_io, event, socket_io};
 use serde_json::{Value, json};
@@ -325,7 +325,26 @@ fn every_event_is_read_as_it_was_meant_in_all_dialects() {
     let mut rng = Rng::with_seed(31);
     for number in 0..COUNT * 9 {
         let v2 = rng.bool();
-        let (event, want) = draw_event(&mut rng, (number % 10) as u32, v2);
+        let (event, mut want) = draw_event(&mut rng, (number % 10) as u32, v2);
+        let person = rng.bool().then(|| Person {
+            sub: Sub::new("o-1").expect("a sub"),
+            name: rng.bool().then(|| Name::new(&word(&mut rng, 20))),
+            avatar: rng.bool().then(|| avatar(&mut rng)),
+        });
+        if let (
+            Event::Hi {
+                session: Some(_), ..
+            },
+            Some(person),
+        ) = (&event, &person)
+        {
+            if let Some(name) = &person.name {
+                want[1]["uname"] = json!(name.as_str());
+            }
+            if let Some(avatar) = &person.avatar {
+                want[1]["uavatar"] = json!(picture(avatar, v2));
+            }
+        }
         for dialect in DIALECTS {
             let mut packet = dialect.event_prefix().to_owned();
             let public_url = Some(PUBLIC_URL);
@@ -335,6 +354,7 @@ fn every_event_is_read_as_it_was_meant_in_all_dialects() {
                     v2,
                     board: false,
                     instance: None,
+                    person: person.as_ref(),
                     public_url,
                 },
                 &mut packet,

@@ -55,6 +55,8 @@ const env = {
 };
 const game = createSession(env);
 const { state } = game;
+/** Name and picture as others see them: what a signed token says goes first. */
+const shownAs = () => Object.assign({}, profile, state.named);
 const stage = createStage({ t, now, moment: told });
 
 const main = $('main');
@@ -143,7 +145,8 @@ function players(moment, judged) {
     if (other) Object.assign(tally.other, { score: other.totalScore, streak: other.winStreak });
   }
   const { mine, theirs } = stage.sides;
-  mine.show(me, Object.assign({ name: profile.uname, address: picture(profile.uavatar) }, tally.me));
+  const { uname, uavatar } = shownAs();
+  mine.show(me, Object.assign({ name: uname, address: picture(uavatar) }, tally.me));
   theirs.show(other, Object.assign({
     name: other ? nameOf(t, other) : t('nobody'), address: other ? picture(other.uavatar) : '',
   }, tally.other));
@@ -237,7 +240,7 @@ back.onclick = press(() => game.comeBack());
 undo.onclick = press(() => game.stay());
 
 const friend = createFriend(t, game);
-const card = createCard(t, profile, () => {
+const card = createCard(t, profile, state, () => {
   game.rename();
   show();
 }, tokens.lasts);

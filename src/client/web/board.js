@@ -31,6 +31,7 @@ export function createBoard(t, game) {
   dress();
   const { state } = game;
   let board = BOARDS[0];
+  let asked = false; // over this connection
   const content = make('div', 'board');
   const choice = make('div', 'board-choice', content);
   choice.setAttribute('role', 'group');
@@ -71,6 +72,9 @@ export function createBoard(t, game) {
 
   function show() {
     if (sheet.element.hidden) return;
+    // Whoever was not online had not asked, or was not told.
+    if (state.link !== 'online') asked = false;
+    else if (!asked) ask();
     const { players, around, told: sentence } = boardView(t, state, board);
     buttons.forEach((button, index) => button.setAttribute('aria-pressed', BOARDS[index] === board));
     // What is the same as before is not drawn again: somebody may be reading it out.
@@ -86,6 +90,7 @@ export function createBoard(t, game) {
   }
 
   function ask() {
+    asked = state.link === 'online';
     game.askBoard(board);
     show();
   }

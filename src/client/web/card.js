@@ -5,9 +5,10 @@ import { createSheet } from './sheets.js';
 
 /**
  * Makes the sheet; `worn()` is called when something else is worn. `lasts()` says whether the
- * browser will know the points of this tab when it is closed.
+ * browser will know the points of this tab when it is closed. What a signed token says is not to be
+ * changed here.
  */
-export function createCard(t, profile, worn, lasts) {
+export function createCard(t, profile, state, worn, lasts) {
   const form = document.createElement('form');
   form.innerHTML = '<label><span></span><input id="uname" maxlength="20" autocomplete="nickname" required></label>'
     + '<div id="avatars" role="radiogroup"></div><button class="primary"></button><p class="note"></p>';
@@ -28,7 +29,7 @@ export function createCard(t, profile, worn, lasts) {
   form.onsubmit = (event) => {
     event.preventDefault();
     const chosen = form.querySelector(':checked');
-    profile.uname = uname.value.trim() || profile.uname;
+    if (!uname.readOnly) profile.uname = uname.value.trim() || profile.uname;
     if (chosen) profile.uavatar = chosen.value;
     keepProfile(profile);
     sheet.close();
@@ -37,8 +38,13 @@ export function createCard(t, profile, worn, lasts) {
 
   return {
     open() {
-      uname.value = profile.uname;
-      points.textContent = t(lasts() ? 'lasting' : 'passing');
+      const { named } = state;
+      uname.readOnly = 'uname' in named;
+      uname.value = Object.assign({}, profile, named).uname;
+      avatars.hidden = 'uavatar' in named;
+      save.hidden = uname.readOnly && avatars.hidden;
+      save.style.marginTop = avatars.hidden ? '.9rem' : '';
+      points.textContent = t(state.signed && state.board ? 'signed' : lasts() ? 'lasting' : 'passing');
       avatars.querySelectorAll('label').forEach(({ firstChild, lastChild }) => {
         firstChild.checked = firstChild.value === profile.uavatar;
         // Not before somebody looks.

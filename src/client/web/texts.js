@@ -19,6 +19,8 @@ export const texts = {
     '得分只记在这个浏览器里，清除浏览数据就没有了。'],
   passing: ['This browser keeps nothing: your points end with this tab.',
     '这个浏览器不保存数据，关掉标签页得分就没有了。'],
+  signed: ['You are signed in: name and points are the same on each of your devices.',
+    '你已登录：在你的每台设备上，名字和得分都一样。'],
   menu: ['Menu', '菜单'], close: ['Close', '关闭'],
   inside: ['Look inside', '看看里面'],
   sound: ['Sound and vibration', '声音和振动'], mute: ['Their faces', '对方的表情'],

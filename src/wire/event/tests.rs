@@ -1,7 +1,7 @@
 //! Rows: text in, request out; event in, text out.
 
 use super::*;
-use crate::model::{HiSession, Profile, RoomState, RoomUser, StartUser};
+use crate::model::{HiSession, Profile, RoomState, RoomUser, StartUser, Sub};
 
 #[track_caller]
 fn check(text: &str, want: Result<Request, ProblemCode>) {
@@ -250,6 +250,7 @@ fn written(event: &Event, v2: bool, want: &str) {
             v2,
             board: false,
             instance: None,
+            person: None,
             public_url: Some("https://e/base"),
         },
         &mut out,
@@ -262,6 +263,52 @@ fn profile(uid: &str, avatar: Avatar) -> Profile {
         uid: Uid::new(uid).unwrap_or_else(|| Uid::robot(0)),
         name: Name::new("N\"<"),
         avatar,
+    }
+}
+
+/// What its token calls it stands there, and nothing where that says nothing.
+#[track_caller]
+fn hi_of_a_person(token: &Token) {
+    let session = HiSession {
+        uid: Uid::robot(1),
+        token: token.clone(),
+        resumed: true,
+        pending: false,
+        total_score: 1,
+        win_streak: 1,
+    };
+    let hi = Event::Hi {
+        nearby: 0,
+        session: Some(Box::new(session)),
+    };
+    let rows = [
+        (None, None, ""),
+        (Some("N\"<"), None, r#","uname":"N\"<""#),
+        (Some(""), Some(Avatar::None), r#","uname":"","uavatar":"""#),
+        (None, Some(Avatar::Builtin(3)), r#","uavatar":"builtin:3""#),
+    ];
+    for (name, avatar, want) in rows {
+        let person = Person {
+            sub: Sub::new("o-1").expect("a sub"),
+            name: name.map(Name::new),
+            avatar,
+        };
+        let audience = Audience {
+            v2: true,
+            board: true,
+            instance: None,
+            person: Some(&person),
+            public_url: None,
+        };
+        let mut out = String::new();
+        encode(&hi, audience, &mut out);
+        let token = token.as_str();
+        assert_eq!(
+            out,
+            format!(
+                r#"["hi",{{"message":"welcome","nearby":0,"uid":"robot-1","session":"{token}","resumed":true,"totalScore":1,"winStreak":1{want},"board":true}}]"#
+            )
+        );
     }
 }
 
@@ -312,6 +359,7 @@ fn events_are_byte_exact() {
             token.as_str()
         ),
     );
+    hi_of_a_person(&token);
     let choice = Event::Movement {
         uid: uid.clone(),
         movement: Movement::Choice,
@@ -458,6 +506,7 @@ fn a_numeric_uid_is_written_back_as_that_number() {
                     v2: true,
                     board: false,
                     instance: None,
+                    person: None,
                     public_url: None,
                 },
                 &mut out,
@@ -508,6 +557,7 @@ fn pictures_are_told_in_the_words_of_the_reader() {
             v2: false,
             board: false,
             instance: None,
+            person: None,
             public_url: None,
         },
         &mut out,
@@ -639,6 +689,7 @@ fn the_short_cuts_do_what_serde_json_does() {
                     v2: false,
                     board: false,
                     instance: None,
+                    person: None,
                     public_url: None,
                 },
                 &mut found,

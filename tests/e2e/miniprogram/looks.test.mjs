@@ -109,7 +109,7 @@ async function boards() {
     return { told, send, socket };
   });
   const [one, other] = persons;
-  await Promise.all(persons.map(({ told }) => told('hi')));
+  const [{ session }] = await Promise.all(persons.map(({ told }) => told('hi')));
   const room = one.told('room');
   one.send('join', { room: 'new' });
   const [start, result] = [one.told('start'), one.told('result')];
@@ -119,11 +119,25 @@ async function boards() {
   await result;
   persons.forEach(({ socket }) => socket.close());
 
+  // What a token calls somebody is what one is shown oneself, and cannot be changed here.
+  const twin = await new Phone(server, { storage: { name: 'typed', avatar: 'builtin:7', session } }).start();
+  await twin.until(() => twin.page.data.me?.name === '敏敏', 'the name that others see, at the table');
+  twin.back();
+  await twin.until(() => twin.page.data.uname === '敏敏', 'and on the first page');
+  twin.tap('Name and picture');
+  await twin.says(/comes from where you signed in/);
+  assert.equal(twin.find((node) => node.tag === 'input' && node.attributes.type === 'nickname'), undefined);
+  twin.end();
+
   const found = [];
   for (const [name, language, word, ever] of [['board', 'en', 'The best', 'All time'], ['board-zh', 'zh_CN', '榜单', '总榜']]) {
     const phone = await new Phone(server, { language, storage: { name, avatar: 'builtin:7' } }).start();
     await phone.until(() => phone.page.data.hasBoard, 'word of a board');
+    // What is looked at without a network is told when there is one again.
+    phone.network(false);
     phone.tap(word);
+    await phone.says(/cannot be read|读不到/);
+    phone.network(true);
     await phone.until(() => phone.page.data.board && phone.page.data.players.length, 'the first of the week');
     phone.tap(ever);
     await phone.until(() => phone.page.data.board === 'ever' && phone.page.data.players.length, 'the first of all time');

@@ -51,6 +51,26 @@ test('a signed token goes with every hello, and one that is none is no news for 
   assert.deepEqual(bench.sent(), []);
 });
 
+test('what a signed token calls me is what I am shown, until a hello says otherwise', () => {
+  let signed = 'a.b.c';
+  const bench = new Bench({ signed: () => signed });
+  bench.game.open();
+  bench.socket.handlers.opened();
+  bench.says('hi', { ...HI, uname: 'Dr Ann', uavatar: '', board: true });
+  bench.says('pong');
+  assert.deepEqual([bench.state.named, bench.state.signed], [{ uname: 'Dr Ann', uavatar: '' }, true]);
+  bench.says('hi', { ...HI, uavatar: 'builtin:3', uname: 7 });
+  assert.deepEqual(bench.state.named, { uavatar: 'builtin:3' });
+  // The next connection's token is none, and then there is no token.
+  bench.returns();
+  assert.deepEqual(bench.state.named, {});
+  bench.says('problem', { code: 'bad-token', message: 'its claim exp', event: 'hello' });
+  assert.equal(bench.state.signed, false);
+  signed = '';
+  bench.returns();
+  assert.equal(bench.state.signed, false);
+});
+
 test('who is refused at the door goes on without a name, and says so if that is refused, too', () => {
   const refused = (bench) => {
     bench.says('problem', { code: 'bad-payload', message: 'no', event: 'hello' });

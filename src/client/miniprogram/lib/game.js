@@ -4,7 +4,9 @@ import { now } from './clock.js';
 import { duel } from './duel.js';
 import { recorder } from './inside.js';
 import { t } from './language.js';
-import { keepToken, own, played, profile } from './player.js';
+import {
+  keepToken, own, picture, played, profile,
+} from './player.js';
 import { createSession } from './session.js';
 import { ask, signed } from './signed.js';
 import { connect, probe } from './socket.js';
@@ -71,6 +73,13 @@ export const game = Object.assign({}, session, {
     session.away();
   },
 });
+
+/** Name and picture as others see them: what a signed token says goes before what is worn here. */
+export function shownAs() {
+  const { named } = session.state;
+  const { uname, uavatar, photo } = Object.assign({}, own(), named);
+  return { uname, uavatar, portrait: ('uavatar' in named ? '' : photo) || picture(uavatar) };
+}
 
 /** Sitting in a private room without a partner: a friend may come, today or in five minutes. */
 export const alone = ({ code, phase, other }) => Boolean(code) && (phase === 'waiting'

@@ -37,6 +37,7 @@ const own = {
   consent: ['Your WeChat picture and nickname need your consent to the privacy guide.',
     '使用微信头像和昵称，需先同意隐私保护指引。'],
   consentAsk: ['Ask me again', '重新询问'],
+  named: ['How you are shown comes from where you signed in.', '你的名字和头像由登录处提供。'],
   photo: ['Use a WeChat picture', '用微信头像'],
   done: ['Done', '完成'],
   record: ['Won {wins} · best streak {best}', '胜 {wins} 局 · 最高连胜 {best}'],

@@ -59,6 +59,8 @@ export function createSession(env) {
     // free, waiting, playing, between (after a result, or together in a room)
     phase: 'free',
     me: { uid: '', totalScore: 0, winStreak: 0, roundScore: 0, choice: null },
+    named: {}, // uname, uavatar: what a signed token calls me, and others see instead of what I say
+    signed: false, // a signed token says who I am, as far as is known
     // Who is or was at the other side: uid, uname, uavatar, robot, online, ready, present
     // (shares my room), left, moves (choices seen in this round), and the fields of `me`.
     other: null,
@@ -254,6 +256,7 @@ export function createSession(env) {
     if (token) hello.session = token;
     const signed = env.signed ? env.signed() : '';
     if (signed) hello.token = signed;
+    state.signed = Boolean(signed);
     post('hello', hello);
     // Its pong comes behind all that `hello` causes: only then a missing `room` says "free".
     ping();
@@ -359,6 +362,10 @@ export function createSession(env) {
       Object.assign(state.me, { uid, totalScore, winStreak });
       state.nearby = hi.nearby;
       state.board = hi.board === true;
+      state.named = {};
+      ['uname', 'uavatar'].forEach((key) => {
+        if (typeof hi[key] === 'string') state.named[key] = hi[key];
+      });
       if (renamed) {
         // Mine was erased, or it is known by now who I am.
         if (hi.session && hi.session !== token) {
@@ -527,6 +534,7 @@ export function createSession(env) {
         return;
       }
       // That one is for developers: whoever it was to be plays on as anybody.
+      if (code === 'bad-token') state.signed = false;
       if (code === 'already-playing' || code === 'bad-token') return;
       if (code === 'room-elsewhere' && state.phase === 'waiting' && to && follow(to)) return;
       led = { room: '', to: '', hops: 0, tries: 0 };

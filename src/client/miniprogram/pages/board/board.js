@@ -39,9 +39,10 @@ Page({
   },
 
   onShow() {
-    this.stop = watch((state, event) => {
-      // Whoever was not online had not asked.
-      if (event && event.name === 'hi') game.askBoard(this.data.board);
+    this.stop = watch((state) => {
+      // Whoever was not online had not asked, or was not told.
+      if (state.link !== 'online') this.asked = false;
+      else if (!this.asked) this.ask(this.data.board);
       this.setData(view(state, this.data.board));
     });
   },
@@ -56,6 +57,7 @@ Page({
   },
 
   ask(board) {
+    this.asked = game.state.link === 'online';
     game.askBoard(board);
     this.setData(view(game.state, board));
   },

@@ -5,7 +5,7 @@
 
 import { now } from '../../lib/clock.js';
 import {
-  alone, card, game, goAway, inside, rounds, watch,
+  alone, card, game, goAway, inside, rounds, shownAs, watch,
 } from '../../lib/game.js';
 import { ours, t, words } from '../../lib/language.js';
 import { buzz, own, picture, toggle } from '../../lib/player.js';
@@ -67,12 +67,12 @@ function view(state, moment) {
   const told = over && moment !== 'clash';
   const [mine, theirs] = VERDICTS[told ? state.outcome : ''] || [];
   const [big, how] = told ? outcomeText(t, state) : ['', ''];
-  const { uname, uavatar, photo } = own();
+  const { uname, uavatar, portrait } = shownAs();
   const counted = rounds.against(other);
   const kept = playing ? me.choice : state.next;
   return {
     moment,
-    me: side(Object.assign({}, me, { uname, uavatar, robot: false }), photo || picture(uavatar), {
+    me: side(Object.assign({}, me, { uname, uavatar, robot: false }), portrait, {
       open: over, verdict: mine, fist: !alone(state),
     }),
     other: side(other, picture(other && other.uavatar), {

@@ -1,9 +1,11 @@
 // The first page: a hand begins a game; who I am, and with whom to play.
 
-import { alone, card, game, goAway, watch } from '../../lib/game.js';
+import {
+  alone, card, game, goAway, shownAs, watch,
+} from '../../lib/game.js';
 import { t, words } from '../../lib/language.js';
 import {
-  avatars, buzz, dropPhoto, own, picture, recordText, rename, wear, wearPhoto,
+  avatars, buzz, dropPhoto, own, recordText, rename, wear, wearPhoto,
 } from '../../lib/player.js';
 import { statusText } from '../../lib/words.js';
 
@@ -16,7 +18,7 @@ const toFriend = (room) => ({ room, ready: false });
 Page({
   data: {
     words: words(['name', 'picture', 'invite', 'join', 'code', 'leave', 'resume', 'rule', 'begin',
-      'beats', 'board', 'card', 'consent', 'consentAsk', 'photo', 'done', 'undo', 'hands']),
+      'beats', 'board', 'card', 'named', 'consent', 'consentAsk', 'photo', 'done', 'undo', 'hands']),
     hands: [1, 3, 2].map((number) => ({
       number, name: t(`hand${number}`), picture: `/drawings/hand${number}.svg`,
     })),
@@ -24,6 +26,8 @@ Page({
     uname: '',
     uavatar: '',
     portrait: '',
+    named: false, // a signed token says the name,
+    drawn: false, // and the picture
     record: '',
     status: '',
     hasBoard: false,
@@ -50,6 +54,9 @@ Page({
     this.atTable = false;
     if (this.stop) this.stop();
     this.stop = watch((state) => {
+      // Each `hi` says anew how I am shown.
+      if (this.named !== state.named) this.showPlayer();
+      this.named = state.named;
       const seated = state.phase !== 'free' && !state.leaving && !this.going;
       const text = statusText(t, state);
       this.setData({
@@ -84,8 +91,10 @@ Page({
   showPlayer() {
     // The platform may answer when the page is no more.
     if (this.gone) return;
-    const { uname, uavatar, photo } = own();
-    this.setData({ uname, uavatar, portrait: photo || picture(uavatar) });
+    const { uname, uavatar, portrait } = shownAs();
+    const named = 'uname' in game.state.named;
+    const drawn = 'uavatar' in game.state.named;
+    this.setData({ uname, uavatar, portrait, named, drawn });
   },
 
   /** To the table: with a wish to another one, without to mine, or to any. */
