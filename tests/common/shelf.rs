@@ -47,11 +47,25 @@ pub(crate) enum Fault {
     Misled,
     /// A session that is there is said not to be.
     Denied,
+    /// A person that comes again is taken for a new one.
+    Estranged,
+    /// Points for the board are dropped.
+    Unranked,
+    /// Points for the board count twice.
+    RankedTwice,
 }
 
 impl Fault {
     /// All of them.
-    pub(crate) const ALL: [Self; 4] = [Self::Twice, Self::Dropped, Self::Misled, Self::Denied];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Twice,
+        Self::Dropped,
+        Self::Misled,
+        Self::Denied,
+        Self::Estranged,
+        Self::Unranked,
+        Self::RankedTwice,
+    ];
 }
 
 /// One session.
@@ -190,7 +204,8 @@ impl Shelf {
         points.map_or(0, |(points, _)| *points)
     }
 
-    fn of_session(&self, token: &str) -> Option<String> {
+    /// The person whose session it is.
+    pub(crate) fn of_session(&self, token: &str) -> Option<String> {
         let mut all = self.persons.iter();
         let (sub, _) = all.find(|(_, person)| person.token == token)?;
         Some(sub.clone())
@@ -347,6 +362,9 @@ impl Shelf {
             is_free && !self.erased.contains(token)
         };
         let brought = token.filter(may_keep);
+        if self.fault == Some(Fault::Estranged) {
+            self.persons.remove(&sub);
+        }
         let person = self.persons.get_mut(&sub).filter(|_| !is_erased);
         let token = match person {
             Some(person) if Some(&person.token) == brought.as_ref() => person.token.clone(),
@@ -464,10 +482,15 @@ impl Shelf {
         let Some(person) = sub.and_then(|sub| self.persons.get_mut(&sub)) else {
             return;
         };
+        let times = match self.fault {
+            Some(Fault::Unranked) => 0,
+            Some(Fault::RankedTwice) => 2,
+            _ => 1,
+        };
         for ranked in &settle.ranked {
             for week in [ranked.week, Week::EVER] {
                 let (points, at) = person.points.entry(week).or_default();
-                *points = points.saturating_add(ranked.points);
+                *points = points.saturating_add(ranked.points * times);
                 *at = ranked.at.max(*at);
             }
         }

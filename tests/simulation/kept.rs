@@ -1,12 +1,13 @@
 //! Seeded worlds around a store that is slow, away, repeats itself or forgets its last moments, and
 //! around a process that dies, or goes over into another one.
 //!
-//! A ledger is kept from outside: of every token what was in the store when the process began, and
-//! what its client was told to have won since. Invariants:
+//! Some of those who play are persons: they sign in when they please, with the session that they
+//! have or with none, on several devices. A [`Ledger`] is kept from outside. Invariants:
 //!
 //! - what the store has is never more than that, and when all is answered exactly that: nothing is
 //!   lost or counted twice while the process lives, whatever the store does short of forgetting;
-//! - a `hi` that is not pending tells it;
+//! - a `hi` that is not pending tells it, to each device of a person alike;
+//! - of what counts for the board the same;
 //! - a round ends at its deadline, whatever the store does;
 //! - in the end nobody waits and nothing is owed.
 //!
@@ -18,23 +19,35 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use fastrand::Rng;
 use roshambo::config::Config;
 use roshambo::hub::{Dialect, Input};
+use roshambo::identity::{Claims, Keys, sign};
 use roshambo::model::ConnId;
 use serde_json::Value;
 
 use crate::common::shelf::{Fault, Shelf};
-use crate::common::{Act, Bench};
+use crate::common::{Act, Bench, WALL_S};
+use crate::ledger::{Ledger, Whose};
 
 /// Seeds of an ordinary run.
 const SEEDS: u64 = 300;
 const STEPS: u32 = 400;
+const PERSONS: &[&str] = &["ann", "bob", "cem"];
 
 /// One client; it keeps its token over all lives.
 #[derive(Debug, Default)]
 struct Client {
     conn: Option<ConnId>,
+    /// The one before, as long as the new one waits: it plays on.
+    former: Option<ConnId>,
+    /// What it comes with.
     token: Option<String>,
+    /// As which it plays.
+    seat: String,
+    /// Who it is, once it has signed in.
+    sub: Option<&'static str>,
     uid: String,
     pending: bool,
+    /// This connection was told a `hi`.
+    greeted: bool,
     /// A round runs. It stays to its end, or it would win what it is not told.
     playing: bool,
     /// When the round that it plays in began, if it was there.
@@ -42,13 +55,14 @@ struct Client {
     greeted_at: u64,
 }
 
-/// What a token is to have.
-#[derive(Debug, Default)]
-struct Account {
-    /// In the store when this process began.
-    base: u64,
-    /// Told since.
-    won: u64,
+/// A round that a person plays in.
+#[derive(Clone, Copy, Debug)]
+struct Round {
+    began: u64,
+    /// Whom it plays against, if that is a person.
+    against: Option<&'static str>,
+    /// Both were known to be.
+    sure: bool,
 }
 
 struct World {
@@ -56,8 +70,15 @@ struct World {
     config: Config,
     rng: Rng,
     clients: Vec<Client>,
-    ledger: BTreeMap<String, Account>,
+    ledger: Ledger,
+    /// The signed tokens.
+    signed: BTreeMap<&'static str, String>,
+    /// Of whom all was known when the store last had answered everything.
+    sure: BTreeSet<&'static str>,
+    rounds: BTreeMap<&'static str, Round>,
     codes: Vec<String>,
+    /// Connections whose clients have come by another one.
+    hang_up: Vec<ConnId>,
     /// What the store was like some time ago.
     earlier: Shelf,
     figures: Figures,
@@ -72,6 +93,9 @@ struct Figures {
     restored: u64,
     taken_over: u64,
     reloads: u64,
+    signed_in: u64,
+    moved: u64,
+    ranked: u64,
 }
 
 impl World {
@@ -80,7 +104,7 @@ impl World {
         let config = Config {
             rate_limit: 0,
             game_time_ms: 1_000,
-            robot_after_ms: 300,
+            robot_after_ms: [300, 30_000][rng.usize(..2)],
             session_ttl_ms: [5_000, 90_000, 1_800_000][rng.usize(..3)],
             max_sessions: [3, 100][rng.usize(..2)],
             ping_interval_ms: 3_600_000,
@@ -88,6 +112,17 @@ impl World {
             ..Config::default()
         };
         let mut bench = Bench::with_store(config.clone());
+        let keys = Keys::read(&[b'k'; 32]).expect("a key");
+        let signed = |&sub: &&'static str| {
+            let claims = Claims {
+                sub: sub.into(),
+                exp: (WALL_S + 86_400).into(),
+                ..Claims::default()
+            };
+            (sub, sign(&claims, keys.first()))
+        };
+        let signed = PERSONS.iter().map(signed).collect();
+        bench.use_keys(Some(keys));
         bench.shelf().fault = fault;
         bench.shelf().lazy = true;
         bench.slow_down(true);
@@ -98,8 +133,12 @@ impl World {
             config,
             rng,
             clients,
-            ledger: BTreeMap::new(),
+            ledger: Ledger::new(PERSONS),
+            signed,
+            sure: BTreeSet::new(),
+            rounds: BTreeMap::new(),
             codes: Vec::new(),
+            hang_up: Vec::new(),
             earlier,
             figures: Figures::default(),
         }
@@ -109,9 +148,10 @@ impl World {
         for _ in 0..STEPS {
             self.step();
             self.look();
-            self.check_bounds();
+            self.ledger.check(self.bench.shelf(), false);
         }
         self.settle();
+        self.figures.ranked += self.ledger.ranked_for_sure();
     }
 
     fn step(&mut self) {
@@ -191,17 +231,31 @@ impl World {
         self.bench.tell(Input::Text { conn, text: &text });
     }
 
-    /// A new connection; the former one may still be there.
+    /// A new connection; the former one may still be there. Now and then somebody signs in, and
+    /// signs in on a device that was emptied.
     fn come(&mut self, index: usize) {
         let conn = self.bench.open(Dialect::Plain);
         let client = &mut self.clients[index];
-        client.conn = Some(conn);
+        if let Some(former) = client.conn.replace(conn).filter(|_| client.greeted) {
+            client.former = Some(former);
+        }
+        client.greeted = false;
         client.began = None;
+        if client.sub.is_none() && self.rng.u32(..4) == 0 {
+            client.sub = self.rng.choice(PERSONS).copied();
+        }
+        if client.sub.is_some() && self.rng.u32(..6) == 0 {
+            client.token = None;
+        }
         let session = match &client.token {
             Some(token) => format!(r#","session":"{token}""#),
             None => String::new(),
         };
-        let text = format!(r#"["hello",{{"user":{{"uname":"c{index}"}},"v":2{session}}}]"#);
+        let signed = match client.sub {
+            Some(sub) => format!(r#","token":"{}""#, self.signed[sub]),
+            None => String::new(),
+        };
+        let text = format!(r#"["hello",{{"user":{{"uname":"c{index}"}},"v":2{session}{signed}}}]"#);
         self.bench.tell(Input::Text { conn, text: &text });
     }
 
@@ -217,13 +271,13 @@ impl World {
         self.earlier = self.bench.shelf().clone();
         for client in &mut self.clients {
             client.conn = None;
+            client.former = None;
             client.playing = false;
         }
-        for (token, account) in &mut self.ledger {
-            let kept = self.bench.shelf().session(token);
-            let base = kept.map_or(0, |(total, ..)| total.into());
-            *account = Account { base, won: 0 };
-        }
+        self.sure.clear();
+        self.rounds.clear();
+        self.figures.ranked += self.ledger.ranked_for_sure();
+        self.ledger.begin(self.bench.shelf());
     }
 
     /// Everything is answered: the store has exactly what was told.
@@ -239,18 +293,14 @@ impl World {
         self.look();
         assert_eq!(self.bench.hub().waiting(), 0, "somebody waits for nothing");
         assert_eq!(self.bench.hub().owed(), 0, "something is owed for ever");
-        for (token, account) in &self.ledger {
-            let kept = self.bench.shelf().session(token);
-            let kept = kept.map_or(0, |(total, ..)| u64::from(total));
-            assert_eq!(kept, account.base + account.won, "lost or counted twice");
-        }
-    }
-
-    fn check_bounds(&mut self) {
-        for (token, account) in &self.ledger {
-            let kept = self.bench.shelf().session(token);
-            let kept = kept.map_or(0, |(total, ..)| u64::from(total));
-            assert!(kept <= account.base + account.won, "counted twice");
+        let shelf = self.bench.shelf();
+        self.ledger.check(shelf, true);
+        for client in &self.clients {
+            if let (Some(sub), Some(_), true) = (client.sub, client.conn, client.greeted)
+                && shelf.token_of(sub) == Some(&client.seat)
+            {
+                self.sure.insert(sub);
+            }
         }
     }
 
@@ -260,7 +310,7 @@ impl World {
             let found = self
                 .clients
                 .iter()
-                .position(|client| client.conn == Some(deed.conn));
+                .position(|client| [client.conn, client.former].contains(&Some(deed.conn)));
             let Some(index) = found else { continue };
             match deed.act {
                 Act::Text(text) => {
@@ -269,55 +319,27 @@ impl World {
                 }
                 Act::Close(code) => {
                     self.figures.taken_over += u64::from(code == 4001);
-                    self.clients[index].conn = None;
-                    self.clients[index].playing = false;
+                    let client = &mut self.clients[index];
+                    match client.conn == Some(deed.conn) {
+                        true => client.conn = None,
+                        false => client.former = None,
+                    }
+                    client.playing &= client.conn.or(client.former).is_some();
                 }
                 Act::Ping | Act::Pong(_) => (),
             }
+        }
+        while let Some(conn) = self.hang_up.pop() {
+            self.bench.tell(Input::Closed { conn });
         }
     }
 
     fn hear_event(&mut self, at: u64, index: usize, event: &Value) {
         let (name, body) = (event[0].as_str().unwrap_or_default(), &event[1]);
-        let client = &mut self.clients[index];
         match name {
-            "hi" => {
-                let token = body["session"].as_str().expect("a token").to_owned();
-                client.uid = body["uid"].as_str().expect("a uid").to_owned();
-                client.pending = body["pending"] == true;
-                client.greeted_at = at;
-                client.token = Some(token.clone());
-                let account = self.ledger.entry(token).or_default();
-                let total = body["totalScore"].as_u64().expect("a total");
-                let want = account.base + account.won;
-                self.figures.pending += u64::from(client.pending);
-                self.figures.restored += u64::from(body["resumed"] == true && 0 < account.base);
-                let right = total == want || (client.pending && total < want);
-                assert!(right, "{want}, and hi tells something else: {event}");
-            }
-            // One that is told again to who came back says less than when it began.
-            "start" => {
-                client.playing = true;
-                client.began = Some(at).filter(|_| client.greeted_at != at);
-            }
-            "result" => {
-                let rows = body["result"].as_array().expect("rows");
-                let own = rows.iter().find(|row| row["uid"] == client.uid.as_str());
-                // A result that is repeated is no news.
-                if client.greeted_at == at {
-                    return;
-                }
-                client.playing = false;
-                let points = own.expect("one's own row")["roundScore"].as_u64();
-                let points = points.expect("a number");
-                let token = client.token.clone().expect("who plays has one");
-                self.ledger.entry(token).or_default().won += points;
-                self.figures.points += points;
-                if let Some(began) = client.began.take() {
-                    let lasted_ms = at - began;
-                    assert_eq!(lasted_ms, self.config.game_time_ms, "a round was held");
-                }
-            }
+            "hi" => self.hear_hi(at, index, event),
+            "start" => self.hear_start(at, index, body),
+            "result" => self.hear_result(at, index, body),
             "room" => {
                 if let Some(code) = body["code"].as_str() {
                     self.codes.push(code.to_owned());
@@ -325,6 +347,129 @@ impl World {
             }
             _ => (),
         }
+    }
+
+    fn hear_hi(&mut self, at: u64, index: usize, event: &Value) {
+        let (body, shelf) = (&event[1], self.bench.shelf());
+        let client = &mut self.clients[index];
+        let token = body["session"].as_str().expect("a token").to_owned();
+        client.token = Some(token.clone());
+        let seat = std::mem::replace(&mut client.seat, token.clone());
+        let was_there = client.greeted || client.former.is_some();
+        let was_resolved = client.greeted && client.pending;
+        // The one before is of no use any more.
+        self.hang_up.extend(client.former.take());
+        if was_there && seat != token && !was_resolved {
+            // It is nobody's seat for a while, and what is played there is told to nobody.
+            self.figures.moved += 1;
+            if std::mem::take(&mut client.playing) {
+                self.ledger.call_away(&seat, shelf);
+            }
+            client.began = None;
+        }
+        client.uid = body["uid"].as_str().expect("a uid").to_owned();
+        client.pending = body["pending"] == true;
+        client.greeted = true;
+        client.greeted_at = at;
+        if let Some(sub) = client.sub {
+            let known = shelf.token_of(sub) == Some(&token) && !client.pending;
+            self.figures.signed_in += u64::from(known);
+            if !known {
+                self.sure.remove(sub);
+            }
+        }
+        let (pending, sub) = (self.clients[index].pending, self.clients[index].sub);
+        let shelf = self.bench.shelf();
+        let whose = self.ledger.whose(&token, shelf);
+        let account = self.ledger.told(&token, &whose, shelf);
+        let total = body["totalScore"].as_u64().expect("a total");
+        let mut want = account.total();
+        if let (true, Some(sub)) = (pending, sub) {
+            self.ledger.claim(&token, sub);
+        }
+        // What was won on a pending session is in this total, if that is the one.
+        for session in [&token, &seat] {
+            let apart = self.ledger.pending(session).unwrap_or(0);
+            if pending || want + apart == total {
+                want += apart;
+                if !pending {
+                    self.ledger.resolve(session, &whose);
+                }
+            }
+        }
+        self.figures.pending += u64::from(pending);
+        self.figures.restored += u64::from(body["resumed"] == true && account.is_old());
+        let right = total == want || (pending && total < want);
+        assert!(right, "{want}, and hi tells something else: {event}");
+    }
+
+    /// Whose account it is that somebody plays for.
+    fn whose(&mut self, index: usize) -> Whose {
+        let client = &self.clients[index];
+        match client.pending {
+            true => Whose::Pending(client.seat.clone()),
+            false => self.ledger.whose(&client.seat, self.bench.shelf()),
+        }
+    }
+
+    fn hear_start(&mut self, at: u64, index: usize, body: &Value) {
+        let users = body["roomUsers"].as_array().expect("two");
+        let client = &self.clients[index];
+        let is_fresh = client.greeted_at != at;
+        let mut others = users.iter().filter(|user| user["uid"] != *client.uid);
+        if let (true, Some(sub), Some(other)) = (is_fresh, client.sub, others.next()) {
+            let against = self.person_called(&other["uid"]);
+            let sure = self.sure.contains(sub) && against.is_some_and(|it| self.sure.contains(it));
+            let began = at;
+            let round = Round {
+                began,
+                against,
+                sure,
+            };
+            self.rounds.insert(sub, round);
+        }
+        let client = &mut self.clients[index];
+        client.playing = true;
+        // One that is told again to who came back says less than when it began.
+        client.began = Some(at).filter(|_| is_fresh);
+    }
+
+    fn person_called(&self, uid: &Value) -> Option<&'static str> {
+        let found = self.clients.iter().find(|client| *uid == *client.uid);
+        found.and_then(|client| client.sub)
+    }
+
+    fn hear_result(&mut self, at: u64, index: usize, body: &Value) {
+        let client = &mut self.clients[index];
+        // A result that is repeated is no news.
+        if client.greeted_at == at {
+            return;
+        }
+        client.playing = false;
+        let rows = body["result"].as_array().expect("rows");
+        let (own, others): (Vec<&Value>, Vec<&Value>) =
+            rows.iter().partition(|row| row["uid"] == *client.uid);
+        let points = own[0]["roundScore"].as_u64().expect("a number");
+        if let Some(began) = client.began.take() {
+            let lasted_ms = at - began;
+            assert_eq!(lasted_ms, self.config.game_time_ms, "a round was held");
+        }
+        self.figures.points += points;
+        if let (Some(sub), 1..) = (client.sub, points) {
+            let round = self.rounds.remove(sub);
+            let round = round.filter(|round| at - round.began == self.config.game_time_ms);
+            let round = round.unwrap_or_else(|| Round {
+                began: at,
+                against: self.person_called(&others[0]["uid"]),
+                sure: false,
+            });
+            if let Some(against) = round.against.filter(|against| *against != sub) {
+                let points = u32::try_from(points).expect("a few");
+                self.ledger.rank(sub, against, points, round.sure);
+            }
+        }
+        let whose = self.whose(index);
+        self.ledger.win(whose, points, self.bench.shelf());
     }
 }
 
@@ -359,6 +504,9 @@ fn what_is_told_is_kept_once_whatever_the_store_and_the_process_do() {
                 total.restored += figures.restored;
                 total.taken_over += figures.taken_over;
                 total.reloads += figures.reloads;
+                total.signed_in += figures.signed_in;
+                total.moved += figures.moved;
+                total.ranked += figures.ranked;
             }
             Err(text) => drop(failures.insert((seed, text))),
         }
@@ -378,9 +526,12 @@ fn what_is_told_is_kept_once_whatever_the_store_and_the_process_do() {
         restored,
         taken_over,
         reloads,
+        signed_in,
+        moved,
+        ranked,
     } = total;
     let all = [
-        points, pending, kills, rollbacks, restored, taken_over, reloads,
+        points, pending, kills, rollbacks, restored, taken_over, reloads, signed_in, moved, ranked,
     ];
     assert!(
         seeds.len() < 100 || all.iter().all(|&count| 50 < count),

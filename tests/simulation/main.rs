@@ -10,6 +10,7 @@ mod board;
 #[path = "../common/mod.rs"]
 mod common;
 mod kept;
+mod ledger;
 mod policy;
 mod run;
 mod shadow;
