@@ -256,6 +256,12 @@ impl Hub {
         self.world.population()
     }
 
+    /// How many of the players are persons.
+    #[must_use]
+    pub fn persons(&self) -> usize {
+        self.world.persons()
+    }
+
     fn open(&mut self, now: Millis, conn: ConnId, dialect: Dialect, from: Option<Origin>) {
         let mut session = Session::new(now, dialect, from);
         session.generation = conn.generation;

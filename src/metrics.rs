@@ -10,7 +10,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::model::{ClientKind, CloseReason, Dialect, Ended, EventKind, RequestKind, kinds};
+use crate::model::{
+    ClientKind, CloseReason, Dialect, Ended, EventKind, RequestKind, TokenOutcome, kinds,
+};
 
 /// What happened in the hub since the start.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -57,12 +59,23 @@ pub struct Counters {
     pub timeouts: u64,
     /// Sessions taken over by a newer connection.
     pub takeovers: u64,
+    /// Looks at signed tokens, by what they led to.
+    #[serde(
+        serialize_with = "TokenOutcome::carry",
+        deserialize_with = "TokenOutcome::carried"
+    )]
+    pub tokens: [u64; TokenOutcome::COUNT],
 }
 
 impl Counters {
     /// Counts an event received by its name.
     pub fn count_event_in(&mut self, name: &str) {
         self.events_in[RequestKind::of(name).index()] += 1;
+    }
+
+    /// Counts a look at a signed token.
+    pub fn count_token(&mut self, outcome: TokenOutcome) {
+        self.tokens[outcome.index()] += 1;
     }
 
     /// A connection of this kind is open now.

@@ -30,7 +30,7 @@ pub use self::board::{BOARD_ROWS, Board, BoardPlayer, BoardRow, Rank, Ranked, St
 pub use self::carried::is_default;
 pub use self::close::{Blame, CloseReason, Ended};
 pub(crate) use self::kinds::kinds;
-pub use self::kinds::{ClientKind, Dialect, EventKind, RequestKind};
+pub use self::kinds::{ClientKind, Dialect, EventKind, RequestKind, TokenOutcome};
 pub use self::letter::Letter;
 pub use self::person::{Person, Sub, Vouched};
 pub use self::redis::{RedisPlace, RedisUrl};

@@ -391,10 +391,11 @@ fn metrics_and_status_tell_what_happened_and_promtool_finds_nothing_wrong() {
     let mut old = open(&address);
     old.say(r#"["join"]"#);
     let mut new = open(&address);
-    new.say(r#"["hello",{"v":2,"user":{"uname":"Ann","uavatar":""}}]"#);
+    new.say(r#"["hello",{"v":2,"user":{"uname":"Ann","uavatar":""},"token":"a.b.c"}]"#);
     new.expect(r#"["hi","#);
+    new.expect(r#"["problem",{"code":"bad-token","#);
     new.say(r#"["dance"]"#);
-    new.expect(r#"["problem","#);
+    new.expect(r#"["problem",{"code":"unknown-event","#);
     old.expect(r#"["result","#);
     let polling = "GET /applet/websocket/socket.io/?EIO=4&transport=polling HTTP/1.1";
     assert!(ask(&address, polling).starts_with("HTTP/1.1 400 "));
@@ -419,6 +420,9 @@ fn metrics_and_status_tell_what_happened_and_promtool_finds_nothing_wrong() {
         "roshambo_http_answers_total{status=\"400\"} 1",
         "roshambo_slow_readers_total 0",
         "roshambo_sessions 1",
+        "roshambo_persons 0",
+        "roshambo_tokens_total{outcome=\"no-keys\"} 1",
+        "roshambo_tokens_total{outcome=\"good\"} 0",
         "roshambo_sessions_refused_total 0",
         "roshambo_events_refused_total{reason=\"room-codes\"} 0",
         "roshambo_draining 0",
@@ -435,6 +439,7 @@ fn metrics_and_status_tell_what_happened_and_promtool_finds_nothing_wrong() {
     let status: serde_json::Value = serde_json::from_str(body(&answer)).expect("JSON");
     assert_eq!(status["open"], 2);
     assert_eq!(status["rounds_robot"], 1);
+    assert_eq!(status["persons"], serde_json::Value::Null, "no keys");
     assert_eq!(
         status["history"][0][0], 0,
         "the first sample is the start's"

@@ -107,6 +107,11 @@ impl Config {
                  silence"
             ));
         }
+        if self.token_audience.is_some() && self.token_key.is_none() {
+            sentences.push(
+                "--token-audience is not used: without --token-key no token is taken".to_owned(),
+            );
+        }
         if self.origins.contains_key("--unix-mode") {
             let mode = parse::show_mode(self.unix_mode);
             let listen = parse::show_listen(&self.listen);
@@ -278,7 +283,7 @@ mod tests {
 
     #[test]
     fn values_that_somebody_will_wonder_about() {
-        let rows: [(&[&str], Option<&str>); 16] = [
+        let rows: [(&[&str], Option<&str>); 18] = [
             (&[], None),
             (&["--admin", "127.0.0.1:1"], None),
             (&["--admin", "127.1.2.3:1"], None),
@@ -299,6 +304,11 @@ mod tests {
                 &["--ping-interval", "60s"],
                 Some("lets proxies hang up first"),
             ),
+            (
+                &["--token-audience", "me"],
+                Some("--token-audience is not used"),
+            ),
+            (&["--token-audience", "me", "--token-key", "k"], None),
             (&["--listen", "unix:/a"], None),
             (&["--listen", "unix:/a", "--unix-mode", "660"], None),
             (&["--listen", "unix:/a", "--unix-mode", "0602"], None),

@@ -22,7 +22,7 @@ use super::store::{Desk, WAITS_MAX, Wait};
 use crate::identity::{self, Keys, Refusal};
 use crate::model::{
     Avatar, CloseReason, ConnId, Event, Generation, Name, Owner, Person, PlayerId, Profile,
-    StoreOp, Stored, Sub, Token, Uid, Vouched,
+    StoreOp, Stored, Sub, Token, TokenOutcome, Uid, Vouched,
 };
 use crate::time::Millis;
 use crate::world::{Kept, Signed};
@@ -117,14 +117,19 @@ impl Hub {
     }
 
     /// Looks at a signed token.
-    pub(super) fn verify(&self, now: Millis, signed: &str) -> Vouched {
-        let refused = |refusal: Refusal| refusal.to_string().into_boxed_str();
-        let keys = self.door.keys.as_ref();
-        let keys = keys.ok_or(Refusal::NoKeys).map_err(refused)?;
-        let now_s = self.unix_s(now);
-        let now_s = now_s.ok_or(Refusal::NoClock).map_err(refused)?;
-        let audience = self.door.audience.as_deref();
-        identity::verify(signed, keys, audience, now_s).map_err(refused)
+    pub(super) fn verify(&mut self, now: Millis, signed: &str) -> Vouched {
+        let looked = self.look_at(now, signed);
+        let outcome = looked
+            .as_ref()
+            .map_or_else(Refusal::outcome, |_| TokenOutcome::Good);
+        self.counters.count_token(outcome);
+        looked.map_err(|refusal| refusal.to_string().into_boxed_str())
+    }
+
+    fn look_at(&self, now: Millis, signed: &str) -> Result<Person, Refusal> {
+        let keys = self.door.keys.as_ref().ok_or(Refusal::NoKeys)?;
+        let now_s = self.unix_s(now).ok_or(Refusal::NoClock)?;
+        identity::verify(signed, keys, self.door.audience.as_deref(), now_s)
     }
 
     /// What came of the token of a first `hello`, or of the connect packet before it.
@@ -148,8 +153,11 @@ impl Hub {
 
     /// The same where a person's session was taken up without a token that is good.
     pub(super) fn refuse_absent(&mut self, conn: ConnId, why: Option<Box<str>>) {
-        let absent = || Refusal::Absent.to_string().into_boxed_str();
-        self.refuse_token(conn, Some(why.unwrap_or_else(absent)));
+        let why = why.unwrap_or_else(|| {
+            self.counters.count_token(Refusal::Absent.outcome());
+            Refusal::Absent.to_string().into_boxed_str()
+        });
+        self.refuse_token(conn, Some(why));
     }
 
     pub(super) fn tell_refused(&mut self) {

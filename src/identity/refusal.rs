@@ -6,6 +6,7 @@
 use std::fmt;
 
 use super::{LEEWAY_S, TOKEN_BYTES_MAX};
+use crate::model::TokenOutcome;
 
 /// Why a token is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +66,29 @@ pub enum Part {
 }
 
 impl Refusal {
+    /// As what it is counted.
+    #[must_use]
+    pub fn outcome(&self) -> TokenOutcome {
+        match self {
+            Self::NoKeys => TokenOutcome::NoKeys,
+            Self::NoClock => TokenOutcome::NoClock,
+            Self::TooLong(_)
+            | Self::Parts(_)
+            | Self::Encoding(_)
+            | Self::NoObject(_)
+            | Self::Twice(..) => TokenOutcome::Malformed,
+            Self::Algorithm(_) | Self::Critical => TokenOutcome::Algorithm,
+            Self::Signature => TokenOutcome::Signature,
+            Self::UnaskedAudience | Self::OtherAudience | Self::Missing("aud") => {
+                TokenOutcome::Audience
+            }
+            Self::Missing(_) | Self::Kind(..) | Self::Sub => TokenOutcome::Claims,
+            Self::Expired { .. } => TokenOutcome::Expired,
+            Self::Early { .. } => TokenOutcome::Early,
+            Self::Absent => TokenOutcome::Absent,
+        }
+    }
+
     pub(super) fn algorithm(named: Option<&str>) -> Self {
         Self::Algorithm(named.map(repeatable))
     }

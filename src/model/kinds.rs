@@ -153,6 +153,34 @@ kinds! {
     }
 }
 
+kinds! {
+    /// What a look at a signed token led to.
+    pub enum TokenOutcome {
+        /// It names somebody.
+        Good = "good",
+        /// It is none: too long, not three parts, no base64url, no JSON, or a name twice.
+        Malformed = "malformed",
+        /// Another algorithm than ours, or an extension.
+        Algorithm = "algorithm",
+        /// Another key signed it, or it was changed since.
+        Signature = "signature",
+        /// A claim is missing, or not what it has to be.
+        Claims = "claims",
+        /// Its time is over.
+        Expired = "expired",
+        /// Its time has not come.
+        Early = "early",
+        /// It is for somebody else.
+        Audience = "audience",
+        /// None came with a session that is a person's.
+        Absent = "absent",
+        /// This server has no keys.
+        NoKeys = "no-keys",
+        /// This server does not know what time it is.
+        NoClock = "no-clock",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Dialect, EventKind, RequestKind};

@@ -68,6 +68,12 @@ impl World {
         self.by_person.get(sub).copied()
     }
 
+    /// How many players are persons, whether the store knows it or not.
+    #[must_use]
+    pub fn persons(&self) -> usize {
+        self.by_person.len()
+    }
+
     /// Whom a token named as this player, and what that said of it.
     #[must_use]
     pub fn identity_of(&self, id: PlayerId) -> Option<&Person> {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::Directory;
 use crate::support::client::{Client, Dialect, Hi};
+use crate::support::http;
 use crate::support::process::{Server, command, run, run_command};
 
 /// Puts keys where they were, as whoever changes them should: a new file takes the old one's place.
@@ -117,7 +118,14 @@ fn keys_are_read_again_and_a_broken_file_changes_nothing() {
     let (old, new) = ("o".repeat(32), "n".repeat(32));
     let keys = put_keys(&folder, &[&old], 0o640);
     let path = keys.to_str().expect("a text");
-    let server = Server::for_pairs(&["--token-key", path, "--token-audience", "me"]);
+    let server = Server::for_pairs(&[
+        "--token-key",
+        path,
+        "--token-audience",
+        "me",
+        "--admin",
+        "127.0.0.1:0",
+    ]);
     let token = |flags: &[&str]| {
         mint(
             &keys,
@@ -160,6 +168,25 @@ fn keys_are_read_again_and_a_broken_file_changes_nothing() {
     let stranger = mint(&keys, &["--sub", "ann"]);
     let (_client, _, why) = sign_in(&server, Dialect::Plain, &stranger);
     assert!(why.is_some_and(|why| why.contains("its claim aud is missing")));
+    let words = "metrics and status: listening on ";
+    let told = |line: &str| line.contains(words);
+    let line = server.log().wait_for("the admin listener", told);
+    let place = line
+        .split_once(words)
+        .and_then(|(_, rest)| rest.split(',').next());
+    let address = place.expect("an address").parse().expect("an address");
+    let status = http::get(address, "/statusz");
+    let status: serde_json::Value = serde_json::from_slice(&status.body).expect("JSON");
+    let persons = &status["persons"];
+    assert_eq!(persons["here"], 1);
+    for (outcome, count) in [
+        ("good", 4),
+        ("signature", 1),
+        ("audience", 1),
+        ("expired", 0),
+    ] {
+        assert_eq!(persons["tokens"][outcome], count, "{outcome}");
+    }
 }
 
 #[test]

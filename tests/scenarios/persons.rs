@@ -6,7 +6,7 @@ use fastrand::Rng;
 use roshambo::config::Config;
 use roshambo::hub::{Dialect, Input};
 use roshambo::identity::{Audience, Claims, Keys, sign};
-use roshambo::model::ConnId;
+use roshambo::model::{ConnId, TokenOutcome};
 use serde_json::Value;
 
 use crate::common::{Act, Bench, WALL_S};
@@ -135,7 +135,7 @@ fn after_a_kill_a_person_is_found_by_its_token_alone() {
  8000 * restart
  9000 f open plain
  9000 f > hello B v2 <A.second>
- 9000 f < hi 0 A resumed 1/1 as A.second
+ 9000 f < [\"hi\",{\"message\":\"welcome\",\"nearby\":0,\"uid\":\"<A>\",\"session\":\"<A.second>\",\"resumed\":true,\"totalScore\":1,\"winStreak\":1,\"uname\":\"A\",\"uavatar\":\"\",\"board\":true}]
  9000 f < problem bad-token hello
 10000 g open plain
 10000 g > hello A v2 signed <jwt.ann>
@@ -365,27 +365,34 @@ fn what_a_token_calls_somebody_goes_before_what_its_client_says() {
     let room = format!(
         r#"["room",{{"roomId":"room1","users":[{{{user},"ready":true,"robot":false,"online":true}}],"full":false}}]"#
     );
+    let hi = |resumed: bool, told: &str| {
+        format!(
+            r#"["hi",{{"message":"welcome","nearby":0,"uid":"<A>","session":"<A.token>","resumed":{resumed},"totalScore":0,"winStreak":0{told},"board":true}}]"#
+        )
+    };
+    let named = r#","uname":"Dr Ann","uavatar":"builtin:3""#;
+    let (new, back, plain) = (hi(false, named), hi(true, named), hi(true, ""));
     play_persons(&format!(
         r#"
     0 a open plain
     0 a > hello A v2 signed <jwt.ann.named>
-    0 a < hi 0 A new 0/0
+    0 a < {new}
     0 a > join
     0 a < {room}
   100 a > hello Eve v2
-  100 a < hi 0 A new 0/0
+  100 a < {new}
   100 a < {room}
         # Nor does it go when a device comes without a token that is good.
   200 b open plain
   200 b > hello Eve v2 <A.token> signed <jwt.ann.late>
-  200 b < hi 0 A resumed 0/0
+  200 b < {back}
   200 b < {room}
   200 b < problem bad-token hello
   200 a < bye 4001 taken-over
   200 a close 4001
   300 c open plain
   300 c > hello Eve v2 <A.token>
-  300 c < hi 0 A resumed 0/0
+  300 c < {back}
   300 c < {room}
   300 c < ["problem",{{"code":"bad-token","message":"no token came, and this session is a person's: it stays so","event":"hello"}}]
   300 b < bye 4001 taken-over
@@ -393,7 +400,7 @@ fn what_a_token_calls_somebody_goes_before_what_its_client_says() {
         # A good one that names nothing leaves it to the client.
   400 d open plain
   400 d > hello A v2 signed <jwt.ann>
-  400 d < hi 0 A resumed 0/0
+  400 d < {plain}
   400 d < room 1 A:ro
   400 c < bye 4001 taken-over
   400 c close 4001
@@ -600,6 +607,96 @@ fn an_erased_person_goes_on_as_a_new_one() {
  9000 d < [\"hi\",{\"message\":\"welcome\",\"nearby\":1,\"uid\":\"<N>\",\"session\":\"<N.token>\",\"resumed\":true,\"totalScore\":0,\"winStreak\":0,\"board\":true}]
         "
     ));
+}
+
+#[test]
+fn every_look_at_a_token_is_counted_by_what_came_of_it() {
+    let mut bench = Bench::with_store(Config::default());
+    let come = |bench: &mut Bench, signed: &str| {
+        let conn = bench.open(Dialect::Plain);
+        let hello = format!(r#"["hello",{{"user":{{}},"v":2{signed}}}]"#);
+        bench.tell(Input::Text { conn, text: &hello });
+        bench.take_deeds()
+    };
+    let all = tokens();
+    let named = |name: &str| format!(r#","token":"{}""#, all[name]);
+    come(&mut bench, &named("jwt.ann"));
+    bench.use_keys(keys("old"));
+    bench.tell(Input::Clock { unix_s: 7 });
+    come(&mut bench, &named("jwt.ann"));
+    bench.tell(Input::Clock { unix_s: WALL_S });
+    for name in [
+        "jwt.ann",
+        "jwt.ann",
+        "jwt.ann.late",
+        "jwt.ann.new",
+        "jwt.ann.forged",
+        "jwt.ann.theirs",
+    ] {
+        come(&mut bench, &named(name));
+    }
+    come(&mut bench, r#","token":"x""#);
+    come(&mut bench, "");
+    let deeds = come(&mut bench, &named("jwt.bob"));
+    let session = crate::origins::word(&deeds, r#""session":""#);
+    // A person's session without a token, and with one that is none, which is counted as that.
+    come(&mut bench, &format!(r#","session":"{session}""#));
+    let late = named("jwt.bob.new");
+    come(&mut bench, &format!(r#","session":"{session}"{late}"#));
+    assert_eq!(bench.hub().persons(), 2);
+    let counted = TokenOutcome::named(bench.hub().counters().tokens);
+    let counted: Vec<_> = counted.filter(|&(_, count)| count != 0).collect();
+    let want = [
+        ("good", 3),
+        ("malformed", 1),
+        ("signature", 3),
+        ("expired", 1),
+        ("audience", 1),
+        ("absent", 1),
+        ("no-keys", 1),
+        ("no-clock", 1),
+    ];
+    assert_eq!(counted, want);
+    // Another program goes on counting.
+    bench.reload();
+    let carried = TokenOutcome::named(bench.hub().counters().tokens);
+    assert_eq!(
+        carried.filter(|&(_, count)| count != 0).collect::<Vec<_>>(),
+        want
+    );
+}
+
+/// As many as may wait do, and are let in when the store answers; the next one plays unsigned at
+/// once, and is asked about as soon as there is room.
+#[test]
+fn a_thousand_persons_wait_and_the_next_one_plays_unsigned() {
+    let mut bench = Bench::with_store(Config::default());
+    bench.use_keys(keys("old"));
+    bench.slow_down(true);
+    let key = keys("old").expect("a key");
+    for number in 0..=1_000 {
+        let claims = Claims {
+            sub: format!("o-{number}"),
+            exp: (WALL_S + 3_600).into(),
+            ..Claims::default()
+        };
+        let conn = bench.open(Dialect::Plain);
+        let token = sign(&claims, key.first());
+        let text = format!(r#"["hello",{{"user":{{}},"v":2,"token":"{token}"}}]"#);
+        assert_eq!(bench.take_deeds(), [], "{number}: nobody was told anything");
+        bench.tell(Input::Text { conn, text: &text });
+    }
+    assert_eq!(bench.hub().waiting(), 1_000);
+    let deeds = bench.take_deeds();
+    let is_pending = |act: &Act| matches!(act, Act::Text(text) if text.contains("pending"));
+    assert!(deeds.iter().all(|deed| is_pending(&deed.act)), "{deeds:?}");
+    assert_eq!(deeds.len(), 1);
+    assert_eq!(bench.shelf().counts.get("sign in"), Some(&1_000));
+    bench.slow_down(false);
+    assert_eq!(bench.hub().waiting(), 0);
+    assert_eq!(bench.shelf().counts.get("sign in"), Some(&1_001));
+    assert_eq!(bench.take_deeds().len(), 1_001);
+    assert_eq!(bench.hub().persons(), 1_001);
 }
 
 /// Whoever comes, in whatever order, with a store that is slow, away or loses its process: the hub

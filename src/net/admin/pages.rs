@@ -8,7 +8,7 @@ use super::process::{Process, Usage};
 use super::{CONNS_MAX, Figures};
 use crate::metrics::text::{self, Exposition, Kind};
 use crate::metrics::{Refusal, STATUSES};
-use crate::model::{ClientKind, Dialect, EventKind, RequestKind, StoreHealth};
+use crate::model::{ClientKind, Dialect, EventKind, RequestKind, StoreHealth, TokenOutcome};
 use crate::time::Millis;
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -134,6 +134,16 @@ fn game(page: &mut Exposition, figures: &Figures<'_>) {
     let name = "roshambo_sessions_refused_total";
     let help = "Connections closed because their address had too many new sessions in a minute.";
     page.single(Kind::Counter, name, help, counters.refused_newcomers);
+    let name = "roshambo_persons";
+    let help = "Players that are persons, offline ones too.";
+    page.single(Kind::Gauge, name, help, figures.hub.persons());
+    page.family(
+        Kind::Counter,
+        "roshambo_tokens_total",
+        "Signed tokens that were looked at, by what came of it; absent: a person's session without one.",
+        "outcome",
+        TokenOutcome::named(counters.tokens),
+    );
     let (name, help) = ("roshambo_private_rooms_total", "Private rooms made.");
     page.single(Kind::Counter, name, help, tally.private_rooms);
     let name = "roshambo_lobby_wait_seconds";
@@ -423,6 +433,11 @@ fn json(figures: &Figures<'_>, process: &Process) -> String {
             out,
             ",\"tls\":{{\"left_s\":{left},\"handshakes\":{done},\"failed\":{failed}}}"
         );
+    }
+    if figures.config.token_key.is_some() {
+        let _ = write!(out, ",\"persons\":{{\"here\":{}", figures.hub.persons());
+        put_map(&mut out, "tokens", TokenOutcome::named(counters.tokens));
+        out.push('}');
     }
     let by_dialect = Dialect::named(counters.open)
         .map(|(name, row)| (name, row.iter().map(|&n| u64::from(n)).sum()));

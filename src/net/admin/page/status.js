@@ -130,6 +130,7 @@ function show(status) {
     table("Store", kept(status.store)),
     ...(status.instance ? [table("Instances", everywhere(status))] : []),
     table("TLS", sealed(status.tls)),
+    table("Persons", known(status.persons)),
     table("Refused", some(status.refusals)),
     table("Ended", some(status.endings)),
     table("Events in", some(status.events_in)),
@@ -157,6 +158,17 @@ function sealed(tls) {
 function everywhere({ instance, online, others }) {
   const rows = Object.entries(others).concat([[`${instance}, this one`, online]]).sort();
   return [...rows, ["online in all", rows.reduce((sum, [, count]) => sum + count, 0)]];
+}
+
+/** Who signed in, and how many tokens were none; nothing where there are no keys. */
+function known(persons) {
+  if (!persons) return [];
+  const { good, ...none } = persons.tokens;
+  return [
+    ["here, offline ones too", persons.here],
+    ["tokens that are good", good],
+    ...some(none).map(([reason, number]) => [`tokens refused: ${reason}`, number]),
+  ];
 }
 
 /** How the store is; nothing where there is none. */
