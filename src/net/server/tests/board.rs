@@ -149,7 +149,8 @@ fn while_the_store_is_away_a_page_is_told_so_or_what_was_known() {
     assert_eq!(scene.orders(), []);
 }
 
-/// Who asks and goes, or says more and more behind it, is remembered once at most, while it is there.
+/// Who asks and goes, or says more and more behind it, is remembered once at most, as long as it is
+/// there.
 #[test]
 fn who_waits_for_the_board_is_remembered_once() {
     let mut scene = Scene::with_board();
