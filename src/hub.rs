@@ -194,7 +194,7 @@ impl Hub {
             }
             Input::Dismiss { conn } => self.dismiss(now, conn),
             Input::Gather => self.gather(),
-            Input::Scatter => self.scatter(),
+            Input::Scatter => self.scatter(now),
             Input::SendOn { conn } => self.send_on(now, conn),
         }
         self.carry_effects(now);

@@ -109,6 +109,19 @@ fn a_right_server_passes_every_check() {
     check(&[&elsewhere], 2, &["status 404", "--base-path"]);
 }
 
+#[test]
+fn an_address_that_leads_to_another_instance_is_named() {
+    for (flags, letter) in [(&[] as &[&str], "a"), (&["--instance", "a"], "b")] {
+        let server = Server::start_with(flags);
+        let url = format!("ws://{}", server.address);
+        let told = format!("BROKEN instances: ?i={letter} does not lead to --instance {letter}");
+        let args = [&url, "--idle", "0", "--slow", "10s", "--instances", "a,b"];
+        check(&args, 2, &[&told, "map $arg_i"]);
+    }
+    let args = ["ws://127.0.0.1:1", "--instances", "A"];
+    check(&args, 3, &["no letters of instances"]);
+}
+
 /// Answers every request head with these bytes and closes.
 fn proxy(answer: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");

@@ -14,11 +14,11 @@ set -euo pipefail
 QUICK=(fmt shell clippy test session)
 
 PARTS=(fmt shell clippy test soak doc allocations session browser engines lighthouse oldest miniprogram clients
-    nginx proxies service mutants package)
+    nginx proxies instances service mutants package)
 
 # Parts that mostly wait: when everything is run, they are beside the mutants and the package, which
 # mostly build, each in a place of its own.
-WAITING=(engines lighthouse oldest miniprogram clients nginx proxies)
+WAITING=(engines lighthouse oldest miniprogram clients nginx proxies instances)
 
 # Seconds that a part may take on two cores, what it builds or installs left out; more than
 # that is said at the end, and is no failure: a machine may have other work.
@@ -133,6 +133,12 @@ part_nginx() {
 part_proxies() {
     install_clients
     with_server node tests/e2e/clients/proxies.mjs
+}
+
+# Two servers that share a Redis behind nginx: matching, friends, kills, restarts, gathering.
+part_instances() {
+    install_clients
+    with_server node tests/e2e/clients/instances.mjs
 }
 
 # Whether those clients see a mistake: one for each dialect. `node tests/e2e/clients/mutants.mjs`
@@ -375,6 +381,12 @@ check_tools() {
             need_clients
             need openssl openssl
             need_proxy nginx nginx-light
+            ;;
+        instances)
+            need_clients
+            need openssl openssl
+            need_proxy nginx nginx-light
+            need_proxy redis-server redis-server
             ;;
         proxies)
             need_clients

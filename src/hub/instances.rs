@@ -139,14 +139,30 @@ impl Hub {
         beside_others && !self.desk.is_away() && self.world.is_left_alone(player)
     }
 
+    /// Asks the store whether a session that was taken up here went on elsewhere meanwhile; nobody
+    /// waits for it.
+    pub(super) fn look_after(&mut self, player: PlayerId) {
+        let beside_others = self.instances.nonce.is_some() && self.desk.open;
+        let Some(token) = self.world.token_of(player).cloned() else {
+            return;
+        };
+        if !beside_others || self.desk.is_away() || self.desk.asked_owner(&token).is_some() {
+            return;
+        }
+        let owner = self.world.draw_owner();
+        if self.may_ask() && self.world.retake(player, owner) {
+            self.ask(token, owner, None);
+        }
+    }
+
     /// Everybody is to go on at another instance, each at an idle moment.
     pub(super) fn gather(&mut self) {
         self.world.drain();
     }
 
     /// Whoever comes may stay again.
-    pub(super) fn scatter(&mut self) {
-        self.world.reopen();
+    pub(super) fn scatter(&mut self, now: Millis) {
+        self.world.reopen(now);
     }
 
     /// Sends a connection on to another instance, unless its player is in a round.

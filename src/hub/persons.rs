@@ -184,6 +184,7 @@ impl Hub {
             self.inherit_rate(now, conn, player)?;
             if !self.may_have_moved(player) {
                 self.resume_person(now, conn, player, &person, (name, avatar));
+                self.look_after(player);
                 return Ok(());
             }
             self.world.forget_session(now, player);

@@ -277,6 +277,7 @@ impl Hub {
             self.inherit_rate(now, conn, player)?;
             if !self.may_have_moved(player) {
                 self.resume(now, conn, greeting);
+                self.look_after(player);
                 return Ok(());
             }
             self.world.forget_session(now, player);

@@ -245,8 +245,13 @@ impl Hub {
         self.hold(now, conn, wait);
     }
 
+    /// Whether the store may be asked about one more token.
+    pub(super) fn may_ask(&self) -> bool {
+        self.desk.takes.len() < WAITS_MAX
+    }
+
     /// Orders a `take`.
-    fn ask(&mut self, token: Token, owner: Owner, conn: Option<ConnId>) {
+    pub(super) fn ask(&mut self, token: Token, owner: Owner, conn: Option<ConnId>) {
         let text = token.as_str().to_owned();
         self.order_store(StoreOp::Take { token: text, owner });
         self.desk.takes.insert(token, Take { owner, conn });

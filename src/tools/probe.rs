@@ -7,6 +7,7 @@
 
 mod advice;
 mod failure;
+mod instances;
 mod player;
 mod stream;
 #[cfg(feature = "tls")]
@@ -23,7 +24,7 @@ use self::player::Player;
 
 const USAGE: &str = "roshambo probe: whether players get through to a server.
 
-Usage: roshambo probe URL [--idle DURATION] [--slow DURATION]
+Usage: roshambo probe URL [--idle DURATION] [--slow DURATION] [--instances LETTERS]
 
   URL               ws://HOST[:PORT][/BASE] or wss://HOST[:PORT][/BASE]; the latter needs a build
                     with the feature tls, as is the default, and believes the system's
@@ -31,6 +32,8 @@ Usage: roshambo probe URL [--idle DURATION] [--slow DURATION]
   BASE              where sockets are opened [/applet/websocket]
   --idle DURATION   how long to say nothing; longer than the proxies' time-outs [70s; 0 is off]
   --slow DURATION   a longer round trip is a warning [500ms]
+  --instances AB    of several servers behind that address, each by its letter: whether the
+                    proxy leads to it, and whether they share a store
 
 It ends with 0 if all is well, 1 if it is slow, 2 if players do not get through, 3 if it was asked
 wrongly.
@@ -61,6 +64,8 @@ struct Target {
     base: String,
     idle: Duration,
     slow: Duration,
+    /// The letters of those that share a store.
+    instances: String,
 }
 
 /// Runs the tool with the arguments after its name.
@@ -93,16 +98,18 @@ fn print(text: &str) {
 /// Does one check after the other and says how each went; the worst one's code.
 fn run(target: &Target) -> u8 {
     type Check = fn(&Target) -> Result<Finding, Failure>;
-    let checks: [(&str, Check); 6] = [
+    let checks: [(&str, Check); 7] = [
         ("plain dialect", plain),
         ("Engine.IO 3", eio3),
         ("Engine.IO 4", eio4),
         ("round trip", round_trip),
         ("a round", round),
+        ("instances", instances::check),
         ("idling", idle),
     ];
     let mut worst = FINE;
-    for (name, check) in checks {
+    let is_asked = |name| name != "instances" || !target.instances.is_empty();
+    for (name, check) in checks.into_iter().filter(|(name, _)| is_asked(*name)) {
         let mut line = String::new();
         // Writing to a String cannot fail.
         let code = match check(target) {
@@ -226,12 +233,17 @@ impl Target {
         let mut url = None;
         let mut idle = Duration::from_secs(70);
         let mut slow = Duration::from_millis(500);
+        let mut instances = String::new();
         let mut parser = lexopt::Parser::from_args(args);
         while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
             match argument {
                 lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => return Ok(None),
                 lexopt::Arg::Long("idle") => idle = duration_of(&mut parser)?,
                 lexopt::Arg::Long("slow") => slow = duration_of(&mut parser)?,
+                lexopt::Arg::Long("instances") => {
+                    let value = parser.value().map_err(|error| error.to_string())?;
+                    instances = letters_of(&value.to_string_lossy())?;
+                }
                 lexopt::Arg::Value(text) if url.is_none() => {
                     url = Some(text.to_string_lossy().into_owned());
                 }
@@ -239,7 +251,11 @@ impl Target {
             }
         }
         let url = url.ok_or("which server? ws://HOST[:PORT][/BASE]")?;
-        Self::from_url(&url, idle, slow).map(Some)
+        let target = Self::from_url(&url, idle, slow)?;
+        Ok(Some(Self {
+            instances,
+            ..target
+        }))
     }
 
     fn from_url(url: &str, idle: Duration, slow: Duration) -> Result<Self, String> {
@@ -287,6 +303,7 @@ impl Target {
             base,
             idle,
             slow,
+            instances: String::new(),
         })
     }
     /// The host without its port, and an address without its brackets: whose certificate it is.
@@ -302,6 +319,17 @@ impl Target {
 fn duration_of(parser: &mut lexopt::Parser) -> Result<Duration, String> {
     let value = parser.value().map_err(|error| error.to_string())?;
     parse_duration(&value.to_string_lossy())
+}
+
+/// At least two letters, with or without commas.
+fn letters_of(text: &str) -> Result<String, String> {
+    let letters: String = text.chars().filter(|&letter| letter != ',').collect();
+    match 2 <= letters.len() && letters.bytes().all(|letter| letter.is_ascii_lowercase()) {
+        true => Ok(letters),
+        false => Err(format!(
+            "{text:?} are no letters of instances, as ab or a,b"
+        )),
+    }
 }
 
 /// A number with `ms`, `s` or `m`; 0 needs none.
@@ -353,6 +381,16 @@ mod tests {
         {
             let refusal = Target::from_url("wss://e", zero, zero).expect_err("no TLS");
             assert!(refusal.contains("ws:// only"));
+        }
+    }
+
+    #[test]
+    fn letters() {
+        for (text, want) in [("ab", "ab"), ("a,c,z", "acz")] {
+            assert_eq!(super::letters_of(text).as_deref(), Ok(want));
+        }
+        for text in ["", "a", "A,B", "a b", "1,2"] {
+            assert!(super::letters_of(text).is_err(), "{text}");
         }
     }
 

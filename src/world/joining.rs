@@ -231,22 +231,23 @@ impl World {
         }
     }
 
-    /// Lets a private room go with all who sit there, who find it again by its code at another
-    /// server.
+    /// Lets a player's room go, in which no round runs, and nobody is told: all who sit there are
+    /// to go on at another server, and find a private room there by its code.
     pub fn let_room_go(&mut self, id: PlayerId) {
+        self.leave_queue(id);
         let Some(room_id) = self.players.get(id).and_then(|player| player.room) else {
             return;
         };
         let room = self.rooms.get(room_id);
-        let Some(code) = room.and_then(|room| Some(room.private.as_ref()?.code)) else {
-            return;
-        };
+        let code = room.and_then(|room| Some(room.private.as_ref()?.code));
         let players: Vec<PlayerId> = room.into_iter().flat_map(Room::players).collect();
         for player in players {
             self.release(player);
         }
         self.forget_room(room_id);
-        self.note_room(Note::RoomReleased(code));
+        if let Some(code) = code {
+            self.note_room(Note::RoomReleased(code));
+        }
     }
 
     pub(super) fn insert_room(&mut self, private: Option<Private>, phase: Phase) -> RoomId {

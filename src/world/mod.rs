@@ -369,8 +369,12 @@ impl World {
     }
 
     /// Rounds and robots begin again.
-    pub fn reopen(&mut self) {
+    pub fn reopen(&mut self, now: Millis) {
         self.draining = false;
+        for room in self.rooms.handles() {
+            self.run_room(now, room);
+            self.arm_room(room);
+        }
     }
 
     /// Whether a round runs where a player sits.

@@ -93,6 +93,9 @@ pub(super) struct Account {
     /// The store has not said yet what this session had.
     #[serde(default, skip_serializing_if = "is_default")]
     pending: bool,
+    /// What was told of it a moment ago stands, if the store says the same.
+    #[serde(default, skip_serializing_if = "is_default")]
+    quiet: bool,
     /// The store knows the profile as it is.
     #[serde(default, skip_serializing_if = "is_default")]
     profile_known: bool,
@@ -117,6 +120,7 @@ impl Account {
             seq: 0,
             under_way: false,
             pending: false,
+            quiet: false,
             profile_known: false,
             unsent: None,
             ranked: Vec::new(),
@@ -393,6 +397,25 @@ impl World {
         Some(owner)
     }
 
+    /// A session that was taken up here may have gone on elsewhere: it is taken once more, in the
+    /// name of this owner, and told again if the store knows it otherwise. Whether it may be.
+    pub fn retake(&mut self, id: PlayerId, owner: Owner) -> bool {
+        let player = self.players.get(id);
+        let free = player.is_some_and(|player| !player.is_owed() && !player.is_pending());
+        if free {
+            self.own(id, owner);
+            self.change_account(id, |player| {
+                if let Some(account) = player.account_mut() {
+                    account.owner = owner;
+                    account.seq = 0;
+                    account.pending = true;
+                    account.quiet = true;
+                }
+            });
+        }
+        free
+    }
+
     /// A session that has no owner yet has this one.
     pub fn own(&mut self, id: PlayerId, owner: Owner) {
         self.change_account(id, |player| {
@@ -442,13 +465,17 @@ impl World {
         if !account.is_some_and(|account| account.pending && account.owner == owner) {
             return;
         }
+        let quiet = account.is_some_and(|account| account.quiet);
         self.settle(now, id);
+        let shown = |player: &Player| (player.score, player.card.uid());
+        let before = self.players.get(id).map(shown);
         self.change_account(id, |player| {
             let card = player.card.profile();
             let Some(account) = player.account_mut() else {
                 return;
             };
             account.pending = false;
+            account.quiet = false;
             if let Some(kept) = kept {
                 let played = account.unsent;
                 let same = (&card.name, &card.avatar) == (&kept.profile.name, &kept.profile.avatar);
@@ -467,9 +494,11 @@ impl World {
             self.change_uid(id, kept.profile.uid.clone());
         }
         self.send_settlement(id);
-        self.greet(id, kept.is_some());
-        if kept.is_some() {
-            self.retell_room(id);
+        if !quiet || self.players.get(id).map(shown) != before {
+            self.greet(id, kept.is_some());
+            if kept.is_some() {
+                self.retell_room(id);
+            }
         }
         self.keep_within_limit(now);
         self.arm_sweep(now);

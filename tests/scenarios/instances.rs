@@ -258,6 +258,50 @@ fn a_session_that_went_on_elsewhere_is_taken_up_as_it_is_by_now() {
     );
 }
 
+/// A seat is worth a session that may be old; what is new is told when the store says it.
+#[test]
+fn a_session_that_went_on_elsewhere_while_its_seat_waited_is_told_anew() {
+    let (mut a, mut b) = (Instance::new("a", 1), Instance::new("b", 2));
+    let (ann, hi) = a.enter("Ann", None);
+    let token = hi["session"].as_str().expect("a token").to_owned();
+    let first = a.win(ann);
+    a.say(ann, &room("new"));
+    a.lose(ann);
+    a.hand(&mut b);
+    let (ann, _) = b.enter("Ann", Some(&token));
+    let second = b.win(ann);
+    b.lose(ann);
+    b.hand(&mut a);
+    a.0.slow_down(true);
+    let (ann, hi) = a.enter("Ann", Some(&token));
+    assert_eq!(
+        (&hi["totalScore"], &hi["resumed"]),
+        (&first.into(), &true.into())
+    );
+    a.0.take_deeds();
+    a.0.slow_down(false);
+    let told = a.told(ann);
+    assert_eq!(
+        (&told[0][0], &told[0][1]["totalScore"]),
+        (&"hi".into(), &second.into())
+    );
+    // It is this one's again: what is won here is added and nobody is sent away.
+    a.say(ann, r#"["leave"]"#);
+    let third = a.win(ann);
+    assert!(second < third);
+    let stored = a.0.shelf().session(&token).map(|kept| u64::from(kept.0));
+    assert_eq!(stored, Some(third));
+    // Who was nowhere else is told nothing twice.
+    a.say(ann, &room("new"));
+    a.lose(ann);
+    let (ann, hi) = a.enter("Ann", Some(&token));
+    assert_eq!(hi["totalScore"], third);
+    a.pass(5_000);
+    let again = a.told(ann);
+    assert!(again.iter().all(|event| event[0] != "hi"), "{again:?}");
+    assert_eq!(a.0.hub().owed(), 0);
+}
+
 #[test]
 fn a_seat_is_come_back_to_without_asking_the_store() {
     let mut a = Instance::new("a", 1);
@@ -327,6 +371,30 @@ fn a_gathering_sends_everybody_on_who_is_in_no_round() {
     b.hand(&mut a);
     let (_, hi) = a.enter("Cem", Some(&token));
     assert_eq!(hi["instance"], "a");
+}
+
+/// Its rooms wait for nothing while players are sent on; afterwards they do again.
+#[test]
+fn after_a_gathering_those_who_stayed_play_on() {
+    let mut b = Instance::new("b", 2);
+    let (ann, _) = b.enter("Ann", None);
+    let (bob, _) = b.enter("Bob", None);
+    let (cem, _) = b.enter("Cem", None);
+    for conn in [ann, bob] {
+        b.say(conn, r#"["join"]"#);
+    }
+    b.pass(3_000);
+    // Two between rounds, one of whom wants another; one who waits; all of whom it may keep.
+    b.say(ann, r#"["join"]"#);
+    b.0.tell(Input::Gather);
+    assert_eq!(problem(&b.say(cem, r#"["join"]"#)).0, "draining");
+    b.0.tell(Input::SendOn { conn: ann });
+    b.pass(10_000);
+    b.0.tell(Input::Scatter);
+    b.0.reload();
+    b.say(cem, r#"["join"]"#);
+    let told = b.say(bob, r#"["join",{"new":true}]"#);
+    assert!(told.iter().any(|event| event[0] == "start"), "{told:?}");
 }
 
 #[test]

@@ -378,8 +378,11 @@ export function createSession(env) {
       const nothing = hi.pending || (state.reason === 'restart' && !had);
       if (token && !hi.resumed && !nothing) {
         if (state.phase !== 'free') {
+          const { code } = state;
           free();
-          state.note = 'forgotten';
+          // A private room opens again under its code, for whoever comes with it.
+          if (code && !gone) [wanted, wish] = [true, { room: code, ready: false }];
+          else state.note = 'forgotten';
         } else if (had && !totalScore) {
           state.note = 'no-points';
         }

@@ -17,6 +17,11 @@ const LOOKS_MAX: usize = 4096;
 /// How long after the longest round those who are still here are left alone.
 const PATIENCE_MS: u64 = 5_000;
 
+/// How long those who were sent on may take to come somewhere else, after the time that they were
+/// told; and the longest that is waited for.
+const RETURN_MS: u64 = 500;
+const RETURN_MAX_MS: u64 = 20_000;
+
 /// A gathering under way.
 #[derive(Debug)]
 pub(super) struct Gathering {
@@ -26,6 +31,8 @@ pub(super) struct Gathering {
     /// Where the next look begins.
     next: usize,
     until: Millis,
+    /// Nobody is left; until then nobody is let in all the same, so that they come elsewhere.
+    over_at: Option<Millis>,
 }
 
 impl Server {
@@ -62,6 +69,7 @@ impl Server {
             before,
             next: 0,
             until: self.now + self.config.game_time_ms + PATIENCE_MS,
+            over_at: None,
         });
         self.feed(Input::Gather);
         self.look_who_is_idle();
@@ -86,7 +94,12 @@ impl Server {
         }
         gathering.next = until;
         let left = self.sockets.open_count();
-        if 0 < left && self.now < gathering.until && self.life == Life::Serving {
+        let return_ms = self.config.drain_spread_ms.min(RETURN_MAX_MS) + RETURN_MS;
+        if left == 0 {
+            gathering.over_at.get_or_insert(self.now + return_ms);
+        }
+        let end = gathering.over_at.unwrap_or(gathering.until);
+        if self.now < end && self.life == Life::Serving {
             self.gathering = Some(gathering);
             self.sockets.wheel.arm(self.now + LOOK_MS, Alarm::Gather);
             return;

@@ -65,6 +65,13 @@ pub(super) fn lines(failure: &Failure) -> &'static [&'static str] {
             "    proxy_read_timeout 90s;",
             "    proxy_send_timeout 90s;",
         ],
+        Failure::Astray(_) => &[
+            "It does not run, is full, or the proxy does not look at the address: in nginx's site",
+            "    map $arg_i $roshambo_instance { default roshambo_a; b roshambo_b; }",
+        ],
+        Failure::Strangers(..) => {
+            &["Each has another --store, or the store cannot be asked just now: their logs say so."]
+        }
         Failure::Unexpected(_) => &["The server is of another version, or not roshambo at all."],
     }
 }

@@ -30,6 +30,10 @@ pub(super) enum Failure {
     Silence(Duration),
     /// The connection ended, after this long, with this close code if there was one.
     Ended(Duration, Option<u16>),
+    /// The address with this letter leads to another instance, or to a server that is none.
+    Astray(char),
+    /// The first of these instances knows nothing of what is at the second one.
+    Strangers(char, char),
     /// Something else came than what has to.
     Unexpected(String),
 }
@@ -53,6 +57,10 @@ impl fmt::Display for Failure {
             Self::Silence(time) => write!(f, "nothing came for {time:.0?}"),
             Self::Ended(time, Some(code)) => write!(f, "closed with {code} after {time:.1?}"),
             Self::Ended(time, None) => write!(f, "cut after {time:.1?}"),
+            Self::Astray(letter) => write!(f, "?i={letter} does not lead to --instance {letter}"),
+            Self::Strangers(one, other) => {
+                write!(f, "{one} knows nothing of a room that is at {other}")
+            }
             Self::Unexpected(text) => write!(f, "unexpected: {}", text.escape_debug()),
         }
     }

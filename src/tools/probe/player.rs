@@ -35,9 +35,9 @@ impl Player {
     }
 
     /// Says hello as a v2 client and is welcomed.
-    pub(super) fn greet(&mut self) -> Result<(), Failure> {
+    pub(super) fn greet(&mut self) -> Result<String, Failure> {
         self.say(r#"["hello",{"v":2,"user":{"uname":"probe","uavatar":""}}]"#)?;
-        self.expect(r#"["hi","#).map(drop)
+        self.expect(r#"["hi","#)
     }
 
     pub(super) fn say(&mut self, text: &str) -> Result<(), Failure> {
@@ -66,6 +66,14 @@ impl Player {
                 Ok(_) => return Err(Failure::Silence(asked.elapsed())),
                 Err(error) => return Err(self.explain(&error, asked)),
             }
+        }
+    }
+
+    /// Reads messages until something is refused.
+    pub(super) fn hear_problem(&mut self) -> Result<String, Failure> {
+        match self.expect(r#"["problem","#) {
+            Err(Failure::Unexpected(text)) if text.starts_with(r#"["problem","#) => Ok(text),
+            told => told,
         }
     }
 

@@ -974,6 +974,16 @@ test('a private room is entered again by its code when its server is gone', () =
   }
 });
 
+test('who is a new player elsewhere still finds the friend in their room', () => {
+  const bench = new Bench().online({ instance: 'b' });
+  bench.game.play({ room: 'BK7M2QX' });
+  walk(bench, [['<room', two({}, {}, 'BK7M2QX')], ['<start', start()], ['breaks']]);
+  bench.retry();
+  bench.online({ resumed: false, session: 'token-2', instance: 'a' });
+  assert.deepEqual(bench.sent(), [['join', { room: 'BK7M2QX', ready: false }]]);
+  walk(bench, [{ phase: 'waiting', friend: true, note: '' }]);
+});
+
 test('a doubt about the network is settled within a second and a half', () => {
   // What was on its way when the line died settles nothing; a pong does.
   for (const [heard, after] of [[null, 1500], ['room', 2000], ['pong', null]]) {

@@ -1,0 +1,141 @@
+// Two instances that share a Redis, behind nginx with the site that is shipped: `node instances.mjs`.
+//
+// Players of the page's own session module go on playing while instances are killed, restarted, and
+// their players sent on; at the end everybody has the points that it was told. It needs what run.mjs
+// needs, a server with the feature `redis`, nginx, openssl and redis-server. LONG=1: more of everything.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+
+import { Cluster, Player } from "./lib/cluster.mjs";
+import { run } from "./lib/scene.mjs";
+import { check, same, until, within } from "./lib/util.mjs";
+
+const LONG = Boolean(process.env.LONG);
+const PLAYERS = LONG ? 1_000 : 24;
+const KILLS = LONG ? 20 : 3;
+
+const crowd = (cluster, count) => Array.from({ length: count }, (_, n) => new Player(cluster, `p${n}`));
+const everybody = (players, what, done) => until(() => players.every(done), `everybody ${what}`);
+
+/** All play on, each in a round of its own since now. */
+async function playOn(players) {
+  await everybody(players, "is online", (player) => player.is("online"));
+  const before = new Map(players.map((player) => [player, player.rounds]));
+  players.forEach((player) => player.hear());
+  await everybody(players, "plays on", (player) => before.get(player) < player.rounds);
+}
+
+/** Everybody has what it was told, whoever is asked, and nobody was told otherwise meanwhile. */
+async function settle(cluster, players) {
+  for (const player of players) await player.rest();
+  await cluster.settled();
+  let sum = 0;
+  for (const player of players) {
+    const total = await cluster.total(player.token);
+    same(total, player.told.total, `the points of ${player.name}`);
+    // Who has not won a point yet is a new player elsewhere.
+    const usual = ["restarted", "draining", "forgotten"];
+    same(player.notes.filter((note) => !usual.includes(note)), [], player.name);
+    sum += total;
+  }
+  check(0 < sum, "somebody won something");
+}
+
+/** Who comes fills the first one; those who are online anywhere are nearby. */
+async function matching(scene) {
+  const cluster = await Cluster.start(scene, ["--max-connections", "20"]);
+  const players = crowd(cluster, 24);
+  await everybody(players, "is online", (player) => player.is("online"));
+  same([(await cluster.status("a")).open, (await cluster.status("b")).open], [20, 4], "who is where");
+  let others = {};
+  while (others.a !== 20) ({ others } = await cluster.status("b"));
+  // The last one to come was told of all the others.
+  const last = new Player(cluster, "last");
+  await until(() => last.is("online"), "one more is online");
+  check(24 <= last.state.nearby, `nearby: ${last.state.nearby}`);
+  await settle(cluster, players);
+}
+
+/** A friend's link, and a code that is typed elsewhere, lead to the room. */
+async function friends(scene) {
+  const cluster = await Cluster.start(scene);
+  const ann = new Player(cluster, "ann", { token: `b.${"x".repeat(22)}`, room: "new" });
+  await until(() => ann.state.code, "ann has a room");
+  const { code } = ann.state;
+  same([code.length, code[0], ann.token.slice(0, 2)], [7, "B", "b."], "her instance");
+  // By a link: straight there.
+  const bob = new Player(cluster, "bob", { room: code });
+  const both = [ann, bob];
+  await playOn(both);
+  same(bob.queries, ["?i=b"], "bob's way");
+  const probed = await cluster.probe();
+  check(probed.includes("instances: 2, each where its letter leads"), probed);
+  bob.game.leave();
+  bob.plays = false;
+  // By a code that is typed while one plays elsewhere.
+  const cem = new Player(cluster, "cem");
+  await playOn([cem]);
+  await cem.rest();
+  same(cem.queries, [""], "cem's way");
+  cem.game.play({ room: code.toLowerCase(), ready: false });
+  cem.plays = true;
+  await playOn([ann, cem]);
+  same([cem.queries, cem.state.code], [["", "?i=b"], code], "cem's way");
+  // Their server dies: they meet in the same room at the other one.
+  await cluster.settled();
+  await cluster.kill("b");
+  await until(() => [ann, cem].every(({ state }) => state.code === code && state.other?.present), "both are back");
+  await playOn([ann, cem]);
+  same([(await cluster.status("a")).rooms], [1], "one room");
+  await cluster.serve("b");
+  await settle(cluster, [ann, bob, cem]);
+}
+
+/** One is killed in the middle of rounds, and comes back; a second one of a letter does not start. */
+async function kills(scene) {
+  const cluster = await Cluster.start(scene);
+  const players = crowd(cluster, PLAYERS);
+  await playOn(players);
+  const double = spawn(process.env.ROSHAMBO_BIN, [...cluster.command("a"), "--listen", "127.0.0.1:0"]);
+  let said = "";
+  double.stderr.on("data", (text) => {
+    said += text;
+  });
+  const [code] = await within(once(double, "close"), "a second one with the letter gives up");
+  same(code, 1, `the second one: ${said}`);
+  check(said.includes("another server has --instance a on this store"), said);
+  for (let kill = 0; kill < KILLS; kill++) {
+    const letter = (await cluster.status("a")).open < (await cluster.status("b")).open ? "b" : "a";
+    await cluster.kill(letter);
+    const begun = Date.now();
+    await everybody(players, "is online again", (player) => player.is("online"));
+    console.log(`all ${players.length} are back after ${Date.now() - begun} ms`);
+    await Promise.all([cluster.serve(letter), playOn(players)]);
+  }
+  await settle(cluster, players);
+}
+
+/** Each is restarted in turn, and then one sends its players on. */
+async function rolling(scene) {
+  const cluster = await Cluster.start(scene);
+  const players = crowd(cluster, PLAYERS);
+  await playOn(players);
+  for (const letter of ["a", "b"]) {
+    await cluster.servers[letter].stop();
+    await Promise.all([cluster.serve(letter), playOn(players)]);
+  }
+  const [from, to] = (await cluster.status("a")).open ? ["a", "b"] : ["b", "a"];
+  const line = await cluster.gather(from);
+  check(/ players were sent on, nobody is left$/.test(line), line);
+  await playOn(players);
+  same([(await cluster.status(from)).open, (await cluster.status(to)).open], [0, PLAYERS], "who is where");
+  await settle(cluster, players);
+}
+
+await run("Two instances behind nginx with systemd/nginx/roshambo-instances.conf", {
+  matching,
+  friends,
+  "killed in mid-round, a letter twice": kills,
+  "restarted in turn, sent on": rolling,
+});

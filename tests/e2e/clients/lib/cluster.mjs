@@ -1,0 +1,259 @@
+// Several servers that share a Redis, behind a real nginx with the site that is shipped, and players
+// of the page's own session module.
+
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
+import http from "node:http";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import WebSocket from "ws";
+
+import { replaced } from "./front.mjs";
+import { Nginx } from "./nginx.mjs";
+import { BASE } from "./raw.mjs";
+import { Server } from "./server.mjs";
+import { check, until, within } from "./util.mjs";
+
+const here = (path) => fileURLToPath(new URL(`../../../../${path}`, import.meta.url));
+const SITE = here("systemd/nginx/roshambo-instances.conf");
+// Through its text, because the folder of a web page has no package.json to say "module".
+const { createSession } = await import(
+  `data:text/javascript,${encodeURIComponent(readFileSync(here("src/client/web/session.js"), "utf8"))}`
+);
+
+/** A told point may be lost that was not yet with Redis when its server was killed: some 50 ms, of which a
+ * busy machine makes more. */
+const UNWRITTEN_MS = 1_000;
+
+/** The site for several instances, their sockets in one folder. */
+class Site extends Nginx {
+  configure(folder) {
+    const file = (name) => this.file(name);
+    const text = readFileSync(SITE, "utf8").replaceAll("/run/roshambo-", `${folder}/`)
+      .replaceAll("/roshambo.sock", ".sock");
+    writeFileSync(file("site.conf"), replaced(text, [
+      ["listen 80;", `listen 127.0.0.1:${this.plainPort};`],
+      ["listen [::]:80;", ""],
+      ["listen 443 ssl;", `listen 127.0.0.1:${this.port} ssl;`],
+      ["listen [::]:443 ssl;", ""],
+      ["/etc/letsencrypt/live/example.org/fullchain.pem", file("cert.pem")],
+      ["/etc/letsencrypt/live/example.org/privkey.pem", file("key.pem")],
+      // All players of a test come from one address.
+      ["limit_conn roshambo_players 300;", ""],
+      ["limit_req  zone=roshambo_requests burst=600 nodelay;", ""],
+    ]));
+    // The same without TLS, for who does not believe this certificate.
+    return this.around(`
+      include ${file("site.conf")};
+      server {
+        listen 127.0.0.2:${this.plainPort};
+        location / {
+          proxy_pass http://$roshambo_instance;
+          proxy_http_version 1.1;
+          proxy_set_header Upgrade $http_upgrade;
+          proxy_set_header Connection $roshambo_connection;
+        }
+      }`);
+  }
+}
+
+export class Cluster {
+  /** By letter. */
+  servers = {};
+  kills = [];
+
+  static async start(scene, flags = []) {
+    const cluster = new Cluster();
+    cluster.scene = scene;
+    cluster.flags = flags;
+    cluster.folder = scene.directory();
+    const file = (name) => join(cluster.folder, name);
+    cluster.redis = spawn("redis-server", [
+      "--port", "0", "--unixsocket", file("redis.sock"), "--dir", cluster.folder, "--save", "",
+      "--appendonly", "no", "--maxmemory-policy", "noeviction",
+    ], { stdio: ["ignore", "pipe", "inherit"] });
+    scene.keep(cluster.redis, (redis) => redis.kill("SIGKILL"));
+    let said = "";
+    cluster.redis.stdout.on("data", (text) => {
+      said += text;
+    });
+    await until(() => /[Rr]eady to accept/.test(said), "Redis is ready");
+    for (const letter of ["a", "b"]) await cluster.serve(letter);
+    cluster.front = await scene.front(Site, cluster.folder);
+    return cluster;
+  }
+
+  command(letter) {
+    const file = (name) => join(this.folder, name);
+    return ["--instance", letter, "--store", `redis+unix://${file("redis.sock")}`,
+      "--game-time", "1s", "--robot-after", "200ms", "--drain-spread", "500ms", "--linger", "500ms",
+      "--max-per-address", "0", ...this.flags];
+  }
+
+  async serve(letter) {
+    const file = (name) => join(this.folder, name);
+    const server = await Server.start(...this.command(letter), "--listen", `unix:${file(`${letter}.sock`)}`,
+      "--admin", `unix:${file(`${letter}.admin`)}`);
+    this.scene.keep(server, () => server.kill());
+    this.servers[letter] = server;
+    return server;
+  }
+
+  /** What an instance's status page says. */
+  async status(letter) {
+    const socketPath = join(this.folder, `${letter}.admin`);
+    const [response] = await once(http.get({ socketPath, path: "/statusz", agent: false }), "response");
+    let text = "";
+    for await (const part of response) text += part;
+    return JSON.parse(text);
+  }
+
+  /** Ends one at once, whatever it does. */
+  async kill(letter) {
+    this.kills.push(Date.now());
+    this.servers[letter].kill();
+    await within(this.servers[letter].ended, "its end");
+  }
+
+  async gather(letter) {
+    const pid = String(this.servers[letter].child.pid);
+    const { stdout } = await promisify(execFile)(process.env.ROSHAMBO_BIN, ["gather", pid]);
+    return stdout.trim();
+  }
+
+  /** What `roshambo probe` says of them, through nginx. */
+  async probe() {
+    const url = `ws://127.0.0.2:${this.front.plainPort}`;
+    const args = ["probe", url, "--idle", "0", "--slow", "1m", "--instances", "a,b"];
+    const asked = promisify(execFile)(process.env.ROSHAMBO_BIN, args);
+    return (await asked.catch((failed) => failed)).stdout;
+  }
+
+  /** Waits until all that was told is written. */
+  async settled() {
+    for (const letter of Object.keys(this.servers)) {
+      let owed = 1;
+      while (owed) ({ owed } = (await this.status(letter)).store);
+    }
+  }
+
+  socket(query) {
+    return new WebSocket(`wss://127.0.0.1:${this.front.port}${BASE}${query}`, { ca: this.front.tls.ca });
+  }
+
+  /** What a token's session has, by whoever is asked. */
+  async total(token) {
+    const socket = this.socket("");
+    await within(once(socket, "open"), "a socket");
+    socket.send(JSON.stringify(["hello", { user: {}, v: 2, session: token }]));
+    const [text] = await within(once(socket, "message"), "a hi");
+    const [name, { totalScore, resumed, pending }] = JSON.parse(text);
+    check(name === "hi" && !pending, `it is told ${text}`);
+    const closed = once(socket, "close");
+    socket.close();
+    await closed;
+    return resumed ? totalScore : 0;
+  }
+}
+
+/** Somebody at the page, who plays as fast as it lets him. */
+export class Player {
+  /** Where its connections went, by what it asked for. */
+  queries = [];
+  notes = [];
+  plays = true;
+  /** How many results it has seen. */
+  rounds = 0;
+  told = { total: 0, at: [] };
+
+  constructor(cluster, name, { token = "", room } = {}) {
+    this.cluster = cluster;
+    this.name = name;
+    this.token = token;
+    const env = {
+      connect: (handlers, query) => this.#connect(handlers, query),
+      now: () => performance.now(),
+      setTimer: (run, ms) => setTimeout(run, ms),
+      clearTimer: (id) => clearTimeout(id),
+      random: Math.random,
+      profile: () => ({ uname: name, uavatar: "" }),
+      token,
+      keepToken: (kept) => {
+        [this.token] = kept.split(" ");
+      },
+      changed: (_, event) => this.#changed(event.name),
+    };
+    this.game = createSession(env);
+    this.state = this.game.state;
+    if (room) this.game.play({ room, ready: false });
+    this.game.open();
+  }
+
+  /** What it was told that cannot be lost any more. */
+  sure() {
+    const spared = ({ at }) => this.cluster.kills.some((kill) => kill - UNWRITTEN_MS < at && at <= kill);
+    const lost = this.told.at.filter(spared).reduce((sum, { points }) => sum + points, 0);
+    return this.told.total - lost;
+  }
+
+  #connect(handlers, query) {
+    this.queries.push(query);
+    const socket = this.cluster.socket(query);
+    let over = false;
+    const closed = () => {
+      if (!over) handlers.closed();
+      over = true;
+    };
+    socket.on("open", handlers.opened);
+    socket.on("message", (text) => handlers.received(String(text)));
+    socket.on("error", closed);
+    socket.on("close", closed);
+    return {
+      send: (text) => socket.readyState === WebSocket.OPEN && socket.send(text),
+      close: () => socket.terminate(),
+    };
+  }
+
+  #changed(name) {
+    const { state, told } = this;
+    const { totalScore, roundScore } = state.me;
+    if (state.note && state.note !== this.notes.at(-1)) this.notes.push(state.note);
+    if (name === "result") {
+      this.rounds += 1;
+      told.total = totalScore;
+      if (0 < roundScore) told.at.push({ at: Date.now(), points: roundScore });
+    } else if (name === "pong" && state.link === "online" && totalScore !== told.total) {
+      // Less than it was told before is less by what nobody could keep.
+      if (totalScore < this.sure()) this.notes.push(`${told.total} points became ${totalScore}`);
+      told.total = totalScore;
+      told.at = [];
+    }
+    if (name === "start") setTimeout(() => this.game.choose(1 + Math.floor(Math.random() * 3)), Math.random() * 500);
+    if (!this.plays || state.link !== "online") return;
+    const idle = state.phase === "free" || (state.phase === "between" && !state.again);
+    if (idle && name !== "act") setTimeout(() => this.#again(), 200);
+  }
+
+  /** Asks for a round, if it has nothing to do. */
+  hear() {
+    this.#again();
+  }
+
+  #again() {
+    const { link, phase, again } = this.state;
+    const idle = phase === "free" || (phase === "between" && !again);
+    if (this.plays && link === "online" && idle) this.game.play();
+  }
+
+  is(link, phase) {
+    return this.state.link === link && (!phase || this.state.phase === phase);
+  }
+
+  /** Plays no more, and ends the round that runs. */
+  async rest() {
+    this.plays = false;
+    await until(() => this.is("online") && this.state.phase !== "playing", `${this.name} has finished`);
+  }
+}
