@@ -319,6 +319,34 @@ mutant '--session-ttl' src/world/sessions.rs \
     'let expires_at = now + self.rules.session_ttl_ms;' 'let expires_at = Millis(u64::MAX);' \
     --test scenarios sessions
 
+# --- persons ---
+
+mutant 'bytes of a signed token' src/identity/jws.rs \
+    'if TOKEN_BYTES_MAX < token.len() {' 'if token.len() == usize::MAX {' --lib identity::
+mutant "the algorithm of a signed token" src/identity/jws.rs \
+    'Some("HS256") => (),' 'Some("HS256" | "none" | "RS256") => (),' --lib identity::
+mutant 'the signature of a signed token' src/identity/jws.rs \
+    'good | tried.is_ok()' 'good | tried.is_ok() | true' --lib identity::
+mutant 'a name twice in a signed token' src/identity/claims.rs \
+    'twice.get_or_insert(name);' 'drop(name);' --lib identity::
+mutant 'leeway of a signed token' src/identity/claims.rs \
+    'const LEEWAY_S: u64 = 60;' 'const LEEWAY_S: u64 = 61;' --lib identity::
+mutant 'for whom a signed token is' src/identity/claims.rs \
+    '(None, Some(_)) => return Err(Refusal::UnaskedAudience),' '(None, Some(_)) => (),' --lib identity::
+mutant 'bytes of a sub' src/model/person.rs \
+    ' && text.len() <= Self::BYTES_MAX;' ';' --lib model::person
+mutant 'keys at a time' src/identity/mod.rs \
+    'if found.len() == KEYS_MAX {' 'if found.len() == usize::MAX {' --lib identity::
+mutant 'bytes of a key' src/identity/mod.rs \
+    'if !(KEY_BYTES_MIN..=KEY_BYTES_MAX).contains(&length) {' 'if length == usize::MAX {' --lib identity::
+mutant 'keys that others may read' src/net/keys.rs \
+    'const OTHERS: u32 = 0o006;' 'const OTHERS: u32 = 0o002;' --lib net::keys
+mutant 'bytes of a file of keys' src/net/keys.rs \
+    'if KEY_FILE_BYTES_MAX < bytes.len() {' 'if bytes.len() == usize::MAX {' --lib net::keys
+mutant 'a clock that can be right' src/hub/persons.rs \
+    '.filter(|&unix_s| CLOCK_MIN_S <= unix_s)' '.filter(|&unix_s| unix_s != u64::MAX)' \
+    --test scenarios persons::a_server_without
+
 # --- the store ---
 
 mutant 'connections that wait for the store' src/hub/store.rs \
