@@ -468,7 +468,8 @@ mutant 'rows of a board' src/model/board.rs \
 mutant 'weeks that are kept' src/store/engine.rs \
     'Week(week.saturating_sub(1))' 'Week(week)' --test store persons::this_week
 mutant 'percents that are kept' src/store/sqlite/persons.rs \
-    'self.0.retain(|_, percents| is_young(percents));' 'let _ = is_young;' --lib store::sqlite::persons
+    'abs_diff(at.0) < PERCENTS_SECONDS;' 'abs_diff(at.0) < PERCENTS_SECONDS << 32;' \
+    --lib store::sqlite::persons
 mutant 'points of a pair' src/world/ranking.rs \
     'before.saturating_add(points).min(PAIR_POINTS_MAX)' 'before.saturating_add(points)' \
     --lib world::ranking

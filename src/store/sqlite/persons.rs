@@ -370,9 +370,10 @@ fn needed_points(connection: &Connection, board: i64) -> rusqlite::Result<Vec<u3
     let mut count = 0;
     while let Some(step) = steps.next()? {
         count += rows::number(step.get("persons")?);
+        let points = small(step.get("points")?);
         let first = percent_of(count, all) as usize - 1;
-        for points in needed.iter_mut().skip(first) {
-            *points = small(step.get("points")?);
+        for needed in needed.iter_mut().skip(first) {
+            *needed = points;
         }
     }
     Ok(needed)
