@@ -107,7 +107,7 @@ fn main() {
 /// The pause of a reload, by who is there.
 fn reloads(rounds: usize) {
     for (title, load, connections) in [
-        ("nobody", "idle --count 1", 0),
+        ("two, idle", "idle --count 2", 2),
         (
             "2,000 players, 5,000 faces/s",
             "relay --count 2000 --rate 5000",

@@ -16,9 +16,9 @@ QUICK=(fmt shell clippy test session)
 PARTS=(fmt shell clippy test soak doc allocations session browser engines lighthouse oldest miniprogram clients
     nginx proxies instances service mutants package)
 
-# Parts that mostly wait: when everything is run, they are beside the mutants and the package, which
-# mostly build, each in a place of its own.
-WAITING=(engines lighthouse oldest miniprogram clients nginx proxies instances)
+# Parts that mostly wait: when everything is run, they are beside those after `test`, which mostly
+# build, and have a copy of the server, for those build another one in its place.
+WAITING=(browser engines lighthouse oldest miniprogram clients nginx proxies instances)
 
 # Seconds that a part may take on two cores, what it builds or installs left out; more than
 # that is said at the end, and is no failure: a machine may have other work.
@@ -162,14 +162,30 @@ install_clients() {
     )
 }
 
-# with_server COMMAND…: runs it with the path of the server that was built; only the first of these
-# parts has to wait for the build.
+# with_server COMMAND…: runs it with the path of the server: the one that ROSHAMBO_BIN names, or the
+# one that is built here; only the first of these parts has to wait for the build.
 with_server() {
-    local target
+    if [ -n "${ROSHAMBO_BIN:-}" ]; then
+        "$@"
+        return
+    fi
     cargo build --locked --features redis
-    target=$(cargo metadata --locked --no-deps --format-version 1 |
-        node -p 'JSON.parse(fs.readFileSync(0)).target_directory')
-    ROSHAMBO_BIN="$target/debug/roshambo" "$@"
+    ROSHAMBO_BIN="$(target_directory)/debug/roshambo" "$@"
+}
+
+target_directory() {
+    cargo metadata --locked --no-deps --format-version 1 |
+        node -p 'JSON.parse(fs.readFileSync(0)).target_directory'
+}
+
+# copy_of_server: the path of a copy of the server, which nothing that is built later replaces.
+copy_of_server() {
+    local copy
+    cargo build --locked --features redis >&2
+    copy=$(target_directory)/under-test
+    mkdir -p "$copy"
+    cp "$copy/../debug/roshambo" "$copy/roshambo"
+    echo "$copy/roshambo"
 }
 
 # npm_ci FOLDER: its packages, exactly as its lock file says; a copy of that file beside what was
@@ -442,14 +458,15 @@ main() {
     # What makes the next build fast makes the first one slow, and here each is the first.
     [ -z "$everything" ] || export CARGO_INCREMENTAL=0
 
-    local started part_started seconds budget summary="" log
+    local started part_started seconds budget summary="" log server
     started=$SECONDS
     for part in "$@"; do
         if [ -n "$everything" ]; then
             case " ${WAITING[*]} " in *" $part "*) continue ;; esac
-            if [ "$part" = mutants ]; then
+            if [ "$part" = soak ]; then
+                server=$(copy_of_server)
                 log=$(mktemp)
-                bash tests/run.sh "${WAITING[@]}" >"$log" 2>&1 &
+                ROSHAMBO_BIN=$server bash tests/run.sh "${WAITING[@]}" >"$log" 2>&1 &
                 beside=$!
                 trap 'kill "$beside" 2>/dev/null || true' EXIT
             fi
@@ -472,7 +489,7 @@ main() {
         wait "$beside" || status=$?
         trap - EXIT
         cat "$log"
-        [ $status -eq 0 ] || fail "what ran beside the mutants and the package failed: see above"
+        [ $status -eq 0 ] || fail "what ran beside the parts after test failed: see above"
     fi
     printf '== all passed after %s s\n%s' "$((SECONDS - started))" "$summary"
 }

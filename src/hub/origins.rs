@@ -98,7 +98,7 @@ impl Origins {
     }
 
     /// What must hold between any two calls.
-    #[cfg(debug_assertions)]
+    #[cfg(any(debug_assertions, test))]
     pub(super) fn check_invariants(&self) {
         self.recent.check_invariants();
     }

@@ -109,7 +109,7 @@ impl<K: Copy + Eq + Hash, V: Copy + Default> Recent<K, V> {
     }
 
     /// What must hold between any two calls.
-    #[cfg(debug_assertions)]
+    #[cfg(any(debug_assertions, test))]
     pub(super) fn check_invariants(&self) {
         assert!(self.order.len() <= self.most, "too much is kept");
         assert!(
