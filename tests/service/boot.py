@@ -1,7 +1,7 @@
 """Runs inside a freshly booted Debian: the README's deployment, and the service on a real systemd.
 
 Every check writes a line to /result; the last line is `passed` only if all of them held. Then the
-machine is switched off. No check waits by sleeping: each waits for an answer or for systemd's word.
+machine is switched off. No check waits for a time: each waits for an answer or for systemd's word.
 """
 
 import json
@@ -136,8 +136,9 @@ def check_purge():
     deploy.remove_site()
     # Our own drop-in, as an administrator might have one; its directory goes with the package.
     os.remove("/etc/systemd/system/roshambo.service.d/test.conf")
+    os.remove("/etc/systemd/system/roshambo.service.d/tls.conf")
     run("dpkg", "--purge", "roshambo")
-    for address in (GAME, ADMIN):
+    for address in (GAME, ADMIN, ("127.0.0.1", 443), ("127.0.0.1", 80)):
         try:
             connect(address).close()
         except ConnectionRefusedError:
@@ -149,6 +150,9 @@ def check_purge():
         "-o", "-name", "*roshambo*", "-print",
     )
     assert left == "", left
+    assert "roshambo" not in run("cat", "/etc/group"), "the keys' group is left"
+    # Port 80 and 443 are nginx's again, for cloud-init.
+    run("systemctl", "start", "nginx")
     say("purged: nothing is left")
 
 
@@ -163,6 +167,7 @@ def main():
         check_watchdog,
         check_upgrade,
         check_downgrade,
+        deploy.check_without_nginx,
         check_purge,
         deploy.check_cloud_init,
     ]

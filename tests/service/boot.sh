@@ -88,7 +88,7 @@ cat >"$tree/check/pebble.json" <<'JSON'
     "certificate": "/check/pebble.pem", "privateKey": "/check/pebble.key",
     "httpPort": 80, "tlsPort": 443, "ocspResponderURL": "", "externalAccountBindingRequired": false } }
 JSON
-echo "127.0.0.1 localhost play.test cloud.test" >"$tree/etc/hosts"
+echo "127.0.0.1 localhost play.test bare.test cloud.test" >"$tree/etc/hosts"
 
 cp "$deb" "$tree/root/"
 # The same package under a higher version, for the upgrade.

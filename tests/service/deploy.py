@@ -8,6 +8,8 @@ What certbot would ask a person stands in its settings.
 
 import os
 import re
+import socket
+import ssl
 import subprocess
 import time
 
@@ -93,9 +95,9 @@ def check_readme():
         say(f"README, step {number}: as it says, after {time.monotonic() - begun:.0f} s")
 
 
-def certificate():
-    """What nginx shows a client."""
-    with connect(SITE) as sock:
+def certificate(site=SITE):
+    """What a client is shown."""
+    with connect(site) as sock:
         return sock.getpeercert()["serialNumber"]
 
 
@@ -165,6 +167,62 @@ def check_kill_behind_nginx():
         "refused")
 
 
+def check_without_nginx():
+    """The README's three commands for TLS in the process, then what a player and an operator see."""
+    domain, site = "bare.test", "https://bare.test"
+    run("systemctl", "stop", "nginx")
+    with open("/check/README.md", encoding="utf-8") as file:
+        section = file.read().split("\n## Without nginx\n")[1].split("\n## ")[0]
+    commands = re.search(r"```sh\n(.*?)```", section, re.S).group(1)
+    assert len(commands.replace("\\\n", "").strip().splitlines()) == 3, commands
+    begun = time.monotonic()
+    printed = run(
+        "bash", "-exc", commands.replace("YOUR.DOMAIN", domain), cwd="/root", stdin=subprocess.DEVNULL
+    )
+    assert "Successfully received certificate" in printed, printed
+    # The service looks every five seconds.
+    let_in(until_answered(site)).close()
+    took = time.monotonic() - begun
+    fine = run("roshambo", "probe", f"wss://{domain}", "--idle", "0")
+    assert fine.count("ok     ") == 6, fine
+    page = ask("/", site)
+    assert page.startswith("HTTP/1.1 200 ") and "<html" in page, page
+    moved = ask("/a?b", (domain, 80))
+    assert moved.startswith("HTTP/1.1 301 ") and f"https://{domain}/a?b" in moved, moved
+    key = os.stat("/etc/roshambo/key.pem")
+    assert key.st_uid == 0 and key.st_mode & 0o777 == 0o640, key
+    say(f"without nginx: three commands to a game by wss, after {took:.0f} s")
+
+    before, pid = certificate(site), show("MainPID")
+    run("certbot", "renew", "--cert-name", domain, "--force-renewal", "--no-random-sleep-on-renew")
+    end = time.monotonic() + PATIENCE_S
+    while certificate(site) == before:
+        assert time.monotonic() < end, "the service does not show the new certificate"
+        time.sleep(0.1)
+    assert show("MainPID") == pid, "it was restarted for that"
+    here = [let_in(come(site)) for _ in range(20)]
+    run("systemctl", "kill", "-s", "KILL", "--kill-who=main", "roshambo.service")
+    crowd = [socket.create_connection((domain, 443), timeout=PATIENCE_S) for _ in range(50)]
+    for sock in crowd:
+        sock = ssl.create_default_context().wrap_socket(sock, server_hostname=domain)
+        let_in(knock(sock, site)).close()
+    for sock in here:
+        sock.close()
+    until_other_main(pid)
+    say("without nginx: a renewed certificate is taken up; after SIGKILL 50 came by TLS, none was refused")
+
+
+def until_answered(site):
+    """Somebody who tries until there is a certificate."""
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return come(site)
+        except OSError:
+            assert time.monotonic() < end, f"nobody answers at {site}"
+            time.sleep(0.1)
+
+
 def remove_site():
     for path in (
         "/etc/nginx/sites-enabled/roshambo.conf",
@@ -172,7 +230,6 @@ def remove_site():
         "/etc/nginx/modules-enabled/90-roshambo.conf",
     ):
         os.remove(path)
-    run("systemctl", "reload", "nginx")
 
 
 def check_cloud_init():

@@ -25,7 +25,7 @@ newer+='SetCredentialEncrypted|CoredumpReceive|RootEphemeral|RootImagePolicy|Pri
 newer+='PrivateBPF|BindLogSockets|PollLimitBurst|PollLimitIntervalSec|PassFileDescriptorsToExec|'
 newer+='SurviveFinalKillSignal|StartupMemoryMax|StartupMemoryHigh|DelegateSubgroup|'
 newer+='FileDescriptorStorePreserve|DeferTrigger'
-! grep -nE "^($newer)=" systemd/*.service systemd/*.socket systemd/no-socket.conf ||
+! grep -nE "^($newer)=" systemd/*.service systemd/*.socket systemd/no-socket.conf systemd/tls.conf ||
     { echo "newer than systemd 249" >&2; exit 1; }
 
 # exposure WHAT LIMIT [UNIT]: the score in tenths of a point may be at most that.
@@ -49,6 +49,10 @@ verify() {
 verify "with socket activation"
 exposure "with socket activation" 2
 exposure "one of several" 2 roshambo@a.service
+install -D -m 644 -t "$units/roshambo.service.d" systemd/tls.conf
+verify "with TLS"
+exposure "with TLS" 2
+rm "$units/roshambo.service.d/tls.conf"
 install -D -m 644 -t "$units/roshambo.service.d" systemd/no-socket.conf
 verify "without socket activation"
 exposure "without socket activation" 9
