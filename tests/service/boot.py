@@ -6,6 +6,7 @@ machine is switched off. No check waits for a time: each waits for an answer or 
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -39,6 +40,61 @@ def check_user():
     own = os.readlink(f"/proc/{pid}/ns/net")
     assert own != os.readlink("/proc/1/ns/net"), "it has the host's network"
     say(f"user {state.st_uid}, no capabilities, network namespace of its own")
+
+
+def meet(address=GAME):
+    """Two who play a round in which the first one wins: both sockets, and the winner's token."""
+    player, other = let_in(come(address)), let_in(come(address))
+    for name, sock in (("Ann", player), ("Bob", other)):
+        say_event(sock, '["hello",{"v":2,"user":{"uname":"%s","uavatar":""}}]' % name)
+    token = json.loads(frame(player))[1]["session"]
+    say_event(player, '["join"]')
+    say_event(other, '["join"]')
+    until_event(player, "start")
+    # Bob shows nothing, so Ann wins.
+    say_event(player, '["choice",{"choice":2}]')
+    return player, other, token
+
+
+def until_event(sock, name):
+    while not (payload := frame(sock) or b"gone").startswith(b'["%s",' % name.encode()):
+        assert payload != b"gone", f"cut before {name}"
+    return json.loads(payload)[1]
+
+
+def come_back(token):
+    """What Ann is told who comes with her token."""
+    sock = let_in(come())
+    say_event(
+        sock, '["hello",{"v":2,"user":{"uname":"Ann","uavatar":""},"session":"%s"}]' % token
+    )
+    hi = until_event(sock, "hi")
+    sock.close()
+    return hi["resumed"], hi["totalScore"]
+
+
+def check_store():
+    """Root lays another file in the place of the scores', as a restore by mistake does, and takes it away."""
+    place = "/var/lib/private/roshambo/roshambo.db"
+    os.rename(place, f"{place}.aside")
+    shutil.copy2(f"{place}.aside", place)
+    player, _, token = meet()
+    until_event(player, "result")
+    until(lambda: "\nroshambo_store_up 0\n" in ask("/metrics"), "the other file is not noticed")
+    os.rename(f"{place}.aside", place)
+    until(lambda: "\nroshambo_sessions_owed 0\n" in ask("/metrics"), "nothing is written again")
+    old = show("MainPID")
+    run("systemctl", "kill", "-s", "KILL", "--kill-who=main", "roshambo.service")
+    until_other_main(old)
+    assert come_back(token) == (True, 1), come_back(token)
+    say("another file in the store's place: play goes on, it is said, and the point is written afterwards")
+
+
+def until(holds, otherwise):
+    end = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < end, otherwise
+        time.sleep(0.05)
 
 
 def check_kill():
@@ -77,16 +133,7 @@ def program():
 def check_upgrade():
     """The new program goes on with the old one's round, connections and process number."""
     old, before = show("MainPID"), program()
-    player, other = let_in(come()), let_in(come())
-    for name, sock in (("Ann", player), ("Bob", other)):
-        say_event(sock, '["hello",{"v":2,"user":{"uname":"%s","uavatar":""}}]' % name)
-    token = json.loads(frame(player))[1]["session"]
-    say_event(player, '["join"]')
-    say_event(other, '["join"]')
-    while not (frame(player) or b"").startswith(b'["start",'):
-        pass
-    # Bob shows nothing, so Ann wins.
-    say_event(player, '["choice",{"choice":2}]')
+    player, _, token = meet(deploy.SITE)
     behind = [let_in(come(deploy.SITE)) for _ in range(100)]
     install = subprocess.Popen(
         ["dpkg", "--install", "/next.deb"],
@@ -103,20 +150,13 @@ def check_upgrade():
     for sock in behind:
         say_event(sock, '["hello",{"v":2,"user":{"uname":"Cat","uavatar":""}}]')
         assert (frame(sock) or b"cut").startswith(b'["hi",')
-    while not (payload := frame(player) or b"gone").startswith(b'["result",'):
-        assert payload != b"gone", "the player was cut"
+    until_event(player, "result")
     log = run("journalctl", "-u", "roshambo", "--no-pager")
     assert " reloaded " in log and "not reloaded" not in log, log[-2000:]
     assert run("dpkg-query", "-W", "-f", "${Version}", "roshambo").endswith("+next")
-    player = let_in(come())
-    say_event(
-        player,
-        '["hello",{"v":2,"user":{"uname":"Ann","uavatar":""},"session":"%s"}]' % token,
-    )
-    hi = json.loads(frame(player))[1]
-    assert (hi["resumed"], hi["totalScore"]) == (True, 1), hi
-    say("upgrade: the new program told the result of the old one's round on the same connection, its "
-        "point is kept, 100 came and none was refused, 100 behind nginx did not notice")
+    assert come_back(token) == (True, 1), come_back(token)
+    say("upgrade: the new program told the result of the old one's round on the same connection, by wss "
+        "through nginx, its point is kept, 100 came and none was refused, 100 behind nginx did not notice")
 
 
 def check_downgrade():
@@ -162,6 +202,7 @@ def main():
         deploy.check_site,
         check_sockets,
         check_user,
+        check_store,
         check_kill,
         deploy.check_kill_behind_nginx,
         check_watchdog,
