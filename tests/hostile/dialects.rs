@@ -70,7 +70,7 @@ fn nested(open: &str, inside: &str, close: &str, depth: usize) -> String {
 }
 
 #[test]
-fn texts_that_are_no_event() {
+pub(crate) fn texts_that_are_no_event() {
     let mut ground = Ground::start(&[]);
     let deep = nested("[", "", "]", 2_000);
     let deep_half = "[".repeat(4_000);
@@ -97,7 +97,7 @@ fn texts_that_are_no_event() {
 }
 
 #[test]
-fn packets_that_are_malformed() {
+pub(crate) fn packets_that_are_malformed() {
     let mut ground = Ground::start(&[]);
     #[rustfmt::skip]
     let table = [
@@ -141,7 +141,7 @@ fn packets_that_are_malformed() {
 }
 
 #[test]
-fn namespaces_that_do_not_exist_are_named_and_nothing_else() {
+pub(crate) fn namespaces_that_do_not_exist_are_named_and_nothing_else() {
     let mut ground = Ground::start(&[]);
     let long = format!("/{}", "n".repeat(3_900));
     #[rustfmt::skip]
@@ -167,7 +167,7 @@ fn namespaces_that_do_not_exist_are_named_and_nothing_else() {
 }
 
 #[test]
-fn payloads_that_are_not_what_their_event_needs() {
+pub(crate) fn payloads_that_are_not_what_their_event_needs() {
     let mut ground = Ground::start(&[]);
     let deep = |depth| format!("[\"face\",{{\"face\":{}}}]", nested("[", "1", "]", depth));
     let (deep_100, deep_1900) = (deep(100), deep(1_900));
@@ -209,7 +209,7 @@ fn payloads_that_are_not_what_their_event_needs() {
 }
 
 #[test]
-fn greetings_that_are_strange_and_welcome() {
+pub(crate) fn greetings_that_are_strange_and_welcome() {
     let mut ground = Ground::start(&[]);
     let hello = |inside: &str| format!("[\"hello\",{{\"user\":{{\"uid\":\"a\",{inside}}}}}]");
     let long = "剪".repeat(1_300);
@@ -246,7 +246,7 @@ fn greetings_that_are_strange_and_welcome() {
 
 /// What one client says about itself reaches another one only as what it may be.
 #[test]
-fn what_an_opponent_is_told_is_clean() {
+pub(crate) fn what_an_opponent_is_told_is_clean() {
     let ground = Ground::start(&["--max-queue", "64k"]);
     let strange = "a\\u0000\\u001b\\u2028\\u2029\\u007f\\u202e\\u2066\\ud83d\\udc31".to_owned()
         + &"剪".repeat(1_000);
@@ -275,7 +275,7 @@ fn what_an_opponent_is_told_is_clean() {
 }
 
 #[test]
-fn before_its_connect_packet_a_socket_io_4_client_may_say_nothing_else() {
+pub(crate) fn before_its_connect_packet_a_socket_io_4_client_may_say_nothing_else() {
     let mut ground = Ground::start(&[]);
     for text in ["42[\"join\"]", "421[\"join\"]", "42[\"hello\",{}]", "42"] {
         let mut raw = Raw::open(ground.address(), &Dialect::Eio4.target());
@@ -303,7 +303,7 @@ fn before_its_connect_packet_a_socket_io_4_client_may_say_nothing_else() {
 }
 
 #[test]
-fn binary_frames_end_a_connection_of_any_dialect() {
+pub(crate) fn binary_frames_end_a_connection_of_any_dialect() {
     let mut ground = Ground::start(&[]);
     for dialect in DIALECTS {
         for payload in [

@@ -20,7 +20,7 @@ fn fragments(text: &[u8], sizes: impl IntoIterator<Item = usize>) -> Vec<u8> {
 }
 
 #[test]
-fn after_a_goodbye_nothing_counts() {
+pub(crate) fn after_a_goodbye_nothing_counts() {
     let mut ground = Ground::start(&[]);
     let text = frame(0x81, HELLO.as_bytes());
     #[rustfmt::skip]
@@ -49,7 +49,7 @@ fn after_a_goodbye_nothing_counts() {
 }
 
 #[test]
-fn fragments_without_end() {
+pub(crate) fn fragments_without_end() {
     let mut ground = Ground::start(&[]);
     let before = ground.server().resident_kib();
     #[rustfmt::skip]
@@ -86,7 +86,7 @@ fn fragments_without_end() {
 }
 
 #[test]
-fn a_character_in_several_fragments_is_a_character() {
+pub(crate) fn a_character_in_several_fragments_is_a_character() {
     let mut ground = Ground::start(&[]);
     for dialect in DIALECTS {
         let text = format!("{}{HELLO}", dialect.prefix());
@@ -107,7 +107,7 @@ fn a_character_in_several_fragments_is_a_character() {
 
 /// What a text that is no UTF-8 is closed with, at once and not at its end.
 #[test]
-fn bad_text_is_noticed_in_its_fragment() {
+pub(crate) fn bad_text_is_noticed_in_its_fragment() {
     let mut ground = Ground::start(&[]);
     #[rustfmt::skip]
     let table: [&[u8]; 6] = [
@@ -123,7 +123,7 @@ fn bad_text_is_noticed_in_its_fragment() {
 }
 
 #[test]
-fn a_flood_of_pings_is_answered_while_it_is_read() {
+pub(crate) fn a_flood_of_pings_is_answered_while_it_is_read() {
     let mut ground = Ground::start(&["--max-queue", "16k"]);
     let mut raw = open(ground.address(), Dialect::Plain);
     for round in 0..200_u32 {
@@ -149,7 +149,7 @@ fn a_flood_of_pings_is_answered_while_it_is_read() {
 }
 
 #[test]
-fn a_length_is_believed_only_as_far_as_it_is_allowed() {
+pub(crate) fn a_length_is_believed_only_as_far_as_it_is_allowed() {
     let mut ground = Ground::start(&[]);
     let before = ground.server().resident_kib();
     let mut many = Vec::new();
@@ -173,7 +173,7 @@ fn a_length_is_believed_only_as_far_as_it_is_allowed() {
 }
 
 #[test]
-fn the_mask_may_be_anything() {
+pub(crate) fn the_mask_may_be_anything() {
     let mut ground = Ground::start(&[]);
     for mask in [[0; 4], [0xff; 4], [0, 1, 2, 3], [0x80, 0, 0, 0]] {
         let mut bytes = vec![0x81, 0x80 | HELLO.len() as u8];

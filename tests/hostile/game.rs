@@ -89,7 +89,7 @@ fn answer(client: &mut Client, event: &str) -> String {
 }
 
 #[test]
-fn every_event_in_every_state() {
+pub(crate) fn every_event_in_every_state() {
     const OK: &str = "ok";
     const NOT: &str = "not-playing";
     const BUSY: &str = "already-playing";
@@ -157,7 +157,7 @@ fn every_event_in_every_state() {
 }
 
 #[test]
-fn tokens_are_not_guessed() {
+pub(crate) fn tokens_are_not_guessed() {
     let mut ground = Ground::start(&[]);
     let address = ground.address();
     let (mut ann, hi) = Client::v2(address, Dialect::Plain, "Ann");
@@ -218,7 +218,7 @@ fn tokens_are_not_guessed() {
 }
 
 #[test]
-fn a_stolen_token_is_worth_one_connection_and_the_owner_is_told() {
+pub(crate) fn a_stolen_token_is_worth_one_connection_and_the_owner_is_told() {
     let mut ground = Ground::start(&[]);
     let (mut owner, hi) = Client::v2(ground.address(), Dialect::Eio4, "Owner");
     for _ in 0..50 {
@@ -240,7 +240,7 @@ fn a_stolen_token_is_worth_one_connection_and_the_owner_is_told() {
 }
 
 #[test]
-fn another_one_s_uid_brings_nothing() {
+pub(crate) fn another_one_s_uid_brings_nothing() {
     let mut ground = Ground::start(&["--game-time", "1s"]);
     let address = ground.address();
     // A v2 player wins a round, so that it has something to be stolen.
@@ -282,7 +282,7 @@ fn another_one_s_uid_brings_nothing() {
 }
 
 #[test]
-fn room_codes_are_not_guessed_for_long() {
+pub(crate) fn room_codes_are_not_guessed_for_long() {
     let mut ground = Ground::start(&[]);
     let (mut eve, _) = Client::v2(ground.address(), Dialect::Eio3, "Eve");
     let codes: Vec<_> = (0..40)
@@ -304,7 +304,7 @@ fn room_codes_are_not_guessed_for_long() {
 }
 
 #[test]
-fn room_codes_are_not_guessed_over_new_connections_either() {
+pub(crate) fn room_codes_are_not_guessed_over_new_connections_either() {
     let mut ground = Ground::start(&["--trusted-proxy", "none"]);
     for number in 0..40 {
         let dialect = [Dialect::Eio3, Dialect::Eio4][number % 2];
@@ -322,7 +322,7 @@ fn room_codes_are_not_guessed_over_new_connections_either() {
 }
 
 #[test]
-fn throw_away_greetings_erase_nobodys_score() {
+pub(crate) fn throw_away_greetings_erase_nobodys_score() {
     const HELLO: &str = r#"["hello",{"user":{"uname":"Eve"},"v":2}]"#;
     #[rustfmt::skip]
     let flags = [
@@ -371,7 +371,7 @@ fn throw_away_greetings_erase_nobodys_score() {
 }
 
 #[test]
-fn ten_thousand_joins_and_leaves() {
+pub(crate) fn ten_thousand_joins_and_leaves() {
     let mut ground = Ground::start(&["--max-queue", "1M"]);
     let before = ground.server().resident_kib();
     let rows = [
@@ -398,7 +398,7 @@ fn ten_thousand_joins_and_leaves() {
 }
 
 #[test]
-fn ten_thousand_greetings_and_players() {
+pub(crate) fn ten_thousand_greetings_and_players() {
     let mut ground = Ground::start(&["--max-sessions", "100", "--max-connections", "100"]);
     let mut eve = Client::open(ground.address(), Dialect::Plain);
     for number in 0..10_000 {

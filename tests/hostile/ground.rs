@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+#[cfg(feature = "tls")]
+use crate::secure::{self, Relay};
 use crate::support::PATIENCE;
 use crate::support::bystanders::Bystanders;
 use crate::support::client::Dialect;
@@ -15,6 +17,9 @@ pub(crate) struct Ground {
     server: Server,
     bystanders: Bystanders,
     descriptors: usize,
+    /// What stands between, if that is TLS.
+    #[cfg(feature = "tls")]
+    relay: Option<Relay>,
 }
 
 /// Rounds of two seconds, no robots, no limits of rate; what lingers does not do so for long.
@@ -34,7 +39,23 @@ const FLAGS: [&str; 10] = [
 impl Ground {
     /// Starts a server with these flags too, and a round on it.
     pub(crate) fn start(flags: &[&str]) -> Self {
+        #[cfg(feature = "tls")]
+        if secure::is_on() {
+            return Self::behind(Relay::new(), flags);
+        }
         Self::on(Server::start(&[&FLAGS, flags].concat()))
+    }
+
+    /// The same, attacked by TLS.
+    #[cfg(feature = "tls")]
+    fn behind(mut relay: Relay, flags: &[&str]) -> Self {
+        let own = relay.flags();
+        let own: Vec<&str> = own.iter().map(String::as_str).collect();
+        let server = Server::start(&[&FLAGS, flags, &own].concat());
+        relay.open(&server);
+        let relay = Some(relay);
+        let plain = Self::on(server);
+        Self { relay, ..plain }
     }
 
     /// Starts a round on a server.
@@ -45,6 +66,8 @@ impl Ground {
             server,
             bystanders,
             descriptors,
+            #[cfg(feature = "tls")]
+            relay: None,
         }
     }
 
@@ -55,6 +78,10 @@ impl Ground {
 
     /// Where to attack.
     pub(crate) fn address(&self) -> SocketAddr {
+        #[cfg(feature = "tls")]
+        if let Some(relay) = &self.relay {
+            return relay.place();
+        }
         self.server.address()
     }
 
@@ -84,6 +111,10 @@ impl Ground {
     #[track_caller]
     pub(crate) fn finish(mut self) -> Exit {
         self.settle();
+        #[cfg(feature = "tls")]
+        if let Some(relay) = &self.relay {
+            assert!(0 < relay.carried(), "nothing went by TLS");
+        }
         self.bystanders.finish();
         self.server.signal("TERM");
         let exit = self.server.wait();

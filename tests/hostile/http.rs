@@ -40,7 +40,7 @@ fn check(ground: &mut Ground, table: Vec<(&str, Vec<u8>, u16)>) {
 }
 
 #[test]
-fn shapes_that_two_readers_would_read_differently() {
+pub(crate) fn shapes_that_two_readers_would_read_differently() {
     let mut ground = Ground::start(&[]);
     let smuggled = "GET /readyz HTTP/1.1\r\nHost: e\r\n\r\n";
     let chunked = "5\r\nhello\r\n0\r\n\r\n";
@@ -99,7 +99,7 @@ fn shapes_that_two_readers_would_read_differently() {
 }
 
 #[test]
-fn targets_that_mean_something_elsewhere() {
+pub(crate) fn targets_that_mean_something_elsewhere() {
     let mut ground = Ground::start(&[]);
     let long = "x".repeat(8_000);
     #[rustfmt::skip]
@@ -127,7 +127,7 @@ fn targets_that_mean_something_elsewhere() {
 }
 
 #[test]
-fn heads_that_are_no_heads() {
+pub(crate) fn heads_that_are_no_heads() {
     let mut ground = Ground::start(&[]);
     let name = "x".repeat(9_000);
     #[rustfmt::skip]
@@ -160,7 +160,7 @@ fn heads_that_are_no_heads() {
 }
 
 #[test]
-fn upgrades_that_are_not_quite_right() {
+pub(crate) fn upgrades_that_are_not_quite_right() {
     let mut ground = Ground::start(&[]);
     let version = "Sec-WebSocket-Version: 13\r\n";
     let key = format!("Sec-WebSocket-Key: {KEY}\r\n");
@@ -236,7 +236,7 @@ fn upgrades_that_are_not_quite_right() {
 }
 
 #[test]
-fn what_comes_in_one_piece_with_an_upgrade_is_frames() {
+pub(crate) fn what_comes_in_one_piece_with_an_upgrade_is_frames() {
     let mut ground = Ground::start(&[]);
     let hello = frame(0x81, br#"["hello",{"user":{"uid":"ann"}}]"#);
     let close = frame(0x88, &[0x03, 0xe8]);
@@ -265,7 +265,7 @@ fn what_comes_in_one_piece_with_an_upgrade_is_frames() {
 }
 
 #[test]
-fn a_head_that_comes_drop_by_drop_has_no_more_time_than_others() {
+pub(crate) fn a_head_that_comes_drop_by_drop_has_no_more_time_than_others() {
     let mut ground = Ground::start(&["--head-timeout", "600ms"]);
     let whole = upgrade_request(&format!("{BASE}?{}", "x".repeat(200)));
     for size in [1, 7] {
@@ -293,7 +293,7 @@ fn a_head_that_comes_drop_by_drop_has_no_more_time_than_others() {
 }
 
 #[test]
-fn connections_that_are_half_open_end() {
+pub(crate) fn connections_that_are_half_open_end() {
     let mut ground = Ground::start(&["--head-timeout", "3s"]);
     #[rustfmt::skip]
     let table: [(&str, &[u8], &[u8]); 4] = [
@@ -321,7 +321,7 @@ fn connections_that_are_half_open_end() {
 }
 
 #[test]
-fn what_follows_an_answer_is_thrown_away_up_to_a_bound() {
+pub(crate) fn what_follows_an_answer_is_thrown_away_up_to_a_bound() {
     // Patience alone would keep it for half a minute.
     let mut ground = Ground::start(&["--linger", "30s", "--drain-timeout", "60s"]);
     let mut raw = Raw::connect(ground.address());

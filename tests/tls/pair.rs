@@ -10,6 +10,7 @@ use crate::support::Directory;
 use crate::support::process::Server;
 
 /// A folder with `cert.pem` and `key.pem`, or a place for them.
+#[derive(Debug)]
 pub(crate) struct Pair {
     folder: Directory,
 }
