@@ -18,8 +18,26 @@ struct Server {
 
 impl Server {
     fn start(flags: &[&str]) -> Self {
+        let (child, line) = Self::spawn("127.0.0.1:0", flags);
+        let (_, rest) = line.split_once("http://").expect("the server's address");
+        let address = rest.split('/').next().expect("a split has a first part");
+        let url = format!("ws://{address}");
+        Self { child, url }
+    }
+
+    /// Behind a unix socket.
+    fn start_at(path: &str, flags: &[&str]) -> Self {
+        let url = format!("unix:{path}");
+        let (child, line) = Self::spawn(&url, flags);
+        let server = Self { child, url };
+        assert!(line.contains(path), "{line}");
+        server
+    }
+
+    /// The process, and its first line.
+    fn spawn(listen: &str, flags: &[&str]) -> (Child, String) {
         let mut child = Command::new(BINARY)
-            .args(["--listen", "127.0.0.1:0", "--game-time", "1s"])
+            .args(["--listen", listen, "--game-time", "1s"])
             .args(flags)
             .env("ROSHAMBO_STORE", "memory")
             .stdin(Stdio::null())
@@ -30,10 +48,7 @@ impl Server {
         let mut line = String::new();
         log.read_line(&mut line).expect("a line of text");
         // Nobody reads on: the server's log never blocks it.
-        let (_, rest) = line.split_once("http://").expect("the server's address");
-        let address = rest.split('/').next().expect("a split has a first part");
-        let url = format!("ws://{address}");
-        Self { child, url }
+        (child, line)
     }
 
     fn bench(&self, args: &[&str]) -> Output {
@@ -111,6 +126,17 @@ fn every_mode_runs_over_engine_io_3() {
 #[test]
 fn every_mode_runs_over_engine_io_4() {
     check(&["--dialect", "eio4"]);
+}
+
+#[test]
+fn a_unix_socket_is_an_address() {
+    let path = std::env::temp_dir().join(format!("roshambo-bench-{}.sock", std::process::id()));
+    let name = path.to_str().expect("an ASCII path");
+    let server = Server::start_at(name, &["--rate-limit", "0"]);
+    let modes = server.figures(&["idle", "churn", "--count", "4", "--seconds", "0.4"]);
+    assert_eq!(modes[0]["figures"]["sockets"], 4.0);
+    assert!(modes[1]["figures"]["connections"].as_f64() > Some(3.0));
+    let _ = std::fs::remove_file(path);
 }
 
 #[test]

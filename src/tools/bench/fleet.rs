@@ -6,15 +6,16 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use mio::net::TcpStream;
+use mio::net::{TcpStream, UnixStream};
 use mio::{Events, Interest, Poll, Token};
 use tungstenite::handshake::derive_accept_key;
 
 use super::frames::{self, FRAME_BYTES_MAX, Frame};
-use super::options::{Dialect, Options};
+use super::options::{Address, Dialect, Options};
 use super::way::{Begin, Way};
 
 /// What one turn takes from one socket at a time, beside what was left over.
@@ -105,12 +106,49 @@ pub(super) struct Crew {
     pub(super) losses: Vec<String>,
 }
 
+/// Where all connect.
+enum Server {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+impl Server {
+    fn find(address: &Address) -> Result<Self, String> {
+        if let Some(path) = &address.unix {
+            return Ok(Self::Unix(path.clone()));
+        }
+        let found = (address.host.as_str(), address.port)
+            .to_socket_addrs()
+            .map_err(|error| format!("{} is not found: {error}", address.host))?
+            .next();
+        let found = found.ok_or_else(|| format!("{} has no address", address.host))?;
+        Ok(Self::Tcp(found))
+    }
+
+    fn connect(&self, begin: &Begin) -> Result<Way, String> {
+        match self {
+            Self::Tcp(address) => {
+                let stream = TcpStream::connect(*address)
+                    .map_err(|error| format!("cannot connect to {address}: {error}"))?;
+                // Every turn sends once; to wait for more would only add delay.
+                let _ = stream.set_nodelay(true);
+                begin
+                    .on(stream)
+                    .map_err(|error| format!("cannot begin: {error}"))
+            }
+            Self::Unix(path) => UnixStream::connect(path)
+                .map(Way::Unix)
+                .map_err(|error| format!("cannot connect to {}: {error}", path.display())),
+        }
+    }
+}
+
 /// A crew on its poll.
 pub(super) struct Fleet {
     poll: Poll,
     events: Events,
     buffer: Vec<u8>,
-    server: SocketAddr,
+    server: Server,
     begin: Begin,
     /// The clients.
     pub(super) crew: Crew,
@@ -124,11 +162,7 @@ impl Fleet {
     /// A sentence: the host has no address, or the system no poll.
     pub(super) fn new(options: &Options) -> Result<Self, String> {
         let address = &options.address;
-        let server = (address.host.as_str(), address.port)
-            .to_socket_addrs()
-            .map_err(|error| format!("{} is not found: {error}", address.host))?
-            .next()
-            .ok_or_else(|| format!("{} has no address", address.host))?;
+        let server = Server::find(address)?;
         let begin = match address.secure {
             true => Begin::secure(&address.host, options.insecure)?,
             false => Begin::default(),
@@ -174,23 +208,19 @@ impl Fleet {
     ///
     /// A sentence: no descriptor or no port is left.
     pub(super) fn open(&mut self) -> Result<usize, String> {
-        let mut stream = TcpStream::connect(self.server)
-            .map_err(|error| format!("cannot connect to {}: {error}", self.server))?;
-        // Every turn sends once; to wait for more would only add delay.
-        let _ = stream.set_nodelay(true);
+        let mut way = self.server.connect(&self.begin)?;
         let crew = &mut self.crew;
         let index = crew.free.pop().unwrap_or(crew.clients.len());
         self.poll
             .registry()
             .register(
-                &mut stream,
+                way.source(),
                 Token(index),
                 Interest::READABLE | Interest::WRITABLE,
             )
             .map_err(|error| format!("cannot poll: {error}"))?;
-        let way = self.begin.on(stream);
         let client = Client {
-            stream: Some(way.map_err(|error| format!("cannot begin: {error}"))?),
+            stream: Some(way),
             phase: Phase::Connecting,
             rest: Vec::new(),
             out: Vec::new(),
@@ -417,15 +447,14 @@ impl Crew {
         let Some(client) = self.clients.get_mut(index) else {
             return;
         };
-        let Some(stream) = client.stream.as_ref().map(Way::socket) else {
+        let Some(way) = client.stream.as_ref() else {
             return;
         };
         if client.phase == Phase::Connecting {
-            if let Ok(Some(error)) | Err(error) = stream.take_error() {
-                return self.lose(index, &error.to_string());
-            }
-            if stream.peer_addr().is_err() {
-                return;
+            match way.is_connected() {
+                Ok(true) => (),
+                Ok(false) => return,
+                Err(error) => return self.lose(index, &error.to_string()),
             }
             client.phase = Phase::Head;
             client.out.extend_from_slice(&self.request);

@@ -4,6 +4,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use lexopt::{Arg, Parser, ValueExt};
@@ -86,7 +87,7 @@ impl Dialect {
     }
 }
 
-/// `ws://HOST:PORT/PATH`, or `wss://`.
+/// `ws://HOST:PORT/PATH`, `wss://`, or the path of a unix socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Address {
     /// A name or an address, without brackets.
@@ -97,6 +98,8 @@ pub(super) struct Address {
     pub(super) port: u16,
     /// With query; what a request asks for.
     pub(super) path: String,
+    /// The socket's file; host and port only stand in the request then.
+    pub(super) unix: Option<PathBuf>,
 }
 
 /// A whole command line.
@@ -173,7 +176,7 @@ roshambo bench: measures a running server, as a plain client of it.
 Usage: roshambo bench URL [MODE]... [FLAG VALUE]...
 
 URL is ws://HOST:PORT or ws://HOST:PORT/BASE; BASE is /applet/websocket if there is none. By wss://
-every connection shakes hands anew.
+every connection shakes hands anew. unix:/PATH is a unix socket.
 
 Modes, all of them in this order if none is named:
   idle     connects, says hello, keeps still: connections per second, memory [1000 sockets]
@@ -217,6 +220,7 @@ impl Command {
                 secure: false,
                 port: 0,
                 path: String::new(),
+                unix: None,
             },
             modes: Vec::new(),
             dialect: Dialect::Eio3,
@@ -306,6 +310,18 @@ impl Address {
                 "an address is needed, as ws://127.0.0.1:9595".into(),
             ));
         }
+        if let Some(file) = url.strip_prefix("unix:") {
+            if file.is_empty() {
+                return refuse("names no socket");
+            }
+            return Ok(Self {
+                host: "localhost".into(),
+                secure: false,
+                port: 80,
+                path: path_of(BASE, dialect),
+                unix: Some(file.into()),
+            });
+        }
         let schemes = [
             ("ws://", false),
             ("http://", false),
@@ -314,7 +330,7 @@ impl Address {
         ];
         let known = |(scheme, secure)| Some((url.strip_prefix(scheme)?, secure));
         let Some((rest, secure)) = schemes.into_iter().find_map(known) else {
-            return refuse("does not begin with ws:// or wss://");
+            return refuse("does not begin with ws://, wss:// or unix:");
         };
         if url.bytes().any(|byte| !byte.is_ascii_graphic()) {
             return refuse("holds a character that no address holds");
@@ -336,25 +352,28 @@ impl Address {
             "" => BASE,
             base => base,
         };
-        let revision = match dialect {
-            Dialect::Plain => None,
-            Dialect::Eio3 => Some('3'),
-            Dialect::Eio4 => Some('4'),
-        };
-        let path = match revision {
-            Some(_) if base.contains("socket.io") => path.into(),
-            Some(revision) => {
-                format!("{base}/socket.io/?EIO={revision}&transport=websocket")
-            }
-            None => base.into(),
+        let path = match dialect {
+            Dialect::Eio3 | Dialect::Eio4 if base.contains("socket.io") => path.into(),
+            _ => path_of(base, dialect),
         };
         Ok(Self {
             host: host.into(),
             secure,
             port,
             path,
+            unix: None,
         })
     }
+}
+
+/// What a dialect asks for below a base.
+fn path_of(base: &str, dialect: Dialect) -> String {
+    let revision = match dialect {
+        Dialect::Plain => return base.into(),
+        Dialect::Eio3 => '3',
+        Dialect::Eio4 => '4',
+    };
+    format!("{base}/socket.io/?EIO={revision}&transport=websocket")
 }
 
 #[cfg(test)]
@@ -379,6 +398,10 @@ mod tests {
             let want = format!("{base}/socket.io/?EIO=4&transport=websocket");
             assert_eq!(eio4.path, want, "{url}");
         }
+        let file = Address::parse("unix:/run/r.sock", Dialect::Eio4).expect("an address");
+        assert_eq!(file.unix.as_deref(), Some("/run/r.sock".as_ref()));
+        let want = format!("{BASE}/socket.io/?EIO=4&transport=websocket");
+        assert_eq!((file.host.as_str(), file.path), ("localhost", want));
         let whole = "ws://h:1/x/socket.io//?EIO=3&transport=websocket";
         let address = Address::parse(whole, Dialect::Eio3).expect("an address");
         assert_eq!(address.path, "/x/socket.io//?EIO=3&transport=websocket");
@@ -389,6 +412,7 @@ mod tests {
         let rows: &[(&[&str], &str)] = &[
             (&[], "an address is needed"),
             (&["ftp://h"], "does not begin with ws://"),
+            (&["unix:"], "names no socket"),
             (&["ws://h:70000"], "a port that is none"),
             (&["ws:///x"], "names no host"),
             (&["ws://h/a b"], "a character"),

@@ -4,28 +4,45 @@
 
 use std::io::{self, Read, Write};
 
-use mio::net::TcpStream;
+use mio::event::Source;
+use mio::net::{TcpStream, UnixStream};
 
 /// A connection.
 pub(super) enum Way {
     Plain(TcpStream),
+    Unix(UnixStream),
     #[cfg(feature = "tls")]
     Tls(Box<secure::Secure>),
 }
 
 impl Way {
-    /// The socket below.
-    pub(super) fn socket(&self) -> &TcpStream {
+    /// The socket below, as a poll wants it.
+    pub(super) fn source(&mut self) -> &mut dyn Source {
         match self {
             Self::Plain(stream) => stream,
+            Self::Unix(stream) => stream,
             #[cfg(feature = "tls")]
-            Self::Tls(secure) => &secure.socket,
+            Self::Tls(secure) => &mut secure.socket,
         }
+    }
+
+    /// Whether the other side has taken it.
+    pub(super) fn is_connected(&self) -> io::Result<bool> {
+        let (error, is_there) = match self {
+            Self::Plain(stream) => (stream.take_error()?, stream.peer_addr().is_ok()),
+            Self::Unix(stream) => (stream.take_error()?, stream.peer_addr().is_ok()),
+            #[cfg(feature = "tls")]
+            Self::Tls(secure) => (
+                secure.socket.take_error()?,
+                secure.socket.peer_addr().is_ok(),
+            ),
+        };
+        error.map_or(Ok(is_there), Err)
     }
 
     /// Whether less than was asked for may have come although there is more.
     pub(super) fn is_in_records(&self) -> bool {
-        !matches!(self, Self::Plain(_))
+        !matches!(self, Self::Plain(_) | Self::Unix(_))
     }
 }
 
@@ -33,6 +50,7 @@ impl Read for Way {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(stream) => stream.read(buffer),
+            Self::Unix(stream) => stream.read(buffer),
             #[cfg(feature = "tls")]
             Self::Tls(secure) => secure.read(buffer),
         }
@@ -43,6 +61,7 @@ impl Write for Way {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Plain(stream) => stream.write(bytes),
+            Self::Unix(stream) => stream.write(bytes),
             #[cfg(feature = "tls")]
             Self::Tls(secure) => secure.write(bytes),
         }
