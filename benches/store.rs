@@ -182,6 +182,7 @@ fn settle(number: u64, seq: u64) -> StoreOp {
             avatar: "3".into(),
         }),
         person: None,
+        told: 0,
         ranked: Vec::new(),
     }))
 }

@@ -193,6 +193,7 @@ impl Hub {
                 week,
                 standing,
             } => self.rank_told(now, sub, *week, standing.as_deref()),
+            StoreReply::Forgot => self.remind_store(),
             StoreReply::Away(away) => {
                 self.desk.away = *away;
                 if *away {
@@ -203,6 +204,26 @@ impl Hub {
                 }
                 self.take_pending();
             }
+        }
+    }
+
+    /// The store has lost some of what it had, and is told again what is known here.
+    fn remind_store(&mut self) {
+        for Unasked {
+            token,
+            owner,
+            person,
+        } in self.world.remind()
+        {
+            let Some(sub) = person else { continue };
+            let text = token.as_str().to_owned();
+            // Nobody waits for the answer; before its settlement, so that this is the person's.
+            self.order_store(StoreOp::SignIn {
+                sub: sub.as_str().to_owned(),
+                token: Some(text.clone()),
+                fresh: text,
+                owner,
+            });
         }
     }
 
@@ -563,6 +584,7 @@ impl Hub {
                 profile: settlement.profile.as_ref().map(stored_profile),
                 person: settlement.person.map(|sub| sub.as_str().to_owned()),
                 ranked: settlement.ranked,
+                told: settlement.told,
             })),
             Note::RoomOpened(code) => StoreOp::OpenRoom {
                 code: text(code),

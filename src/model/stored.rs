@@ -51,6 +51,10 @@ pub struct Settle {
     /// What counts for the board of the person whose session it is; each week once.
     #[serde(default)]
     pub ranked: Vec<Ranked>,
+    /// The total that its player has been told, these points among them; the session has at least
+    /// so much afterwards, whatever the store may have lost. 0: not known.
+    #[serde(default)]
+    pub told: u32,
 }
 
 /// An order to the store. Each gets one [`StoreReply`], sooner or later, as long as both live.
@@ -244,6 +248,8 @@ pub enum StoreReply {
         /// The other instances that live, by their letters.
         others: Vec<Peer>,
     },
+    /// The store has lost some of what it had: what is known here is to be told again.
+    Forgot,
     /// The store cannot be asked now, or can be again. Orders are kept meanwhile, and none is lost.
     Away(bool),
 }

@@ -188,10 +188,10 @@ impl Memory {
             }
             return settled;
         }
-        if settle.points != 0 {
+        let total = settle.points.max(settle.told);
+        if total != 0 {
             self.insert(key, Record::new(settle), now);
         }
-        let total = settle.points;
         Settled::Kept { total }
     }
 
@@ -405,6 +405,7 @@ mod tests {
                 profile: None,
                 person: None,
                 ranked: Vec::new(),
+                told: 0,
             };
             (StoreOp::Settle(Box::new(settle)), Unix(now))
         };

@@ -34,6 +34,11 @@
 //! is not there it makes one, whose owner it is; if no profile came along the uid is empty, and who
 //! takes the session draws one.
 //!
+//! **Told.** An order also says how many points its player has been told in all: the session has
+//! at least so many afterwards, and is made for them if it is not there. As long as a store loses
+//! nothing that changes nothing. One that finds out that it did says so ([`StoreReply::Forgot`]),
+//! and all sessions that are known to whoever asks are settled once more.
+//!
 //! **What is remembered of owners**: the last number of the present one as long as the session
 //! lives, of the seven before it for a day.
 //!

@@ -34,7 +34,7 @@ impl Record {
     pub(super) fn new(settle: &Settle) -> Self {
         Self {
             profile: settle.profile.clone().unwrap_or_default(),
-            points: settle.points,
+            points: settle.points.max(settle.told),
             streak: settle.streak,
             owner: settle.owner,
             seq: settle.seq,
@@ -79,7 +79,7 @@ impl Record {
             let is_new = self.seq < settle.seq;
             if is_new {
                 self.seq = settle.seq;
-                self.points = self.points.saturating_add(settle.points);
+                self.add(settle);
                 self.streak = settle.streak;
                 if let Some(profile) = &settle.profile {
                     self.profile = profile.clone();
@@ -94,7 +94,7 @@ impl Record {
         let last = known.map_or(0, |index| self.former[index].seq);
         let is_new = last < settle.seq;
         if is_new {
-            self.points = self.points.saturating_add(settle.points);
+            self.add(settle);
             if let Some(index) = known {
                 self.former.remove(index);
             }
@@ -107,6 +107,10 @@ impl Record {
         }
         let total = self.points;
         (Settled::FormerOwner { total }, is_new)
+    }
+
+    fn add(&mut self, settle: &Settle) {
+        self.points = self.points.saturating_add(settle.points).max(settle.told);
     }
 
     /// What whoever takes it is told; `person`: whose it is.

@@ -156,6 +156,7 @@ fn settle(token: &str, seq: u64, points: u32) -> StoreOp {
         profile: None,
         person: None,
         ranked: Vec::new(),
+        told: 0,
     }))
 }
 

@@ -59,6 +59,8 @@ pub struct Settlement {
     pub person: Option<Sub>,
     /// For the board, each week once.
     pub ranked: Vec<Ranked>,
+    /// The total that its player was told; 0: it may be that of another session.
+    pub told: u32,
 }
 
 /// A session that the store is to be asked about.
@@ -96,6 +98,9 @@ pub(super) struct Account {
     /// What was told of it a moment ago stands, if the store says the same.
     #[serde(default, skip_serializing_if = "is_default")]
     quiet: bool,
+    /// What its player is told as its total may be another session's.
+    #[serde(default, skip_serializing_if = "is_default")]
+    uncounted: bool,
     /// The store knows the profile as it is.
     #[serde(default, skip_serializing_if = "is_default")]
     profile_known: bool,
@@ -121,6 +126,7 @@ impl Account {
             under_way: false,
             pending: false,
             quiet: false,
+            uncounted: false,
             profile_known: false,
             unsent: None,
             ranked: Vec::new(),
@@ -215,7 +221,7 @@ impl World {
         let Some(player) = self.players.get_mut(id) else {
             return;
         };
-        let (profile, streak) = (player.card.profile(), player.score.streak);
+        let (profile, score) = (player.card.profile(), player.score);
         let person = player.person().cloned();
         let Some(token) = player.token.clone() else {
             return;
@@ -236,7 +242,8 @@ impl World {
             owner: account.owner,
             seq: account.seq,
             points: unsent.points,
-            streak,
+            streak: score.streak,
+            told: if account.uncounted { 0 } else { score.total },
             profile: (!account.profile_known).then_some(profile),
             person,
             ranked: std::mem::take(&mut account.ranked),
@@ -274,7 +281,7 @@ impl World {
                     let Some(account) = player.account_mut() else {
                         return;
                     };
-                    account.under_way = false;
+                    (account.under_way, account.uncounted) = (false, false);
                     let unsent = account.unsent.unwrap_or_default();
                     player.score.total = total.saturating_add(unsent.points);
                 });
@@ -285,6 +292,39 @@ impl World {
         }
         self.keep_within_limit(now);
         self.arm_sweep(now);
+    }
+
+    /// The store has lost some of what it had: each session is settled once more, with all that its
+    /// player was told. Returns those of persons, who are to be signed in once more.
+    pub fn remind(&mut self) -> Vec<Unasked> {
+        let known = |(id, player): (PlayerId, &Player)| {
+            let account = player.account().filter(|account| !account.pending)?;
+            let person = player.person().cloned();
+            let token = player.token.clone()?;
+            let owner = account.owner;
+            Some((
+                id,
+                Unasked {
+                    token,
+                    owner,
+                    person,
+                },
+            ))
+        };
+        let known: Vec<(PlayerId, Unasked)> = self.players.iter().filter_map(known).collect();
+        let mut persons = Vec::new();
+        for (id, whose) in known {
+            self.change_account(id, |player| {
+                if let Some(account) = player.account_mut() {
+                    account.unsent.get_or_insert_default();
+                    // It may be that it is not there.
+                    account.profile_known = false;
+                }
+            });
+            self.send_settlement(id);
+            persons.extend(whose.person.is_some().then_some(whose));
+        }
+        persons
     }
 
     /// Another process took the session: what was won here since is still added, and it ends here.
@@ -431,6 +471,7 @@ impl World {
         self.change_account(id, |player| {
             let account = player.account();
             let mut rekeyed = Account::new(owner);
+            rekeyed.uncounted = true;
             rekeyed.pending = account.is_some_and(|account| account.pending);
             rekeyed.unsent = account.and_then(|account| account.unsent);
             rekeyed.ranked = account
@@ -474,7 +515,7 @@ impl World {
             let Some(account) = player.account_mut() else {
                 return;
             };
-            account.pending = false;
+            (account.pending, account.uncounted) = (false, false);
             account.quiet = false;
             if let Some(kept) = kept {
                 let played = account.unsent;

@@ -26,6 +26,8 @@ pub(crate) struct Shelf {
     /// Answers that nobody has been told yet.
     answers: VecDeque<StoreReply>,
     away: bool,
+    /// It has lost some of what it had.
+    forgetful: bool,
     /// Orders wait until it is told to work.
     pub(crate) lazy: bool,
     /// What it does wrong, to see that it is noticed.
@@ -148,11 +150,24 @@ impl Shelf {
         }
     }
 
+    /// It has what it had some time ago and goes on with that; orders and answers are on their way as
+    /// before.
+    pub(crate) fn roll_back(&mut self, earlier: &Self) {
+        self.sessions.clone_from(&earlier.sessions);
+        self.persons.clone_from(&earlier.persons);
+        self.rooms.clone_from(&earlier.rooms);
+        self.forgetful = true;
+        // What was answered is not asked again.
+        self.last = None;
+        self.answers.push_back(StoreReply::Forgot);
+    }
+
     /// The process that asked is gone: nobody waits for anything.
     pub(crate) fn restart(&mut self) {
         self.waiting.clear();
         self.answers.clear();
         self.last = None;
+        self.forgetful = false;
         self.away = false;
     }
 
@@ -222,6 +237,14 @@ impl Shelf {
     pub(crate) fn session(&self, token: &str) -> Option<(u32, u32, &str)> {
         let row = self.sessions.get(token)?;
         Some((row.total, row.streak, &row.profile.uid))
+    }
+
+    /// The sessions that are yet to be settled.
+    pub(crate) fn unsettled(&self) -> impl Iterator<Item = &String> {
+        self.waiting.iter().filter_map(|order| match order {
+            StoreOp::Settle(settle) => Some(&settle.token),
+            _ => None,
+        })
     }
 
     /// How many sessions are kept.
@@ -449,8 +472,14 @@ impl Shelf {
             let known = self.persons.get(sub);
             token = known.map_or(token, |person| person.token.clone());
         }
-        if settle.points == 0 && !self.sessions.contains_key(&token) {
+        if settle.points.max(settle.told) == 0 && !self.sessions.contains_key(&token) {
             return Settled::Kept { total: 0 };
+        }
+        if self.forgetful
+            && let Some(row) = self.sessions.get_mut(&token)
+            && !row.seqs.contains_key(&settle.owner.0)
+        {
+            row.owner = Some(settle.owner);
         }
         let row = self.sessions.entry(token.clone()).or_default();
         let present = *row.owner.get_or_insert(settle.owner) == settle.owner;
@@ -459,7 +488,7 @@ impl Shelf {
         let counts = fresh || self.fault == Some(Fault::Twice);
         if counts {
             *last = settle.seq;
-            row.total = row.total.saturating_add(settle.points);
+            row.total = row.total.saturating_add(settle.points).max(settle.told);
             if present {
                 row.streak = settle.streak;
                 if let Some(profile) = &settle.profile {

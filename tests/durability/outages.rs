@@ -13,6 +13,8 @@ use std::process::Command;
 
 use crate::players::{Line, Player, admin_of, metric};
 use crate::support::process::{Server, command_by};
+#[cfg(feature = "redis")]
+use crate::support::redis::Redis;
 use crate::support::{Directory, http};
 
 /// What is said once for each outage, and once when it is over.
@@ -93,10 +95,10 @@ impl Table {
     /// What it says while the disk is away, after a round that could not be written.
     #[track_caller]
     fn check_away(&self, why: &str) {
-        let line = self.server.log().wait_for(AWAY, |line| line.contains(AWAY));
-        assert!(line.contains(why), "{why}: {line}");
-        self.check_ready(READY_AWAY);
+        let away = |line: &str| line.contains(AWAY) && line.contains(why);
+        self.server.log().wait_for(why, away);
         self.wait("roshambo_store_up", 0);
+        self.check_ready(READY_AWAY);
         // Both: who lost has no total yet, and owes nothing.
         self.wait("roshambo_sessions_owed", 1);
     }
@@ -295,4 +297,89 @@ fn the_tools_of_these_tests_are_there() {
         let there = Command::new(tool).arg("--version").output();
         assert!(there.is_ok(), "{tool} is missing: install {package}");
     }
+}
+
+/// A Redis that is taken away and given back; `url` is what it is after all that.
+#[cfg(feature = "redis")]
+#[track_caller]
+fn check_redis(mut redis: Redis, outages: &[Outage]) {
+    let url = redis.url(0);
+    let mut table = Table::new(&[], Path::new(&url));
+    for (take, give, why) in outages {
+        table.play();
+        table.settle();
+        table.check_ready(READY);
+        take(&mut redis);
+        table.play();
+        table.check_away(why);
+        give(&mut redis);
+        table.play();
+        table.settle();
+    }
+    table.check_back(Path::new(&url));
+}
+
+/// How it is taken away, how it is given back, and what is said of it.
+#[cfg(feature = "redis")]
+type Outage<'a> = (&'a dyn Fn(&mut Redis), &'a dyn Fn(&mut Redis), &'a str);
+
+#[cfg(feature = "redis")]
+#[test]
+fn a_redis_that_is_killed_and_one_that_is_frozen() {
+    let durable = ["--appendonly", "yes", "--appendfsync", "always"];
+    check_redis(
+        Redis::start(&durable),
+        &[
+            (&Redis::kill, &Redis::restart, "cannot be reached"),
+            (
+                &|redis| redis.signal("STOP"),
+                &|redis| redis.signal("CONT"),
+                "does not answer within 1 s",
+            ),
+        ],
+    );
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn a_redis_without_memory_and_one_whose_password_is_another() {
+    check_redis(
+        Redis::start(&[]),
+        &[
+            (
+                &|redis| _ = redis.say("CONFIG SET maxmemory 1kb"),
+                &|redis| _ = redis.say("CONFIG SET maxmemory 0"),
+                "has no memory left",
+            ),
+            (
+                &|redis| {
+                    redis.say("CONFIG SET requirepass secret\r\nCLIENT KILL TYPE normal");
+                },
+                &|redis| _ = redis.say("AUTH secret\r\nCONFIG SET requirepass \"\""),
+                "wants a password",
+            ),
+        ],
+    );
+}
+
+/// Nothing that it had comes back, and players have all that they were told.
+#[cfg(feature = "redis")]
+#[test]
+fn a_redis_that_is_emptied_and_one_that_restarts_without_what_it_had() {
+    let mut redis = Redis::start(&[]);
+    let url = redis.url(0);
+    let mut table = Table::new(&[], Path::new(&url));
+    table.play();
+    table.settle();
+    redis.say("FLUSHALL");
+    table.play();
+    table.settle();
+    assert_eq!(redis.say("HGETALL roshambo:weeks"), "");
+    redis.kill();
+    table.play();
+    table.check_away("cannot be reached");
+    redis.restart();
+    let lost = |line: &str| line.contains("has lost some of what it had");
+    table.server.log().wait_for("what was lost", lost);
+    table.check_back(Path::new(&url));
 }

@@ -410,6 +410,21 @@ fn what_a_token_calls_somebody_goes_before_what_its_client_says() {
 }
 
 #[test]
+fn a_store_that_lost_everything_knows_its_persons_again() {
+    let mut played = play_persons(&after_first_win(
+        "
+ 4000 c open plain
+ 4000 c > hello A v2 <A.token> signed <jwt.ann>
+ 4000 c < hi 0 A resumed 1/1
+ 5000 * store empties
+        ",
+    ));
+    let token = played.bound("A.token");
+    assert_eq!(played.kept("A"), Some((1, 1)));
+    assert_eq!(played.bench.shelf().token_of("ann"), Some(&*token));
+}
+
+#[test]
 fn two_devices_that_sign_in_at_once_are_one() {
     let played = play_persons(
         "

@@ -45,6 +45,7 @@ use roshambo::hub::{Dialect, Input};
 use roshambo::model::{CloseReason, ConnId};
 use serde_json::Value;
 
+use crate::common::shelf::Shelf;
 use crate::common::{Act, Bench, Deed, WALL_S};
 use crate::persons;
 
@@ -458,6 +459,11 @@ impl Stage {
             ["erases", token] => {
                 let token = fill(token, &self.bound).expect("it is known");
                 self.bench.shelf().erase(&token);
+            }
+            // All that it had, in the middle of everything.
+            ["empties"] => {
+                self.bench.shelf().roll_back(&Shelf::default());
+                self.bench.hear_store();
             }
             ["loses", token] => {
                 let token = fill(token, &self.bound).expect("it is known");

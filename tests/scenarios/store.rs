@@ -812,3 +812,29 @@ fn no_more_sessions_than_there_may_be_wait_for_a_store_that_is_away() {
     assert_eq!(played.kept("A"), Some((3, 2)));
     assert_eq!(played.kept("C"), Some((1, 1)));
 }
+
+/// Those who are offline, too; and what is won next counts from there.
+#[test]
+fn a_store_that_lost_everything_is_told_what_everybody_was_told() {
+    let mut played = play_with_store(
+        Config::default(),
+        &format!(
+            "{FIRST_WIN}
+ 3001 a lost
+ 3002 * store empties
+ 3003 * restart
+ 4000 c open plain
+ 4000 c > hello A v2 <A.token>
+ 4000 c < hi 0 A resumed 1/1
+ 4001 * store empties
+            "
+        ),
+    );
+    assert_eq!(played.kept("A"), Some((1, 1)));
+    let token = played.bound("A.token");
+    let session = played.bench.shelf().session(&token);
+    assert!(session.is_some_and(|(.., uid)| uid.starts_with("p-")));
+    // Nobody else's: B never won.
+    assert_eq!(played.bench.shelf().len(), 1);
+    assert_eq!(played.bench.hub().owed(), 0);
+}

@@ -194,6 +194,21 @@ impl Ledger {
         self.claims.clear();
     }
 
+    /// The store lost something: what a session won then is lost, if nobody knows it here.
+    pub(crate) fn forget(&mut self, here: &BTreeSet<String>, before: &Shelf, after: &Shelf) {
+        for (whose, account) in &mut self.accounts {
+            let Whose::Token(token) = whose else {
+                continue;
+            };
+            if !here.contains(token) {
+                let lost = kept(whose, before) - kept(whose, after);
+                let left = account.total() - lost;
+                account.base = left.saturating_sub(account.won);
+                account.won = left - account.base;
+            }
+        }
+    }
+
     /// Nothing is there that was not told; `settled`: and nothing of that is missing.
     pub(crate) fn check(&mut self, shelf: &Shelf, settled: bool) {
         self.adopt(shelf);

@@ -157,6 +157,29 @@ fn owners_of_long_ago_are_not_remembered() {
     });
 }
 
+/// A store may have been set back: what a player was told goes along with what it won.
+#[test]
+fn what_was_told_is_there_afterwards() {
+    let told = |settle: Settle, told| Settle { told, ..settle };
+    everywhere(|store| {
+        assert_eq!(store.settle(told(win("a", 1, 7, 1, 3), 9)), kept(9));
+        assert_eq!(store.settle(told(win("a", 1, 8, 1, 4), 10)), kept(10));
+        // Somebody else added some, which this one was not told of.
+        assert_eq!(store.settle(told(win("a", 2, 1, 5, 1), 0)), former(15));
+        assert_eq!(store.settle(told(win("a", 1, 9, 1, 5), 11)), kept(16));
+        // A former owner's word counts as much.
+        assert_eq!(store.settle(told(win("a", 2, 2, 0, 0), 20)), former(20));
+        assert_eq!(store.settle(told(win("a", 2, 2, 0, 0), 30)), former(20));
+        assert_eq!(store.settle(told(win("b", 1, 1, 0, 0), 4)), kept(4));
+        assert_eq!(store.take("a", 3), Some((20, 5)));
+        assert_eq!(store.take("b", 3), Some((4, 0)));
+        assert_eq!(
+            store.settle(told(win("b", 3, 1, 1, 1), u32::MAX)),
+            kept(u32::MAX)
+        );
+    });
+}
+
 #[test]
 fn points_and_streaks_end_where_their_type_does() {
     everywhere(|store| {

@@ -19,6 +19,7 @@ mod connection;
 mod script;
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
 
@@ -33,6 +34,9 @@ use crate::model::{RedisUrl, StoreOp, StoreReply};
 const TOGETHER: usize = 100;
 /// How many keys are looked at together when all are.
 const PAGE: usize = 500;
+/// How long after Redis lost something this process is taken for the owner of what it settles: what
+/// it took in the lost moments is settled again by then.
+const ADOPTS: Duration = Duration::from_secs(60);
 /// How far clocks may be from each other, in seconds, before that is worth a line.
 const LEAD_SECONDS: u64 = 60;
 
@@ -47,6 +51,10 @@ pub(super) struct Redis {
     state: State,
     /// How often this process has called, as far as Redis told.
     calls: u64,
+    /// When it lost something.
+    lost_at: Option<Instant>,
+    /// That it did is still to be told.
+    forgot: bool,
 }
 
 impl Redis {
@@ -79,16 +87,25 @@ impl Redis {
             line: None,
             state: State::default(),
             calls: 0,
+            lost_at: None,
+            forgot: false,
         }
     }
 
     /// Applies some orders, all or none; what became of each.
+    ///
+    /// On a new line it is found out first whether anything was lost.
     fn call(&mut self, orders: &[Call], now: Unix) -> Result<Vec<Value>, Trouble> {
         let count = orders.len();
         let ttl = self.limits.score_ttl_ms / 1000;
         let is_old = self.line.is_some();
         self.connect()?;
-        let command = self.script.command(orders, self.state.date(now), ttl);
+        if !is_old && count != 0 {
+            self.call(&[], now)?;
+        }
+        let adopts = self.lost_at.is_some_and(|at| at.elapsed() < ADOPTS);
+        let date = self.state.date(now);
+        let command = self.script.command(orders, date, ttl, adopts);
         let load = self.script.load();
         let mut is_dropped = false;
         let ask = |line: &mut Line, is_dropped: &mut bool| {
@@ -101,11 +118,10 @@ impl Redis {
             };
             said.inspect_err(|error| *is_dropped = error.is_connection_dropped())
         };
-        let mut said = self.ask(|line| ask(line, &mut is_dropped));
+        let said = self.ask(|line| ask(line, &mut is_dropped));
         // Redis may have ended a connection that was idle for long: that is no outage.
         if said.is_err() && is_old && is_dropped {
-            self.connect()?;
-            said = self.ask(|line| ask(line, &mut is_dropped));
+            return self.call(orders, now);
         }
         let said = said?;
         let mut replies = script::items(said);
@@ -118,9 +134,11 @@ impl Redis {
         };
         if calls <= self.calls {
             log::warn!(
-                "{} has lost what it had told, by a restart or a replica that took over",
+                "{} has lost some of what it had, by a restart or a replica that took over: what \
+                 is known here is told again",
                 self.url
             );
+            (self.lost_at, self.forgot) = (Some(Instant::now()), true);
         }
         self.calls = calls;
         Ok(replies)
@@ -231,6 +249,9 @@ impl Engine for Redis {
                     None => return Err(self.misunderstood()),
                 }
             }
+        }
+        if std::mem::take(&mut self.forgot) {
+            replies.insert(0, StoreReply::Forgot);
         }
         Ok(replies)
     }

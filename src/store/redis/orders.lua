@@ -1,14 +1,14 @@
 -- A store's orders, one after the other; nobody else's come in between. Constants in capitals that
 -- are not defined here stand in front of this text, put there by its caller.
 --
--- ARGV: the date, how long a session is kept (both in seconds), who calls; then orders, each a word
--- and what belongs to it. Replies: how many calls there were of this caller; then one for each order.
+-- ARGV: the date, how long a session is kept (both in seconds), who calls, 1 if that one is owner of
+-- what it settles although nobody here knows so; then orders, each a word and what belongs to it. Replies: how many calls there were of this caller; then one for each order.
 
 local call = redis.call
 local USED, ROOMS, HOLDERS = PREFIX .. 'used', PREFIX .. 'rooms', PREFIX .. 'holders'
 local ERASED, WEEKS, INSTANCES = PREFIX .. 'erased', PREFIX .. 'weeks', PREFIX .. 'instances'
 local now, ttl, caller = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
-local at = 3
+local adopts, at = ARGV[4] == '1', 4
 
 local function words(count)
   local from = at + 1
@@ -112,21 +112,19 @@ local function profile_of(hash)
   return found[1] or '', found[2] or '0', found[3] or '', found[4] or ''
 end
 
--- Makes somebody the owner; what he is told.
+local function make_owner(session, owner)
+  table.insert(session.former, {owner = session.owner, seq = session.seq, at = now})
+  session.owner, session.seq = owner, 0
+  forget_owners(session)
+end
+
+-- Makes somebody the owner, unless he is or was that; what he is told.
 local function take(session, owner)
   forget_owners(session)
-  if not knows(session, owner) then
-    table.insert(session.former, {owner = session.owner, seq = session.seq, at = now})
-    session.owner, session.seq = owner, 0
-    forget_owners(session)
-  end
+  if not knows(session, owner) then make_owner(session, owner) end
   save(session)
   local uid, is_number, name, avatar = profile_of(session.hash)
   return {uid, is_number, name, avatar, session.points, session.streak, session.person or false}
-end
-
-local function add_points(session, points)
-  session.points = math.min(session.points + points, POINTS_MAX)
 end
 
 -- Persons and boards ------------------------------------------------------------------------------
@@ -285,7 +283,7 @@ function orders.take()
 end
 
 function orders.settle()
-  local hash, owner, seq, points, streak, profiles = words(6)
+  local hash, owner, seq, points, told, streak, profiles = words(7)
   local profile = profiles == '1' and {words(4)} or nil
   local sub, sub_hash, count = words(3)
   local ranked = {}
@@ -293,7 +291,7 @@ function orders.settle()
     local week, more, since = words(3)
     ranked[index] = {week = week, points = number(more), at = number(since)}
   end
-  seq, points, streak = number(seq), number(points), number(streak)
+  seq, points, told, streak = number(seq), number(points), number(told), number(streak)
   if is_erased(hash) then return {'erased', 0} end
   local session = find(hash)
   if not session and sub ~= '' then
@@ -302,9 +300,12 @@ function orders.settle()
     session = other and find(other) or nil
   end
   if not session then
-    if points ~= 0 then make(hash, owner, seq, points, streak, profile) end
-    return {'kept', points}
+    local total = math.max(points, told)
+    if total ~= 0 then make(hash, owner, seq, total, streak, profile) end
+    return {'kept', total}
   end
+  -- Its take is among what was lost here.
+  if adopts and not knows(session, owner) then make_owner(session, owner) end
   local is_new, said
   if session.owner == owner then
     is_new, said = session.seq < seq, 'kept'
@@ -323,7 +324,7 @@ function orders.settle()
     end
   end
   if is_new then
-    add_points(session, points)
+    session.points = math.max(math.min(session.points + points, POINTS_MAX), told)
     if session.person then add_ranked(session.person, ranked) end
   end
   save(session)

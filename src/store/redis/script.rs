@@ -73,11 +73,12 @@ impl Script {
         command
     }
 
-    /// A call with these orders.
-    pub(super) fn command(&self, orders: &[Call], now: Unix, ttl: u64) -> Cmd {
+    /// A call with these orders; `adopts`: whoever settles in it is owner of what it settles.
+    pub(super) fn command(&self, orders: &[Call], now: Unix, ttl: u64, adopts: bool) -> Cmd {
         let mut command = redis::cmd("EVALSHA");
         command.arg(&self.sha1).arg(0);
         command.arg(now.0).arg(ttl).arg(&self.caller);
+        command.arg(u8::from(adopts));
         for Call(words) in orders {
             for word in words {
                 command.arg(word);
@@ -130,6 +131,7 @@ impl Call {
             .word(settle.owner)
             .word(settle.seq)
             .word(settle.points)
+            .word(settle.told)
             .word(settle.streak);
         call = match &settle.profile {
             None => call.word(0),

@@ -193,10 +193,10 @@ fn settle(connection: &Connection, settle: &Settle, now: Unix) -> rusqlite::Resu
         }
         return Ok(settled);
     }
-    if settle.points != 0 {
+    let total = settle.points.max(settle.told);
+    if total != 0 {
         insert(connection, key, &Record::new(settle), now)?;
     }
-    let total = settle.points;
     Ok(Settled::Kept { total })
 }
 
