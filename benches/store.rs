@@ -3,12 +3,13 @@
 //!
 //! `cargo bench --bench store` prints a table; `-- --sessions N` fills the file with another number,
 //! `-- --folder PATH` puts it on another disk than that of temporary files, and what is measured is
-//! that disk above all.
+//! that disk above all. `-- --redis URL` measures an empty Redis instead, filled by orders, with the
+//! feature `redis`.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use roshambo::model::{Owner, Settle, StoreOp, StoredProfile, Week};
+use roshambo::model::{Owner, RedisUrl, Settle, StoreOp, StoredProfile, Week};
 use roshambo::store::{self, Choice, Engine, Limits, Unix};
 use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
@@ -23,6 +24,7 @@ const TOGETHER: u64 = 250;
 fn main() {
     let mut sessions = 1_000_000;
     let mut folder = std::env::temp_dir();
+    let mut redis = None;
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
@@ -31,10 +33,14 @@ fn main() {
                 sessions = number.expect("--sessions needs a number");
             }
             "--folder" => folder = args.next().expect("--folder needs a path").into(),
+            "--redis" => redis = args.next(),
             // Cargo's own.
             "--bench" => (),
-            other => panic!("{other} is not known: --sessions NUMBER, --folder PATH"),
+            other => panic!("{other} is not known: --sessions NUMBER, --folder PATH, --redis URL"),
         }
+    }
+    if let Some(url) = redis {
+        return measure_redis(&url, sessions);
     }
     let folder = folder.join(format!("roshambo-bench-store-{}", std::process::id()));
     std::fs::create_dir(&folder).expect("a writable folder");
@@ -82,6 +88,38 @@ fn measure(path: &Path, sessions: u64) {
         times.measure(|| _ = engine.expire(200, late).expect("it works"));
     }
     times.print("deleting 200 that are too old");
+}
+
+fn measure_redis(url: &str, sessions: u64) {
+    println!("{:<52} {:>9} {:>9} {:>9}", "", "median", "99 %", "longest");
+    let choice = Choice::Redis(RedisUrl::new(url).expect("an address"));
+    let opened = store::open(&choice, LIMITS).expect("a Redis");
+    let mut engine = opened.into_engine();
+    let start = Instant::now();
+    for first in (0..sessions).step_by(2_000) {
+        let orders: Vec<StoreOp> = (first..sessions.min(first + 2_000))
+            .map(|number| settle(number, 1))
+            .collect();
+        engine.apply(&orders, NOW).expect("it works");
+    }
+    let took = start.elapsed().as_secs_f64();
+    engine.expire(1, NOW).expect("it works");
+    let megabytes = engine.bytes() / 1_000_000;
+    println!("filled with {sessions} sessions in {took:.1} s: {megabytes} MB");
+    let mut measure = |name: &str, order: &dyn Fn(u64) -> StoreOp| {
+        let mut times = Times::default();
+        for number in 0..2_000 {
+            let order = [order(number)];
+            times.measure(|| _ = engine.apply(&order, NOW).expect("it works"));
+        }
+        times.print(name);
+    };
+    measure("take", &|number| StoreOp::Take {
+        token: token(scatter(number, sessions)),
+        owner: Owner(1 << 40 | number),
+    });
+    measure("one result", &|number| settle(scatter(number, sessions), 2));
+    settle_groups(&mut *engine, "Redis", sessions);
 }
 
 /// Who is best, and where somebody stands: among the first thousand, and far behind.

@@ -461,6 +461,22 @@ mutant 'an order is applied once' src/store/record.rs \
     'let is_new = self.seq < settle.seq;' 'let is_new = true;' --test store cases::an_order_counts
 mutant 'a former order is applied once' src/store/record.rs \
     'let is_new = last < settle.seq;' 'let is_new = true;' --test store cases::a_former
+mutant 'what was told is there afterwards' src/store/record.rs \
+    'saturating_add(settle.points).max(settle.told)' 'saturating_add(settle.points)' \
+    --test store cases::what_was_told
+mutant 'how long Redis may take to answer' src/store/redis/connection.rs \
+    'const ANSWER: Duration = Duration::from_secs(1);' 'const ANSWER: Duration = Duration::from_secs(3);' \
+    --features redis --test store shared::an_outage
+mutant 'a Redis that throws things away' src/store/redis/connection.rs \
+    'policy if is_bounded && policy != "noeviction" => policy,' 'policy if policy.is_empty() => policy,' \
+    --features redis --test store shared::a_redis_that_will
+mutant 'who is owner after Redis lost something' src/store/redis/mod.rs \
+    'const ADOPTS: Duration = Duration::from_secs(60);' 'const ADOPTS: Duration = Duration::ZERO;' \
+    --features redis --test store shared::a_redis_that_lost
+mutant 'an idle connection that Redis ended' src/store/redis/mod.rs \
+    'if said.is_err() && is_old && is_dropped {' 'if false {' --features redis --test store shared::an_outage
+mutant 'an order is applied once, in Redis' src/store/redis/orders.lua \
+    'is_new, said = session.seq < seq' 'is_new, said = true' --features redis --test store cases::an_order_counts
 mutant 'exact places' src/model/board.rs \
     'PLACES_MAX: u32 = 1_000;' 'PLACES_MAX: u32 = 2_000;' --test store persons::a_thousand
 mutant 'rows of a board' src/model/board.rs \

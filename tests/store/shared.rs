@@ -2,12 +2,16 @@
 //! stays there for ever.
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
+#[cfg(feature = "tls")]
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
 
 use roshambo::model::{Letter, Owner, RedisUrl, Settled, StoreOp, StoreReply, Week};
 use roshambo::store::{self, Choice, Engine, Unix, Who};
 
 use crate::redis::Redis;
-use crate::ways::{LIMITS, START, known_as, ranked, win};
+use crate::ways::{Folder, LIMITS, START, known_as, ranked, win};
 
 const NOW: Unix = Unix(START);
 
@@ -194,6 +198,8 @@ fn a_user_with_the_rights_that_are_named_will_do() {
         "evalsha",
         "script|load",
         "zscan",
+        "scan",
+        "hgetall",
     ];
     needed.extend(others.map(Into::into));
     assert_eq!(named, needed);
@@ -244,4 +250,165 @@ fn an_outage_is_told_and_nothing_counts_twice() {
     trouble(engine, 6, "wants a password");
     drop(redis);
     trouble(engine, 6, "cannot be reached");
+}
+
+/// A replica that takes over, or a restart from a snapshot: who took a session in the lost moments has
+/// it all the same, and what it was told is there.
+#[test]
+fn a_redis_that_lost_its_last_moments_takes_nobodys_session_away() {
+    let mut redis = Redis::start(&[]);
+    let mut engine = open(&redis);
+    assert_eq!(settle(&mut *engine, 1), Ok(1));
+    redis.say("SAVE");
+    assert_eq!(settle(&mut *engine, 2), Ok(2));
+    let take = StoreOp::Take {
+        token: "a".into(),
+        owner: Owner(2),
+    };
+    engine.apply(&[take], NOW).expect("it works");
+    redis.kill();
+    redis.restart();
+    let mut order = win("a", 2, 1, 1, 7);
+    order.told = 3;
+    let order = [StoreOp::Settle(Box::new(order))];
+    let replies = engine.apply(&order, NOW).expect("it works");
+    let settled = |reply: &StoreReply| match reply {
+        StoreReply::Settled { settled, .. } => Some(*settled),
+        _ => None,
+    };
+    assert_eq!(replies.first(), Some(&StoreReply::Forgot));
+    let kept = Settled::Kept { total: 3 };
+    assert_eq!(replies.last().and_then(settled), Some(kept));
+    // It is told once.
+    let replies = engine.apply(&order, NOW).expect("it works");
+    assert_eq!(replies.len(), 1, "{replies:?}");
+}
+
+/// What `roshambo store` said, and how it ended.
+#[track_caller]
+fn command(words: &[&str], place: &str, input: &str, code: i32) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_roshambo"));
+    command.arg("store").args(words).args(["--store", place]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.stderr(Stdio::piped()).spawn().expect("it starts");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    // Who reads none of it may end before it is written.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    let output = child.wait_with_output().expect("it ends");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    let (out, err) = (text(output.stdout), text(output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{words:?}: {out}{err}");
+    if code == 0 { out } else { err }
+}
+
+#[track_caller]
+fn says(words: &[&str], place: &str, input: &str, code: i32, wanted: &str) {
+    let said = command(words, place, input, code);
+    assert!(said.contains(wanted), "{wanted:?} is not in: {said}");
+}
+
+/// The lines, but for their order.
+fn sorted(lines: &str) -> Vec<&str> {
+    let mut lines: Vec<&str> = lines.lines().collect();
+    lines.sort_unstable();
+    lines
+}
+
+#[test]
+fn points_go_from_redis_to_a_file_and_back() {
+    let redis = Redis::start(&[]);
+    let (url, other) = (redis.url(0), redis.url(1));
+    let mut engine = open(&redis);
+    all_orders(&mut *engine);
+    engine.bar("ada", true).expect("it works");
+    let lines = command(&["export"], &url, "", 0);
+    // A beginning, three sessions, a person, its points of a week and ever.
+    assert_eq!(lines.lines().count(), 7, "{lines}");
+    says(&["check"], &url, "", 0, "in order: 3 sessions, 1 persons");
+    let folder = Folder::new();
+    let file = folder.file("points.db");
+    let file = file.to_str().expect("ASCII");
+    says(&["import"], file, &lines, 0, "6 taken, 0 left");
+    let from_file = command(&["export"], file, "", 0);
+    assert_eq!(sorted(&from_file), sorted(&lines));
+    for wanted in ["6 taken, 0 left", "0 taken, 6 left"] {
+        says(&["import"], &other, &from_file, 0, wanted);
+    }
+    let again = command(&["export"], &other, "", 0);
+    assert_eq!(sorted(&again), sorted(&lines));
+    // It is all there for a server, also who is barred.
+    let mut there = try_open(&other).unwrap_or_else(|line| panic!("{line}"));
+    let mut shown = || {
+        let week = Week::of(START).expect("a week");
+        let said = there.apply(&[StoreOp::Top { week }], NOW);
+        format!("{said:?}").matches("points: 2").count()
+    };
+    assert_eq!(shown(), 0);
+    command(&["bar", "--undo", "ada"], &other, "", 0);
+    assert_eq!(shown(), 1);
+    let forget = ["forget", "--person", "ada"];
+    says(&forget, &other, "", 0, "bgrewriteaof");
+    assert_eq!(shown(), 0);
+    says(&forget, &other, "", 1, "nobody in");
+    // Both tombstones go along, and keep away what they stand for.
+    let last = command(&["export"], &other, "", 0);
+    assert_eq!(last.matches("tombstone").count(), 2, "{last}");
+    says(&["import"], &other, &lines, 0, "0 taken, 6 left");
+    says(&["backup", "copy.db"], &url, "", 1, "redis-cli --rdb");
+    says(
+        &["check"],
+        "redis+unix:///nowhere",
+        "",
+        1,
+        "cannot be reached",
+    );
+    let bad = "{\"roshambo_store\":1}\n{}\n";
+    says(&["import"], &url, bad, 1, "line 2");
+}
+
+/// Its certificate is checked as any other.
+#[cfg(feature = "tls")]
+#[test]
+fn a_redis_behind_tls() {
+    let folder = Folder::new();
+    let file = |name: &str| folder.file(name).to_str().expect("ASCII").to_owned();
+    let (cert, key) = (file("cert.pem"), file("key.pem"));
+    let words = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
+        -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE";
+    let made = Command::new("openssl")
+        .args(words.split_whitespace())
+        .args(["-out", &cert, "-keyout", &key])
+        .output();
+    assert!(made.expect("openssl").status.success(), "no certificate");
+    // A port that was free a moment ago; another one if it is not any more.
+    let (redis, port) = (0..9)
+        .find_map(|_| {
+            let listener = TcpListener::bind("127.0.0.1:0").ok()?;
+            let port = listener.local_addr().ok()?.port().to_string();
+            drop(listener);
+            let words = ["--tls-port", &port, "--tls-cert-file", &cert];
+            let more = ["--tls-key-file", &key, "--tls-auth-clients", "no"];
+            let authorities = ["--tls-ca-cert-file", &cert];
+            let words = [&words[..], &more[..], &authorities[..]].concat();
+            Some((Redis::try_start(&words)?, port))
+        })
+        .expect("a free port");
+    let url = format!("rediss://localhost:{port}");
+    let check = |authorities: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_roshambo"));
+        command.args(["store", "check", "--store", &url]);
+        let output = command.env("SSL_CERT_FILE", authorities).output();
+        let output = output.expect("it starts");
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        (output.status.code(), text)
+    };
+    let (code, said) = check(&cert);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("0 sessions"), "{said}");
+    let (code, said) = check("/dev/null");
+    assert_eq!(code, Some(1), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    drop(redis);
 }

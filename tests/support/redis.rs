@@ -21,6 +21,12 @@ impl Redis {
     /// Starts one, empty, with these settings in addition, as `--maxmemory 1mb`.
     #[track_caller]
     pub(crate) fn start(words: &[&str]) -> Self {
+        Self::try_start(words).expect("it starts")
+    }
+
+    /// The same; `None` if it ends at once, as for a port that somebody has.
+    #[track_caller]
+    pub(crate) fn try_start(words: &[&str]) -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("roshambo-redis-{}-{number}", std::process::id());
@@ -28,13 +34,12 @@ impl Redis {
         std::fs::create_dir(&folder).expect("a writable place");
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         let child = run(&folder, &words);
-        let redis = Self {
+        let mut redis = Self {
             child,
             folder,
             words,
         };
-        redis.wait();
-        redis
+        redis.wait().then_some(redis)
     }
 
     /// As whom a server is to speak to it, and in which database.
@@ -72,18 +77,22 @@ impl Redis {
     #[track_caller]
     pub(crate) fn restart(&mut self) {
         self.child = run(&self.folder, &self.words);
-        self.wait();
+        assert!(self.wait(), "it does not start again");
     }
 
+    /// Until it can be asked; whether it lives so long.
     #[track_caller]
-    fn wait(&self) {
+    fn wait(&mut self) -> bool {
         let until = Instant::now() + PATIENCE;
         loop {
             let stream = UnixStream::connect(self.socket());
             let answer = stream.and_then(|stream| say(stream, "PING"));
             // It lives, too, if it wants a password first.
             if answer.is_ok_and(|answer| !answer.starts_with("-LOADING")) {
-                return;
+                return true;
+            }
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return false;
             }
             assert!(Instant::now() < until, "redis-server does not listen");
             std::thread::sleep(Duration::from_millis(2));

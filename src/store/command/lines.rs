@@ -13,13 +13,13 @@ use crate::model::hex;
 use crate::store::engine::Key;
 
 /// Of the lines.
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 /// Most lines in one transaction: a server beside it waits so long.
 const BATCH: usize = 1000;
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum Line {
+pub(super) enum Line {
     RoshamboStore(u32),
     Session(Session),
     Person(Person),
@@ -29,42 +29,42 @@ enum Line {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Session {
-    token_sha256: String,
-    uid: String,
-    uid_is_number: bool,
-    name: String,
-    avatar: String,
-    points: u32,
-    streak: u32,
-    made_at: i64,
-    used_at: i64,
+pub(super) struct Session {
+    pub(super) token_sha256: String,
+    pub(super) uid: String,
+    pub(super) uid_is_number: bool,
+    pub(super) name: String,
+    pub(super) avatar: String,
+    pub(super) points: u32,
+    pub(super) streak: u32,
+    pub(super) made_at: i64,
+    pub(super) used_at: i64,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Person {
-    person: String,
-    token_sha256: Option<String>,
-    is_barred: bool,
-    made_at: i64,
-    seen_at: i64,
+pub(super) struct Person {
+    pub(super) person: String,
+    pub(super) token_sha256: Option<String>,
+    pub(super) is_barred: bool,
+    pub(super) made_at: i64,
+    pub(super) seen_at: i64,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RankedPoints {
-    week: i64,
-    person: String,
-    points: u32,
-    reached_at: i64,
+pub(super) struct RankedPoints {
+    pub(super) week: i64,
+    pub(super) person: String,
+    pub(super) points: u32,
+    pub(super) reached_at: i64,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Tombstone {
-    sha256: String,
-    erased_at: i64,
+pub(super) struct Tombstone {
+    pub(super) sha256: String,
+    pub(super) erased_at: i64,
 }
 
 /// What became of lines.
@@ -108,7 +108,7 @@ pub(super) fn export(connection: &mut Connection, out: &mut dyn Write) -> io::Re
     Ok(count)
 }
 
-fn write(out: &mut dyn Write, line: &Line) -> io::Result<()> {
+pub(super) fn write(out: &mut dyn Write, line: &Line) -> io::Result<()> {
     serde_json::to_writer(&mut *out, line).map_err(io::Error::other)?;
     out.write_all(b"\n")
 }
@@ -160,22 +160,13 @@ pub(super) fn import(
     lines: impl Iterator<Item = io::Result<String>>,
 ) -> Result<Counts, String> {
     let mut counts = Counts::default();
-    let mut lines = lines.enumerate().peekable();
-    let (_, first) = lines.next().ok_or("there is nothing to read")?;
-    match parse(1, first)? {
-        Line::RoshamboStore(VERSION) => (),
-        Line::RoshamboStore(other) => {
-            return Err(format!("version {other} of the lines is not known here"));
-        }
-        _ => return Err("line 1 does not say {\"roshambo_store\":1}".into()),
-    }
+    let mut lines = begin(lines)?.peekable();
     while lines.peek().is_some() {
         let failed = |error: rusqlite::Error| error.to_string();
         let transaction = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(failed)?;
-        for (index, line) in lines.by_ref().take(BATCH) {
-            let number = index + 1;
+        for (number, line) in lines.by_ref().take(BATCH) {
             let line = parse(number, line)?;
             let is_new =
                 take(&transaction, &line).map_err(|error| format!("line {number}: {error}"))?;
@@ -194,7 +185,22 @@ pub(super) fn import(
     Ok(counts)
 }
 
-fn parse(number: usize, line: io::Result<String>) -> Result<Line, String> {
+/// Looks at the first line; the others, with their numbers.
+pub(super) fn begin<T: Iterator<Item = io::Result<String>>>(
+    lines: T,
+) -> Result<impl Iterator<Item = (usize, io::Result<String>)>, String> {
+    let mut lines = (1..).zip(lines);
+    let (_, first) = lines.next().ok_or("there is nothing to read")?;
+    match parse(1, first)? {
+        Line::RoshamboStore(VERSION) => Ok(lines),
+        Line::RoshamboStore(other) => {
+            Err(format!("version {other} of the lines is not known here"))
+        }
+        _ => Err("line 1 does not say {\"roshambo_store\":1}".into()),
+    }
+}
+
+pub(super) fn parse(number: usize, line: io::Result<String>) -> Result<Line, String> {
     let line = line.map_err(|error| format!("line {number}: {error}"))?;
     serde_json::from_str(&line).map_err(|error| format!("line {number}: {error}"))
 }
@@ -213,15 +219,7 @@ fn take(connection: &Connection, line: &Line) -> Result<bool, String> {
         Line::RoshamboStore(_) => Err("a second beginning".into()),
         Line::Session(session) => {
             let hash = sha256(&session.token_sha256)?;
-            for (what, text, most) in [
-                ("uid", &session.uid, 64),
-                ("name", &session.name, 64),
-                ("avatar", &session.avatar, 512),
-            ] {
-                if most < text.len() {
-                    return Err(format!("its {what} is longer than {most} bytes"));
-                }
-            }
+            check_lengths(session)?;
             run(
                 "INSERT INTO sessions (token_sha256, uid, uid_is_number, name, avatar, points, \
                  streak, owner, owner_seq, made_at, used_at) \
@@ -275,11 +273,25 @@ fn take(connection: &Connection, line: &Line) -> Result<bool, String> {
     }
 }
 
+/// Whether a profile is one that a server would take.
+pub(super) fn check_lengths(session: &Session) -> Result<(), String> {
+    for (what, text, most) in [
+        ("uid", &session.uid, 64),
+        ("name", &session.name, 64),
+        ("avatar", &session.avatar, 512),
+    ] {
+        if most < text.len() {
+            return Err(format!("its {what} is longer than {most} bytes"));
+        }
+    }
+    Ok(())
+}
+
 fn digits(hash: [u8; 32]) -> String {
     hex::text(&hash)
 }
 
-fn sha256(text: &str) -> Result<[u8; 32], String> {
+pub(super) fn sha256(text: &str) -> Result<[u8; 32], String> {
     let bytes = hex::bytes(text).and_then(|bytes| bytes.try_into().ok());
     bytes.ok_or_else(|| format!("{text:?} is no SHA-256"))
 }

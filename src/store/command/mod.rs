@@ -1,9 +1,11 @@
-//! `roshambo store …`: a look into a store's file, copies of it, and the end of somebody's data.
+//! `roshambo store …`: a look into a store, copies of it, and the end of somebody's data.
 //!
 //! It works beside a running server, with SQLite's own locks. Absent: stores in memory, and the
 //! game.
 
 mod lines;
+#[cfg(feature = "redis")]
+mod shared;
 mod words;
 
 use std::ffi::OsString;
@@ -15,7 +17,7 @@ use std::process::ExitCode;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use self::words::{Asked, What};
+use self::words::{Asked, Place, What};
 use super::clock::Clock;
 use super::engine::Who;
 use super::sqlite;
@@ -64,7 +66,13 @@ fn complain(message: &str) {
 }
 
 fn run(asked: &Asked) -> Result<String, String> {
-    let path = &asked.file;
+    let path = match &asked.place {
+        Place::File(path) => path,
+        #[cfg(feature = "redis")]
+        Place::Redis(url) => return shared::run(&asked.what, url),
+        #[cfg(not(feature = "redis"))]
+        Place::Redis(_) => return Err(super::NO_REDIS.into()),
+    };
     if matches!(asked.what, What::Import) {
         sqlite::make_if_missing(path, Clock::start().now()).map_err(|error| error.0)?;
     }
@@ -164,12 +172,32 @@ fn export(connection: &mut Connection, path: &Path) -> Result<String, String> {
 fn import(connection: &mut Connection, path: &Path) -> Result<String, String> {
     let lines = io::stdin().lock().lines();
     let counts = lines::import(connection, lines)?;
-    Ok(format!(
-        "{}: {} taken, {} left as they were",
-        path.display(),
-        counts.taken,
-        counts.left
-    ))
+    Ok(counts_line(&path.display().to_string(), &counts))
+}
+
+fn counts_line(shown: &str, counts: &lines::Counts) -> String {
+    let lines::Counts { taken, left } = counts;
+    format!("{shown}: {taken} taken, {left} left as they were")
+}
+
+/// Why nobody was erased.
+fn nobody_line(shown: &str, who: &Who) -> String {
+    let name = match who {
+        Who::Uid(uid) => format!("the uid {uid:?}"),
+        Who::Person(person) => format!("the name {person:?}"),
+    };
+    format!("nobody in {shown} goes by {name}")
+}
+
+/// What became of a bar, of so many persons.
+fn bar_line(shown: &str, sub: &str, barred: bool, count: usize) -> Result<String, String> {
+    match barred {
+        _ if count == 0 => Err(format!("no person in {shown} is called {sub:?}")),
+        true => Ok(format!(
+            "{sub:?} is on no board of {shown} any more; bar --undo takes that back"
+        )),
+        false => Ok(format!("{sub:?} is on the boards of {shown} again")),
+    }
 }
 
 fn forget(connection: &mut Connection, path: &Path, who: &Who) -> Result<String, Fault> {
@@ -178,11 +206,7 @@ fn forget(connection: &mut Connection, path: &Path, who: &Who) -> Result<String,
     transaction.commit()?;
     let shown = path.display();
     if erased == 0 {
-        let name = match who {
-            Who::Uid(uid) => format!("the uid {uid:?}"),
-            Who::Person(person) => format!("the name {person:?}"),
-        };
-        return Err(Fault::Said(format!("nobody in {shown} goes by {name}")));
+        return Err(Fault::Said(nobody_line(&shown.to_string(), who)));
     }
     // What was deleted is overwritten in the file; in its log it stands until that is cut.
     let text = "PRAGMA wal_checkpoint(TRUNCATE)";
@@ -201,14 +225,5 @@ fn bar(connection: &mut Connection, path: &Path, sub: &str, barred: bool) -> Res
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let count = sqlite::bar(&transaction, sub, barred)?;
     transaction.commit()?;
-    let shown = path.display();
-    if count == 0 {
-        return Err(Fault::Said(format!(
-            "no person in {shown} is called {sub:?}"
-        )));
-    }
-    Ok(match barred {
-        true => format!("{sub:?} is on no board of {shown} any more; bar --undo takes that back"),
-        false => format!("{sub:?} is on the boards of {shown} again"),
-    })
+    bar_line(&path.display().to_string(), sub, barred, count).map_err(Fault::Said)
 }

@@ -10,12 +10,12 @@ use crate::store::engine::Who;
 
 /// What it says of itself.
 pub(super) const HELP: &str = "\
-roshambo store: looks into the file that keeps points, copies it, erases or bars somebody.
+roshambo store: looks into the store that keeps points, copies it, erases or bars somebody.
 All of it works beside a running server.
 
-Usage: roshambo store COMMAND [--store FILE]
+Usage: roshambo store COMMAND [--store FILE|URL]
 
-  check            say whether the file is in order, and how much is in it
+  check            say whether it is in order, and how much is in it
   backup COPY      make a copy, whole at one moment; to restore it, stop the server and put it in
                    the file's place, without the old FILE-wal and FILE-shm
   export           write everything to standard output, a line of JSON each; no token is in it
@@ -27,7 +27,8 @@ Usage: roshambo store COMMAND [--store FILE]
                    points; a running server's board knows within two seconds
       --undo       put it there again
 
-  --store FILE     the file [roshambo.db]                                   ROSHAMBO_STORE
+  --store FILE|URL the file [roshambo.db], or a Redis, which makes its own   ROSHAMBO_STORE
+                   copies: redis-cli --rdb COPY
   -h, --help       this text
 
 It ends with 0 when it is done, 1 when it could not be, 2 when it was asked wrongly.
@@ -37,7 +38,14 @@ It ends with 0 when it is done, 1 when it could not be, 2 when it was asked wron
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Asked {
     pub(super) what: What,
-    pub(super) file: PathBuf,
+    pub(super) place: Place,
+}
+
+/// Where the points are.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    File(PathBuf),
+    Redis(RedisUrl),
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -117,10 +125,14 @@ pub(super) fn parse(
     if file.as_os_str() == "memory" {
         return Err("a store in memory is its server's alone".into());
     }
-    if file.to_str().is_some_and(RedisUrl::is_meant) {
-        return Err("a store in Redis is looked into by redis-cli".into());
-    }
-    Ok(Some(Asked { what, file }))
+    let place = match file.to_str().filter(|text| RedisUrl::is_meant(text)) {
+        Some(text) => {
+            let url = RedisUrl::new(text).map_err(|why| format!("the store's address {why}"))?;
+            Place::Redis(url)
+        }
+        None => Place::File(file),
+    };
+    Ok(Some(Asked { what, place }))
 }
 
 fn text(parser: &mut Parser, flag: &str) -> Result<String, String> {
@@ -138,7 +150,7 @@ fn said(error: lexopt::Error) -> String {
 mod tests {
     use std::ffi::OsString;
 
-    use super::{Asked, What, Who, parse};
+    use super::{Asked, Place, RedisUrl, What, Who, parse};
 
     #[track_caller]
     fn check(words: &str, env: Option<&str>, want: Result<Option<(What, &str)>, &str>) {
@@ -148,7 +160,10 @@ mod tests {
             Ok(want) => {
                 let want = want.map(|(what, file)| Asked {
                     what,
-                    file: file.into(),
+                    place: match RedisUrl::new(file) {
+                        Ok(url) => Place::Redis(url),
+                        Err(_) => Place::File(file.into()),
+                    },
                 });
                 assert_eq!(parsed, Ok(want));
             }
@@ -210,6 +225,13 @@ mod tests {
         check("check a.db", None, Err("\"a.db\" is one word too many"));
         check("backup", None, Err("name of the copy"));
         check("check --file a", None, Err("--file"));
+        let url = "redis://:x@h/1";
+        check("check", Some(url), Ok(Some((What::Check, url))));
+        check(
+            "check",
+            Some("redis://x@h"),
+            Err("has a user and no password"),
+        );
         check("check", Some("memory"), Err("its server's alone"));
     }
 }

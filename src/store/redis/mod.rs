@@ -18,13 +18,14 @@
 mod connection;
 mod script;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
 
 use self::connection::{Line, State};
-use self::script::{Call, Script};
+use self::script::Script;
+pub(super) use self::script::{Call, key};
 use super::OpenError;
 use super::clock::Clock;
 use super::engine::{Engine, Limits, Luggage, Place, Trouble, Unix, Who, oldest_week};
@@ -152,23 +153,64 @@ impl Redis {
         number.ok_or_else(|| self.misunderstood())
     }
 
+    /// Applies orders of those that are answered by 1 or 0; how many by 1.
+    pub(super) fn put(&mut self, calls: &[Call], now: Unix) -> Result<usize, Trouble> {
+        let said = self.call(calls, now)?;
+        Ok(said
+            .into_iter()
+            .filter(|said| *said != Value::Int(0))
+            .count())
+    }
+
+    /// A page of what there is, and where the next one begins; the first one, and the one behind
+    /// the last, begin at `0`. `words` says what is looked through.
+    pub(super) fn page(
+        &mut self,
+        words: &[&str],
+        cursor: &str,
+        more: &[&str],
+    ) -> Result<(String, Vec<String>), Trouble> {
+        self.connect()?;
+        let mut scan = redis::Cmd::new();
+        for word in words {
+            scan.arg(word);
+        }
+        scan.arg(cursor);
+        for word in more {
+            scan.arg(word);
+        }
+        scan.arg("COUNT").arg(PAGE);
+        let page = script::items(self.ask(|line| line.ask(&scan))?);
+        let Ok([next, found]) = <[Value; 2]>::try_from(page) else {
+            return Err(self.misunderstood());
+        };
+        let found = script::items(found).into_iter().map(script::text);
+        Ok((script::text(next), found.collect()))
+    }
+
+    /// All that stands in a hash.
+    pub(super) fn fields(&mut self, key: &str) -> Result<BTreeMap<String, String>, Trouble> {
+        let mut get = redis::cmd("HGETALL");
+        get.arg(key);
+        let said = script::items(self.ask(|line| line.ask(&get))?);
+        let mut said = said.into_iter().map(script::text);
+        let mut fields = BTreeMap::new();
+        while let (Some(name), Some(value)) = (said.next(), said.next()) {
+            fields.insert(name, value);
+        }
+        Ok(fields)
+    }
+
     /// Sessions whose player goes by a uid, each with the person whose it is.
     fn sessions_of(&mut self, uid: &str) -> Result<Vec<(String, String)>, Trouble> {
         let mut found = BTreeSet::new();
         let mut cursor = "0".to_owned();
         loop {
-            let mut scan = redis::cmd("ZSCAN");
-            scan.arg(script::key("used")).arg(&cursor);
-            scan.arg("COUNT").arg(PAGE);
-            let page = script::items(self.ask(|line| line.ask(&scan))?);
-            let Ok([next, members]) = <[Value; 2]>::try_from(page) else {
-                return Err(self.misunderstood());
-            };
+            let (next, members) = self.page(&["ZSCAN", &key("used")], &cursor, &[])?;
             // Each is followed by its date.
-            let hashes = script::items(members).into_iter().step_by(2);
-            for hash in hashes.map(script::text) {
+            for hash in members.into_iter().step_by(2) {
                 let mut get = redis::cmd("HMGET");
-                get.arg(script::key(&format!("session:{hash}")));
+                get.arg(key(&format!("session:{hash}")));
                 get.arg("uid").arg("person");
                 let said = script::items(self.ask(|line| line.ask(&get))?);
                 let mut said = said.into_iter();
@@ -179,7 +221,7 @@ impl Redis {
                     found.insert((hash, said.next().map(script::text).unwrap_or_default()));
                 }
             }
-            cursor = script::text(next);
+            cursor = next;
             if cursor == "0" {
                 return Ok(found.into_iter().collect());
             }

@@ -491,6 +491,56 @@ function orders.bar()
   return 1
 end
 
+-- What was exported elsewhere; what is there already stays as it is.
+
+function orders.put_session()
+  local hash, uid, is_number, name, avatar, points, streak, made_at, used_at = words(9)
+  local key = session_key(hash)
+  if is_erased(hash) or call('EXISTS', key) == 1 then return 0 end
+  put_profile(hash, uid, is_number, name, avatar)
+  call('HSET', key, 'owner', NOBODY, 'seq', '0', 'points', points, 'streak', streak,
+    'former', '', 'made_at', made_at, 'used_at', used_at)
+  call('ZADD', USED, used_at, hash)
+  keep(key, math.max(ttl - math.max(now - number(used_at), 0), 0))
+  keep(USED, ttl)
+  return 1
+end
+
+function orders.put_person()
+  local sub, sub_hash, hash, is_barred, made_at, seen_at = words(6)
+  local key = person_key(sub)
+  if is_erased(sub_hash) or call('EXISTS', key) == 1 then return 0 end
+  local session = find(hash)
+  if session and session.person then return 0 end
+  call('HSET', key, 'is_barred', is_barred, 'made_at', made_at, 'seen_at', seen_at)
+  if session then
+    call('HSET', key, 'session', hash)
+    call('HSET', session_key(hash), 'person', sub)
+  end
+  keep(key, ttl)
+  return 1
+end
+
+function orders.put_points()
+  local week, sub, points, since = words(4)
+  local barred = call('HGET', person_key(sub), 'is_barred')
+  if not barred or points_of(sub, week) then return 0 end
+  call('HSET', person_key(sub), 'week:' .. week, points .. ':' .. since)
+  if week ~= EVER then
+    call('SADD', WEEKS, week)
+    keep(WEEKS, WEEKS_SECONDS)
+  end
+  if barred ~= '1' then show(sub, week, number(points), number(since)) end
+  return 1
+end
+
+function orders.put_tombstone()
+  local hash, since = words(2)
+  local added = call('ZADD', ERASED, 'NX', since, hash)
+  keep(ERASED, TOMBSTONE_SECONDS)
+  return added
+end
+
 local calls = PREFIX .. 'calls:' .. caller
 local replies = {call('INCR', calls)}
 call('EXPIRE', calls, CALLS_SECONDS)

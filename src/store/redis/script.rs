@@ -3,8 +3,8 @@
 use redis::{Cmd, Value};
 
 use crate::model::{
-    BOARD_ROWS, BoardRow, Letter, Peer, Settle, Settled, Standing, StoreOp, StoreReply, Stored,
-    StoredProfile, Week, hex,
+    BOARD_ROWS, BoardRow, Letter, Owner, Peer, Settle, Settled, Standing, StoreOp, StoreReply,
+    Stored, StoredProfile, Week, hex,
 };
 use crate::store::engine::{
     FORMER_OWNER_SECONDS, Key, LEASE_SECONDS, OWNERS_MAX, ROOM_SECONDS, TOMBSTONE_SECONDS, Unix,
@@ -27,7 +27,7 @@ const DATE_MAX: u64 = 999_999_999_999;
 const CALLS_SECONDS: u64 = 86_400;
 
 /// The whole name of a key.
-pub(super) fn key(name: &str) -> String {
+pub(in crate::store) fn key(name: &str) -> String {
     format!("{PREFIX}{name}")
 }
 
@@ -60,8 +60,8 @@ impl Script {
         for (name, number) in numbers {
             text += &format!("local {name} = {number}\n");
         }
-        let Week(ever) = Week::EVER;
-        text += &format!("local PREFIX, EVER = '{PREFIX}', '{ever}'\n{ORDERS}");
+        let (Week(ever), nobody) = (Week::EVER, Owner(0));
+        text += &format!("local PREFIX, EVER, NOBODY = '{PREFIX}', '{ever}', '{nobody}'\n{ORDERS}");
         let sha1 = redis::Script::new(&text).get_hash().to_owned();
         Self { text, sha1, caller }
     }
@@ -89,7 +89,7 @@ impl Script {
 }
 
 /// One order, in words.
-pub(super) struct Call(Vec<String>);
+pub(in crate::store) struct Call(Vec<String>);
 
 impl Call {
     pub(super) fn of(order: &StoreOp) -> Self {
@@ -173,7 +173,7 @@ impl Call {
         Self::new("bar").word(sub).word(u8::from(barred))
     }
 
-    fn new(name: &str) -> Self {
+    pub(in crate::store) fn new(name: &str) -> Self {
         Self(vec![name.to_owned()])
     }
 
@@ -181,7 +181,7 @@ impl Call {
         self.word(letter.map(|letter| letter.to_string()).unwrap_or_default())
     }
 
-    fn word(mut self, word: impl ToString) -> Self {
+    pub(in crate::store) fn word(mut self, word: impl ToString) -> Self {
         self.0.push(word.to_string());
         self
     }
