@@ -80,7 +80,8 @@ tarball() {
     install -D -m 755 "$target/$triple/release/roshambo" "$root/roshambo"
     install -m 644 README.md README.zh-CN.md CHANGELOG.md LICENSE "$root"
     install -D -m 644 -t "$root/systemd" systemd/*.service systemd/*.socket \
-        systemd/no-socket.conf systemd/tls.conf systemd/backoff.conf systemd/roshambo.sysctl systemd/roshambo.rules.yml \
+        systemd/no-socket.conf systemd/tls.conf systemd/redis-*.conf systemd/backoff.conf \
+        systemd/roshambo.sysctl systemd/roshambo.rules.yml \
         systemd/README.md systemd/README.zh-CN.md
     install -m 755 systemd/install-certificate "$root/systemd"
     install -m 644 systemd/deb/default "$root/systemd/default"

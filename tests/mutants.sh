@@ -445,6 +445,14 @@ mutant 'who waits stays held' src/net/sockets/carry.rs \
     /// Those with something' --lib net::server::tests::held
 mutant 'how long a room waits' src/store/engine.rs \
     'const ROOM_SECONDS: u64 = 600;' 'const ROOM_SECONDS: u64 = 601;' --test store cases::a_room
+mutant 'how long an instance lives' src/store/engine.rs \
+    'const LEASE_SECONDS: u64 = 5;' 'const LEASE_SECONDS: u64 = 6;' --test store cases::a_letter
+mutant 'how often an instance says that it lives' src/hub/instances.rs \
+    'const BEAT_MS: u64 = 1_000;' 'const BEAT_MS: u64 = 2_000;' --test scenarios instances
+mutant 'a session that may be elsewhere' src/hub/instances.rs \
+    'self.world.is_left_alone(player)' 'false' --test scenarios instances
+mutant 'sent on in no round' src/hub/instances.rs \
+    'if self.world.plays(now, player) {' 'if false {' --test scenarios instances
 mutant 'how long a tombstone stands' src/store/engine.rs \
     'const TOMBSTONE_SECONDS: u64 = 31 * 86_400;' 'const TOMBSTONE_SECONDS: u64 = 30 * 86_400;' \
     --test store cases::who_is_erased

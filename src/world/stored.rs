@@ -189,6 +189,12 @@ impl World {
         self.owed
     }
 
+    /// Whether a player has points that are not in the store as far as we know.
+    #[must_use]
+    pub fn is_owed(&self, id: PlayerId) -> bool {
+        self.players.get(id).is_some_and(Player::is_owed)
+    }
+
     /// Notes what a round changed for a player: points, or the end of its streak; and what of that
     /// counts for the board.
     pub(super) fn note_score(&mut self, id: PlayerId, points: u32, ranked: Option<Ranked>) {

@@ -373,6 +373,23 @@ fn a_gathering_sends_everybody_on_who_is_in_no_round() {
     assert_eq!(hi["instance"], "a");
 }
 
+#[test]
+fn nobody_is_sent_on_before_the_store_has_what_it_was_told() {
+    let mut b = Instance::new("b", 2);
+    let (ann, _) = b.enter("Ann", None);
+    b.0.slow_down(true);
+    b.win(ann);
+    b.0.tell(Input::Gather);
+    b.0.tell(Input::SendOn { conn: ann });
+    assert_eq!(b.told(ann), Vec::<Value>::new());
+    b.0.slow_down(false);
+    b.0.tell(Input::SendOn { conn: ann });
+    assert_eq!(
+        b.told(ann).last(),
+        Some(&Value::String("Close(1012)".into()))
+    );
+}
+
 /// Its rooms wait for nothing while players are sent on; afterwards they do again.
 #[test]
 fn after_a_gathering_those_who_stayed_play_on() {

@@ -25,7 +25,7 @@ newer+='SetCredentialEncrypted|CoredumpReceive|RootEphemeral|RootImagePolicy|Pri
 newer+='PrivateBPF|BindLogSockets|PollLimitBurst|PollLimitIntervalSec|PassFileDescriptorsToExec|'
 newer+='SurviveFinalKillSignal|StartupMemoryMax|StartupMemoryHigh|DelegateSubgroup|'
 newer+='FileDescriptorStorePreserve|DeferTrigger'
-! grep -nE "^($newer)=" systemd/*.service systemd/*.socket systemd/no-socket.conf systemd/tls.conf ||
+! grep -nE "^($newer)=" systemd/*.service systemd/*.socket systemd/{no-socket,tls,redis-*}.conf ||
     { echo "newer than systemd 249" >&2; exit 1; }
 
 # exposure WHAT LIMIT [UNIT]: the score in tenths of a point may be at most that.
@@ -53,6 +53,17 @@ install -D -m 644 -t "$units/roshambo.service.d" systemd/tls.conf
 verify "with TLS"
 exposure "with TLS" 2
 rm "$units/roshambo.service.d/tls.conf"
+# Redis by its socket, and by TCP, for the one and for several.
+for unit in roshambo.service roshambo@.service; do
+    instance=${unit/@/@a}
+    for drop_in in redis-socket:2 redis-tcp:9; do
+        name=${drop_in%:*}
+        install -D -m 644 -t "$units/$unit.d" "systemd/$name.conf"
+        verify "$instance with $name.conf"
+        exposure "$instance with $name.conf" "${drop_in#*:}" "$instance"
+        rm -r "$units/$unit.d"
+    done
+done
 install -D -m 644 -t "$units/roshambo.service.d" systemd/no-socket.conf
 verify "without socket activation"
 exposure "without socket activation" 9

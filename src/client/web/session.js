@@ -41,7 +41,7 @@ const DEAD_MS = 400;
 const UNDO_MS = 5000;
 /** Where servers are several, and one that is gone has a room: how often, and after how long, it is
  * asked for again. The others know after five seconds. */
-const ELSEWHERE_TRIES = 3;
+const ELSEWHERE_TRIES = 5;
 const ELSEWHERE_MS = 2000;
 /** So often one is sent from server to server for one room. */
 const HOPS_MAX = 2;

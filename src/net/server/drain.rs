@@ -66,7 +66,7 @@ impl Server {
     /// Takes a drain one step further.
     pub(super) fn drain(&mut self) {
         match self.life {
-            Life::Draining if self.hub.running_rounds() == 0 => {
+            Life::Draining if self.hub.running_rounds() == 0 && !self.owes_elsewhere() => {
                 self.life = Life::Dismissing { next: 0 };
                 self.drain();
             }
@@ -87,6 +87,13 @@ impl Server {
             Life::Serving | Life::Draining => (),
             Life::Leaving | Life::Closing { .. } | Life::Over => (),
         }
+    }
+
+    /// Whether somebody who is sent away now would find elsewhere less than it was told: others ask
+    /// the store as soon as it comes.
+    fn owes_elsewhere(&self) -> bool {
+        let is_asked = self.config.instance.is_some() && !self.hub.is_store_away();
+        is_asked && 0 < self.hub.owed()
     }
 
     /// Ends the loop if there is nobody left to wait for.
@@ -116,8 +123,10 @@ impl Server {
     /// The time for rounds is over.
     pub(super) fn hurry(&mut self) {
         let rounds = self.hub.running_rounds();
-        if self.life == Life::Draining && 0 < rounds {
-            log::warn!("{rounds} rounds are cut short");
+        if self.life == Life::Draining {
+            if 0 < rounds {
+                log::warn!("{rounds} rounds are cut short");
+            }
             self.life = Life::Dismissing { next: 0 };
         }
     }
