@@ -145,7 +145,7 @@ impl World {
             sure: BTreeSet::new(),
             rounds: BTreeMap::new(),
             codes: Vec::new(),
-            forgets: seed % 4 == 0,
+            forgets: seed.is_multiple_of(4),
             stolen: BTreeSet::new(),
             hang_up: Vec::new(),
             earlier,

@@ -84,9 +84,9 @@ async function friends(scene) {
   same([cem.queries, cem.state.code], [["", "?i=b"], code], "cem's way");
   // Their server dies: they meet in the same room at the other one.
   await cluster.settled();
-  const ways = [ann, cem].map(({ queries }) => queries.length);
+  const before = new Map([ann, cem].map((player) => [player, player.queries.length]));
   await cluster.kill("b");
-  await everybody([ann, cem], "has come back", ({ queries }) => ways.every((before) => before < queries.length));
+  await everybody([ann, cem], "comes back", (player) => before.get(player) < player.queries.length);
   await everybody([ann, cem], "is in their room", ({ state }) => state.code === code && state.other?.present);
   await playOn([ann, cem]);
   same([(await cluster.status("a")).rooms], [1], "one room");
