@@ -16,8 +16,11 @@ QUICK=(fmt shell clippy test session)
 PARTS=(fmt shell clippy test soak doc allocations session browser engines lighthouse oldest miniprogram clients
     nginx proxies instances service mutants package)
 
-# Parts that mostly wait: when everything is run, they are beside those after `test`, which mostly
-# build, and have a copy of the server, for those build another one in its place.
+# When everything is run, some parts are beside the others. The packages are built elsewhere, by one core
+# for most of the time, so they begin at once.
+BESIDE=(package)
+# What mostly waits is beside those after `test`, which mostly build, and has a copy of the server, for
+# those build another one in its place.
 WAITING=(browser engines lighthouse oldest miniprogram clients nginx proxies instances)
 
 # Seconds that a part may take on two cores, what it builds or installs left out; more than
@@ -440,6 +443,39 @@ check_tools() {
 
 # --- the run ---
 
+# What runs beside: process numbers, and by number the parts and the log.
+PIDS=()
+declare -A BESIDE_PARTS BESIDE_LOG
+
+# beside PART…: runs them one after the other, beside what follows.
+beside() {
+    local log
+    log=$(mktemp)
+    bash tests/run.sh "$@" >"$log" 2>&1 &
+    PIDS+=($!)
+    BESIDE_PARTS[$!]=$* BESIDE_LOG[$!]=$log
+}
+
+# What they said comes one after the other; the first that failed ends the run.
+wait_for_those_beside() {
+    local pid status
+    for pid in "${PIDS[@]}"; do
+        status=0
+        wait "$pid" || status=$?
+        cat "${BESIDE_LOG[$pid]}"
+        rm "${BESIDE_LOG[$pid]}"
+        [ "$status" -eq 0 ] || fail "what ran beside the others failed, see above: ${BESIDE_PARTS[$pid]}"
+    done
+    PIDS=()
+}
+
+end_those_beside() {
+    local pid
+    for pid in "${PIDS[@]}"; do
+        kill "$pid" 2>/dev/null || true
+    done
+}
+
 main() {
     cd "$(dirname "${BASH_SOURCE[0]}")/.."
     exec </dev/null
@@ -458,17 +494,16 @@ main() {
     # What makes the next build fast makes the first one slow, and here each is the first.
     [ -z "$everything" ] || export CARGO_INCREMENTAL=0
 
-    local started part_started seconds budget summary="" log server
+    local started part_started seconds budget summary="" server
     started=$SECONDS
+    trap end_those_beside EXIT
+    [ -z "$everything" ] || beside "${BESIDE[@]}"
     for part in "$@"; do
         if [ -n "$everything" ]; then
-            case " ${WAITING[*]} " in *" $part "*) continue ;; esac
+            case " ${BESIDE[*]} ${WAITING[*]} " in *" $part "*) continue ;; esac
             if [ "$part" = soak ]; then
                 server=$(copy_of_server)
-                log=$(mktemp)
-                ROSHAMBO_BIN=$server bash tests/run.sh "${WAITING[@]}" >"$log" 2>&1 &
-                beside=$!
-                trap 'kill "$beside" 2>/dev/null || true' EXIT
+                ROSHAMBO_BIN=$server beside "${WAITING[@]}"
             fi
         fi
         echo "== $part"
@@ -484,13 +519,7 @@ main() {
         summary+=$'\n'
         echo "== $part passed after $seconds s"
     done
-    if [ -n "$everything" ]; then
-        local status=0
-        wait "$beside" || status=$?
-        trap - EXIT
-        cat "$log"
-        [ $status -eq 0 ] || fail "what ran beside the parts after test failed: see above"
-    fi
+    wait_for_those_beside
     printf '== all passed after %s s\n%s' "$((SECONDS - started))" "$summary"
 }
 
