@@ -14,7 +14,7 @@ import traceback
 
 import deploy
 from machine import (
-    ADMIN, GAME, ask, come, connect, frame, let_in, result, run, say, say_event, show,
+    ADMIN, GAME, PATIENCE_S, ask, come, connect, frame, let_in, result, run, say, say_event, show,
     until_other_main,
 )
 
