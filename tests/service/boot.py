@@ -48,8 +48,9 @@ def meet(address=GAME):
     for name, sock in (("Ann", player), ("Bob", other)):
         say_event(sock, '["hello",{"v":2,"user":{"uname":"%s","uavatar":""}}]' % name)
     token = json.loads(frame(player))[1]["session"]
-    say_event(player, '["join"]')
-    say_event(other, '["join"]')
+    # A room of their own: robots wait for nobody here.
+    say_event(player, '["join",{"room":"new"}]')
+    say_event(other, '["join",{"room":"%s"}]' % until_event(player, "room")["code"])
     until_event(player, "start")
     # Bob shows nothing, so Ann wins.
     say_event(player, '["choice",{"choice":2}]')
@@ -133,7 +134,7 @@ def program():
 def check_upgrade():
     """The new program goes on with the old one's round, connections and process number."""
     old, before = show("MainPID"), program()
-    player, _, token = meet(deploy.SITE)
+    player, other, token = meet(deploy.SITE)
     behind = [let_in(come(deploy.SITE)) for _ in range(100)]
     install = subprocess.Popen(
         ["dpkg", "--install", "/next.deb"],
@@ -151,6 +152,7 @@ def check_upgrade():
         say_event(sock, '["hello",{"v":2,"user":{"uname":"Cat","uavatar":""}}]')
         assert (frame(sock) or b"cut").startswith(b'["hi",')
     until_event(player, "result")
+    other.close()
     log = run("journalctl", "-u", "roshambo", "--no-pager")
     assert " reloaded " in log and "not reloaded" not in log, log[-2000:]
     assert run("dpkg-query", "-W", "-f", "${Version}", "roshambo").endswith("+next")
