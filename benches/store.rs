@@ -62,24 +62,17 @@ fn measure(path: &Path, sessions: u64) {
     }
     times.print("opening and closing it");
     let mut engine = open(path);
-    let mut times = Times::default();
-    for number in 0..2_000 {
-        let order = [StoreOp::Take {
-            token: token(scatter(number, sessions)),
-            owner: Owner(1 << 40 | number),
-        }];
-        times.measure(|| _ = engine.apply(&order, NOW).expect("it works"));
-    }
-    times.print("take, each with a commit of its own");
-    let mut times = Times::default();
-    for number in 0..2_000 {
-        let order = [StoreOp::Take {
+    one_each(
+        &mut *engine,
+        "take, each with a commit of its own",
+        &|number| take(number, sessions),
+    );
+    one_each(&mut *engine, "take of a token that nobody has", &|number| {
+        StoreOp::Take {
             token: format!("nobody has {number}"),
             owner: Owner(1),
-        }];
-        times.measure(|| _ = engine.apply(&order, NOW).expect("it works"));
-    }
-    times.print("take of a token that nobody has");
+        }
+    });
     settle_groups(&mut *engine, "the full file", sessions);
     ask_board(&mut *engine, sessions);
     let mut times = Times::default();
@@ -106,33 +99,35 @@ fn measure_redis(url: &str, sessions: u64) {
     engine.expire(1, NOW).expect("it works");
     let megabytes = engine.bytes() / 1_000_000;
     println!("filled with {sessions} sessions in {took:.1} s: {megabytes} MB");
-    let mut measure = |name: &str, order: &dyn Fn(u64) -> StoreOp| {
-        let mut times = Times::default();
-        for number in 0..2_000 {
-            let order = [order(number)];
-            times.measure(|| _ = engine.apply(&order, NOW).expect("it works"));
-        }
-        times.print(name);
-    };
-    measure("take", &|number| StoreOp::Take {
-        token: token(scatter(number, sessions)),
-        owner: Owner(1 << 40 | number),
-    });
+    let mut measure =
+        |name: &str, order: &dyn Fn(u64) -> StoreOp| one_each(&mut *engine, name, order);
+    measure("take", &|number| take(number, sessions));
     measure("one result", &|number| settle(scatter(number, sessions), 2));
     settle_groups(&mut *engine, "Redis", sessions);
+}
+
+/// Two thousand orders, each by itself.
+fn one_each(engine: &mut dyn Engine, name: &str, order: &dyn Fn(u64) -> StoreOp) {
+    let mut times = Times::default();
+    for number in 0..2_000 {
+        let order = [order(number)];
+        times.measure(|| _ = engine.apply(&order, NOW).expect("it works"));
+    }
+    times.print(name);
+}
+
+/// A session here or there gets another owner.
+fn take(number: u64, sessions: u64) -> StoreOp {
+    StoreOp::Take {
+        token: token(scatter(number, sessions)),
+        owner: Owner(1 << 40 | number),
+    }
 }
 
 /// Who is best, and where somebody stands: among the first thousand, and far behind.
 fn ask_board(engine: &mut dyn Engine, sessions: u64) {
     let week = Week::of(NOW.0).expect("a week");
-    let mut measure = |name: &str, order: &dyn Fn(u64) -> StoreOp| {
-        let mut times = Times::default();
-        for number in 0..2_000 {
-            let order = [order(number)];
-            times.measure(|| _ = engine.apply(&order, NOW).expect("it works"));
-        }
-        times.print(name);
-    };
+    let mut measure = |name: &str, order: &dyn Fn(u64) -> StoreOp| one_each(engine, name, order);
     let rank = |number: u64| StoreOp::Rank {
         sub: sub(number),
         week,

@@ -1,9 +1,9 @@
 //! `roshambo store …`, beside a server that has the file open.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, chown};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::SystemTime;
 
@@ -14,17 +14,17 @@ use rusqlite::Connection;
 use crate::ways::{Folder, START, known_as, open, ranked, win};
 
 /// What a command said, and how it ended.
-struct Said {
-    code: Option<i32>,
-    out: String,
-    err: String,
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
-/// Runs a command on a file.
+/// Runs a command on a place: a file, or an address.
 #[track_caller]
-fn run(words: &[&str], path: &Path, input: &str) -> Said {
+pub(crate) fn run(words: &[&str], place: impl AsRef<OsStr>, input: &str) -> Said {
     let mut command = Command::new(env!("CARGO_BIN_EXE_roshambo"));
-    command.arg("store").args(words).arg("--store").arg(path);
+    command.arg("store").args(words).arg("--store").arg(place);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.stderr(Stdio::piped()).spawn().expect("it starts");
     let mut stdin = child.stdin.take().expect("it is piped");

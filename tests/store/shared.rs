@@ -2,14 +2,14 @@
 //! stays there for ever.
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
 #[cfg(feature = "tls")]
 use std::net::TcpListener;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use roshambo::model::{Letter, Owner, RedisUrl, Settled, StoreOp, StoreReply, Week};
 use roshambo::store::{self, Choice, Engine, Unix, Who};
 
+use crate::commands::{Said, run};
 use crate::redis::Redis;
 use crate::ways::{Folder, LIMITS, START, known_as, ranked, win};
 
@@ -287,18 +287,8 @@ fn a_redis_that_lost_its_last_moments_takes_nobodys_session_away() {
 /// What `roshambo store` said, and how it ended.
 #[track_caller]
 fn command(words: &[&str], place: &str, input: &str, code: i32) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_roshambo"));
-    command.arg("store").args(words).args(["--store", place]);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = command.stderr(Stdio::piped()).spawn().expect("it starts");
-    let mut stdin = child.stdin.take().expect("it is piped");
-    // Who reads none of it may end before it is written.
-    let _ = stdin.write_all(input.as_bytes());
-    drop(stdin);
-    let output = child.wait_with_output().expect("it ends");
-    let text = |bytes| String::from_utf8(bytes).expect("text");
-    let (out, err) = (text(output.stdout), text(output.stderr));
-    assert_eq!(output.status.code(), Some(code), "{words:?}: {out}{err}");
+    let Said { code: is, out, err } = run(words, place, input);
+    assert_eq!(is, Some(code), "{words:?}: {out}{err}");
     if code == 0 { out } else { err }
 }
 
