@@ -14,7 +14,7 @@ use roshambo::net::handed::Handed;
 use roshambo::net::handover::{
     Luggage, PROVE, PROVED, Program, Taken, hold_signals, release_signals,
 };
-use roshambo::net::server::{Outcome, RESERVE, STORE_REST, Server, StopSignals, StoreEnd};
+use roshambo::net::server::{Halt, RESERVE, STORE_REST, Server, StopSignals, StoreEnd};
 use roshambo::store::{self, Opened, Rest, Running};
 use roshambo::tools::program;
 
@@ -113,7 +113,7 @@ fn complain(message: &str) {
 fn prove(config: &Config) -> ExitCode {
     let copy = std::io::stdin().as_fd().try_clone_to_owned();
     let copy = copy.map_err(|error| error.to_string());
-    let proved = copy.and_then(|copy| Server::prove(config, Box::new(entropy), &mut copy.into()));
+    let proved = copy.and_then(|copy| Server::prove(config, Box::new(entropy()), &mut copy.into()));
     match proved {
         Ok(()) => print(&format!("{PROVED}{}\n", env!("CARGO_PKG_VERSION"))),
         Err(why) => {
@@ -172,10 +172,10 @@ fn serve(server: &mut Server, store: &mut Running) -> Result<(), String> {
     loop {
         let outcome = server.run();
         match outcome.map_err(|error| format!("cannot poll: {error}"))? {
-            Outcome::Over => return Ok(()),
-            Outcome::RestStore => store.rest(STORE_REST),
-            Outcome::ResumeStore => resume_store(store),
-            Outcome::HandOver => {
+            Halt::Over => return Ok(()),
+            Halt::RestStore => store.rest(STORE_REST),
+            Halt::ResumeStore => resume_store(store),
+            Halt::HandOver => {
                 let carried = store::carry(store);
                 let luggage = carried.map(|(text, descriptors)| Luggage { text, descriptors });
                 server.hand_over(luggage.as_ref());
@@ -196,7 +196,7 @@ fn take_over(config: Config, mut taken: Taken) -> Result<(Server, Running), Stri
     let part = std::mem::take(&mut taken.store);
     let opened = store::take_over(&part.text, part.descriptors, limits(&config))
         .map_err(|error| one_line(&error.to_string()))?;
-    let server = Server::take_over(config, Box::new(entropy), taken);
+    let server = Server::take_over(config, Box::new(entropy()), taken);
     let mut server = server.map_err(|error| error.to_string())?;
     let store = start_store(opened, &mut server)?;
     Ok((server, store))
@@ -216,7 +216,7 @@ fn start(config: Config) -> Result<(Server, Running), String> {
     // Whoever connects finds the points that there are.
     let mut opened = open_store(&config)?;
     let mut nonce = [0; 8];
-    entropy(&mut nonce);
+    fill(&mut nonce);
     let nonce = u64::from_ne_bytes(nonce);
     // Before anybody can come: two of one letter would play for each other's players.
     let others = match config.instance {
@@ -225,7 +225,7 @@ fn start(config: Config) -> Result<(Server, Running), String> {
             .map_err(|error| one_line(&error.to_string()))?,
         None => Vec::new(),
     };
-    let mut server = Server::start(config, seed, Box::new(entropy), handed)
+    let mut server = Server::start(config, seed, Box::new(entropy()), handed)
         .map_err(|error| error.to_string())?;
     let store = start_store(opened, &mut server)?;
     server.live_beside(nonce, others);
@@ -327,8 +327,27 @@ fn raise_descriptor_limit(config: &mut Config) -> Result<u64, String> {
     ))
 }
 
-/// Bytes that nobody can guess. A token that somebody can guess is worse than no server.
-fn entropy(bytes: &mut [u8]) {
+/// Bytes that nobody can guess, drawn ahead: a call to the system for some dozens of ids. Each is
+/// given once.
+fn entropy() -> impl FnMut(&mut [u8]) {
+    let mut drawn = [0; 512];
+    let mut given = drawn.len();
+    move |wanted| {
+        for byte in wanted {
+            if given == drawn.len() {
+                fill(&mut drawn);
+                given = 0;
+            }
+            if let Some(fresh) = drawn.get_mut(given) {
+                *byte = std::mem::take(fresh);
+                given += 1;
+            }
+        }
+    }
+}
+
+/// A token that somebody can guess is worse than no server.
+fn fill(bytes: &mut [u8]) {
     if let Err(error) = getrandom::fill(bytes) {
         log::error!("the system gives no random bytes: {error}");
         std::process::abort();

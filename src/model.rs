@@ -210,7 +210,19 @@ impl fmt::Debug for Piece {
 #[derive(Clone, Debug)]
 pub struct Uid {
     text: Piece,
-    is_number: bool,
+    form: UidForm,
+}
+
+/// How a uid stands in JSON (RFC 8259, section 7): looked at once, for it stands in nearly every
+/// message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UidForm {
+    /// A text that stands between quotation marks as it is.
+    Plain,
+    /// A text in which characters have to be escaped.
+    Escaped,
+    /// Digits, without quotation marks.
+    Number,
 }
 
 impl Uid {
@@ -231,7 +243,7 @@ impl Uid {
     pub fn number(digits: &str) -> Option<Self> {
         let uid = Self::new(digits)?;
         Some(Self {
-            is_number: true,
+            form: UidForm::Number,
             ..uid
         })
     }
@@ -239,7 +251,11 @@ impl Uid {
     fn text(text: &str) -> Self {
         Self {
             text: text.into(),
-            is_number: false,
+            // There are no control characters in it.
+            form: match text.bytes().any(|byte| matches!(byte, b'"' | b'\\')) {
+                true => UidForm::Escaped,
+                false => UidForm::Plain,
+            },
         }
     }
 
@@ -261,10 +277,16 @@ impl Uid {
         self.text.as_str()
     }
 
+    /// How it stands in JSON.
+    #[must_use]
+    pub fn form(&self) -> UidForm {
+        self.form
+    }
+
     /// Whether its client wrote it as a number.
     #[must_use]
     pub fn is_number(&self) -> bool {
-        self.is_number
+        self.form == UidForm::Number
     }
 }
 
@@ -419,7 +441,7 @@ pub struct Card {
     /// Uid, name and the picture's address, one after the other.
     texts: Rc<str>,
     uid_bytes: u8,
-    uid_is_number: bool,
+    uid_form: UidForm,
     name_bytes: u8,
     picture: Picture,
 }
@@ -452,7 +474,7 @@ impl Card {
         let texts = [uid, name, address].concat();
         Self {
             uid_bytes: uid.len() as u8,
-            uid_is_number: profile.uid.is_number(),
+            uid_form: profile.uid.form(),
             name_bytes: name.len() as u8,
             picture,
             texts: texts.into(),
@@ -464,7 +486,7 @@ impl Card {
     pub fn uid(&self) -> Uid {
         Uid {
             text: self.piece(0, usize::from(self.uid_bytes)),
-            is_number: self.uid_is_number,
+            form: self.uid_form,
         }
     }
 
@@ -648,6 +670,24 @@ pub enum Request {
     Top(Board),
     /// Asks where it stands.
     Rank(Board),
+}
+
+impl Request {
+    /// What its event is called.
+    #[must_use]
+    pub fn kind(&self) -> RequestKind {
+        match self {
+            Self::Hello(_) => RequestKind::Hello,
+            Self::Join(_) => RequestKind::Join,
+            Self::Choice(_) => RequestKind::Choice,
+            Self::Face(_) => RequestKind::Face,
+            Self::Leave => RequestKind::Leave,
+            Self::Away => RequestKind::Away,
+            Self::Ping => RequestKind::Ping,
+            Self::Top(_) => RequestKind::Top,
+            Self::Rank(_) => RequestKind::Rank,
+        }
+    }
 }
 
 /// The payload of `hello`.
@@ -984,7 +1024,7 @@ mod tests {
     fn a_number_and_its_digits_are_one_uid() {
         let (number, text) = (Uid::number("7"), Uid::new("7"));
         assert_eq!(number, text);
-        let is_number = |uid: Option<Uid>| uid.map(|uid| uid.is_number);
+        let is_number = |uid: Option<Uid>| uid.map(|uid| uid.is_number());
         assert_eq!(
             (is_number(number), is_number(text)),
             (Some(true), Some(false))

@@ -87,6 +87,11 @@ impl Hub {
         let start = self.texts.len();
         self.texts.push_str(prefix);
         self.counters.events_out[event.kind().index()] += 1;
+        if let Event::Movement { uid, movement } = event {
+            // It says the same to everybody.
+            event::encode_movement(uid, *movement, &mut self.texts);
+            return self.push_send(conn, start);
+        }
         let board = self.has_board();
         let person = match event {
             Event::Hi { .. } => player.and_then(|player| self.world.identity_of(player)),

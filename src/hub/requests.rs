@@ -8,7 +8,7 @@ use super::Hub;
 use super::endings::Ending;
 use crate::model::{
     Avatar, ClientKind, CloseReason, ConnId, Event, Generation, Hello, Join, Name, Person,
-    PlayerId, ProblemCode, Profile, Request, Token, Uid,
+    PlayerId, ProblemCode, Profile, Request, RequestKind, Token, Uid,
 };
 use crate::session::Session;
 use crate::time::Millis;
@@ -46,7 +46,11 @@ impl Hub {
             Ok(named) => named,
             Err(fault) => return self.end(now, conn, fault),
         };
-        self.counters.count_event_in(&named.name);
+        self.counters.count_event_in(match &named.request {
+            Ok(request) => request.kind(),
+            // Its payload is wrong, if nothing else is.
+            Err(_) => RequestKind::of(&named.name),
+        });
         let pace = self.pace;
         let Some(session) = self.session_mut(conn) else {
             return;

@@ -66,9 +66,10 @@ impl Entrance {
         self.max_connections.saturating_add(RESERVE)
     }
 
-    /// Accepts those who wait, a bounded number at a time. No error ends the service.
-    pub(crate) fn accept(&mut self, now: Millis, life: Life, sockets: &mut Sockets) {
-        self.accept_by(now, life, sockets, Gate::accept);
+    /// Accepts those who wait, a bounded number at a time. No error ends the service. Returns how
+    /// often it looked for one.
+    pub(crate) fn accept(&mut self, now: Millis, life: Life, sockets: &mut Sockets) -> usize {
+        self.accept_by(now, life, sockets, Gate::accept)
     }
 
     /// The same with another source of those who wait.
@@ -78,7 +79,7 @@ impl Entrance {
         life: Life,
         sockets: &mut Sockets,
         mut accept: impl FnMut(&mut Gate) -> Let,
-    ) {
+    ) -> usize {
         let mut tried = 0;
         let mut taken = 0;
         while tried < ACCEPTS_MAX && self.may_accept(sockets) {
@@ -90,19 +91,25 @@ impl Entrance {
                         continue;
                     }
                     if let Err(error) = sockets.insert(now, socket, (peer, way), life.is_ending()) {
-                        return self.pause(now, &error, sockets);
+                        self.pause(now, &error, sockets);
+                        break;
                     }
                 }
-                Let::Nobody => return,
+                Let::Nobody => break,
                 // A queue of those who are gone is bounded. An error that only seems to pass is
                 // not, and must not spin.
                 Let::Next(error) if tried == ACCEPTS_MAX && taken == 0 => {
-                    return self.pause(now, &error, sockets);
+                    self.pause(now, &error, sockets);
+                    break;
                 }
                 Let::Next(_) => (),
-                Let::Pause(error) => return self.pause(now, &error, sockets),
+                Let::Pause(error) => {
+                    self.pause(now, &error, sockets);
+                    break;
+                }
             }
         }
+        tried
     }
 
     /// Whether one more connection of this peer's may be kept; somebody silent may have to go.

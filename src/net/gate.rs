@@ -228,7 +228,7 @@ mod tests {
     use crate::net::listen::{Buffers, Listener, Socket};
 
     #[test]
-    fn what_the_kernel_holds_for_those_who_come_is_bounded() {
+    fn what_the_kernel_does_for_those_who_come_is_settled_at_the_door() {
         let config = Config::default();
         let buffers = Buffers::of(&config);
         let path = std::env::temp_dir().join(format!("roshambo-gate-{}", std::process::id()));
@@ -256,6 +256,7 @@ mod tests {
             if address.is_some() {
                 let receive = options.recv_buffer_size().expect("an option");
                 assert_eq!(receive, 2 * buffers.receive);
+                assert!(options.tcp_nodelay().expect("an option"), "they inherit it");
             }
         }
     }

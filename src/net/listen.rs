@@ -169,8 +169,9 @@ impl Listener {
         }
     }
 
-    /// Bounds what the kernel holds for connections that come from now on: they inherit it from a
-    /// TCP listener. A unix socket's do not: each has to be bounded by itself.
+    /// Bounds what the kernel holds for connections that come from now on, and lets their small
+    /// messages not wait for each other: they inherit it from a TCP listener, which saves a call
+    /// for each. A unix socket's do not: each has to be bounded by itself.
     ///
     /// # Errors
     ///
@@ -179,6 +180,7 @@ impl Listener {
         match self {
             Self::Tcp(listener) => {
                 let socket = SockRef::from(listener);
+                socket.set_tcp_nodelay(true)?;
                 socket.set_send_buffer_size(buffers.send)?;
                 socket.set_recv_buffer_size(buffers.receive)
             }
@@ -195,9 +197,6 @@ impl Listener {
         match self {
             Self::Tcp(listener) => {
                 let (stream, address) = listener.accept()?;
-                // Events are small and must not wait for each other. Without it they are late,
-                // not lost, so a failure is no reason to refuse the connection.
-                let _ = stream.set_nodelay(true);
                 let peer = Peer::Tcp(address.ip(), address.port());
                 Ok((Socket::Tcp(stream), peer))
             }

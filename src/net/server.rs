@@ -108,7 +108,7 @@ pub struct Server {
     /// How many were asked to come back because of it.
     parted: usize,
     /// What whoever runs this has to do before it goes on.
-    wants: Option<Outcome>,
+    wants: Option<Halt>,
     /// It goes on where another program stopped, and has not said so yet.
     former: Option<Former>,
     /// It was said that it is there.
@@ -117,7 +117,7 @@ pub struct Server {
 
 /// Why [`Server::run`] came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Halt {
     /// It was asked to stop, and everybody is gone.
     Over,
     /// The store is to come to rest, within [`STORE_REST`], and to say so; then run again.
@@ -188,7 +188,7 @@ impl Server {
     /// # Errors
     ///
     /// Only when the kernel refuses to poll: nothing can go on then.
-    pub fn run(&mut self) -> io::Result<Outcome> {
+    pub fn run(&mut self) -> io::Result<Halt> {
         if !std::mem::replace(&mut self.is_announced, true) {
             self.announce();
         }
@@ -200,7 +200,7 @@ impl Server {
             }
         }
         self.sum_up();
-        Ok(Outcome::Over)
+        Ok(Halt::Over)
     }
 
     /// Whoever connects is served from now on.
@@ -276,8 +276,8 @@ impl Server {
                 _ => self.sockets.note(event),
             }
         }
-        self.entrance.accept(self.now, self.life, &mut self.sockets);
-        self.watch.lap(Instant::now());
+        let tried = self.entrance.accept(self.now, self.life, &mut self.sockets);
+        self.lap(0 < tried);
         let to_read = self.read_all();
         // Those who came in the same turn were here before: they are answered as ever.
         if signalled {
@@ -289,26 +289,36 @@ impl Server {
         let rested = self.store_rests();
         self.hear_store();
         self.tell_board();
-        self.watch.lap(Instant::now());
+        self.lap(true);
         let timers = self.fire_timers();
         self.drain();
-        self.watch.lap(Instant::now());
+        self.lap(0 < timers || self.life.is_ending());
         self.write();
-        self.watch.lap(Instant::now());
+        let ends = self.sockets.has_gone();
+        self.lap(ends);
         self.sockets.sweep();
         self.order_store();
         self.look_at_store(rested);
         self.serve_admin();
         let connections = self.sockets.len();
         let done = || format!("{to_read} to read, {timers} timers, {connections} connections");
-        if let Some(line) = self.watch.end(Instant::now(), done) {
+        let (spent, line) = self.watch.end(Instant::now(), done);
+        if let Some(line) = line {
             log::warn!("{line}");
         }
         self.end_if_over();
-        let spent = woken.elapsed();
         let spent_us = u64::try_from(spent.as_micros()).unwrap_or(u64::MAX);
         self.sockets.traffic.turns.observe(spent_us);
         Ok(())
+    }
+
+    /// A part of the turn is over. A look at the clock costs as much as a small message's decoding,
+    /// so a part that had nothing to do is taken for none.
+    fn lap(&mut self, did_something: bool) {
+        match did_something {
+            true => self.watch.lap(Instant::now()),
+            false => self.watch.skip(),
+        }
     }
 
     /// How long to sleep: not at all while work waits.
@@ -322,7 +332,11 @@ impl Server {
     }
 
     /// Tells pages who is best, as far as it is known; what was kept for a moment is not for ever.
+    /// Only whoever has yet to be answered can ask for it.
     fn tell_board(&mut self) {
+        if !self.sockets.has_heads() {
+            return;
+        }
         let page = self.hub.board_page(self.now);
         let until = self.hub.board_page_until();
         self.sockets.tell_board(page, until);

@@ -163,6 +163,11 @@ impl Sockets {
         !self.heads.is_empty()
     }
 
+    /// Whether some of them end with this turn.
+    pub(crate) fn has_gone(&self) -> bool {
+        !self.gone.is_empty()
+    }
+
     /// How many connections there are, without those that end with this turn.
     pub(crate) fn staying(&self) -> usize {
         self.conns.len() - self.gone.len()
@@ -600,8 +605,8 @@ impl Sockets {
                 session.sealed.clear(&mut self.pool);
             }
             if let Some(mut conn) = self.conns.try_remove(index) {
-                // Closing the descriptor does it as well; saying it keeps no index alive by chance.
-                let _ = self.registry.deregister(&mut conn.socket);
+                // The poll forgets a descriptor that nobody else has once it is closed (epoll(7),
+                // question 6), and nobody has one of ours: a program that is started gets none.
                 conn.queue.clear(&mut self.pool);
             }
         }

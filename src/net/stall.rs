@@ -16,9 +16,12 @@ pub(crate) const PARTS: [&str; 5] = ["accepting", "reading", "timers", "writing"
 /// Looks at the clock between the parts of each turn.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    /// When the sleep or the part that runs now began.
-    since: Instant,
-    spent: [Duration; PARTS.len()],
+    /// When the turn before this one was over: the sleep's begin.
+    slept_from: Instant,
+    /// When this turn began.
+    woken: Instant,
+    /// When each of its parts was over; those before `part` are of this turn.
+    ends: [Instant; PARTS.len()],
     part: usize,
     slow: u64,
     told: Option<Instant>,
@@ -28,8 +31,9 @@ impl Watch {
     /// A watch at the begin of a first sleep.
     pub(crate) fn new(now: Instant) -> Self {
         Self {
-            since: now,
-            spent: [Duration::ZERO; PARTS.len()],
+            slept_from: now,
+            woken: now,
+            ends: [now; PARTS.len()],
             part: 0,
             slow: 0,
             told: None,
@@ -43,8 +47,8 @@ impl Watch {
 
     /// A sleep is over, that should have lasted so long at most; a line for the log if it did not.
     pub(crate) fn wake(&mut self, now: Instant, patience: Option<Duration>) -> Option<String> {
-        let slept = now.saturating_duration_since(self.since);
-        self.since = now;
+        let slept = now.saturating_duration_since(self.slept_from);
+        self.woken = now;
         self.part = 0;
         let late = slept.saturating_sub(patience.unwrap_or(slept));
         if late < SLOW {
@@ -57,32 +61,50 @@ impl Watch {
         })
     }
 
-    /// A part of the turn is over, and the next one begins.
+    /// A part of the turn is over, and the next one begins. Nothing is reckoned with yet: nearly
+    /// no turn is slow.
     pub(crate) fn lap(&mut self, now: Instant) {
-        if let Some(spent) = self.spent.get_mut(self.part) {
-            *spent = now.saturating_duration_since(self.since);
+        if let Some(end) = self.ends.get_mut(self.part) {
+            *end = now;
         }
-        self.since = now;
         self.part += 1;
     }
 
-    /// The last part is over; a line for the log if the turn was slow. `what` says how much it did.
-    pub(crate) fn end(&mut self, now: Instant, what: impl FnOnce() -> String) -> Option<String> {
+    /// The same for a part that had nothing to do, which is worth no look at the clock.
+    pub(crate) fn skip(&mut self) {
+        let last = self.part.checked_sub(1);
+        let last = last.and_then(|last| self.ends.get(last));
+        self.lap(last.copied().unwrap_or(self.woken));
+    }
+
+    /// The last part is over; how long the turn took, and a line for the log if it was slow.
+    /// `what` says how much it did.
+    pub(crate) fn end(
+        &mut self,
+        now: Instant,
+        what: impl FnOnce() -> String,
+    ) -> (Duration, Option<String>) {
         self.lap(now);
-        let total: Duration = self.spent.iter().sum();
+        self.slept_from = now;
+        let total = now.saturating_duration_since(self.woken);
         if total < SLOW {
-            return None;
+            return (total, None);
         }
         self.slow += 1;
-        let longest = PARTS.into_iter().zip(self.spent).max_by_key(|pair| pair.1);
+        let begins = std::iter::once(self.woken).chain(self.ends);
+        let spent = begins
+            .zip(self.ends)
+            .map(|(begin, end)| end.saturating_duration_since(begin));
+        let longest = PARTS.into_iter().zip(spent).max_by_key(|pair| pair.1);
         let (part, spent) = longest.unwrap_or_default();
         let (total_ms, spent_ms) = (total.as_millis(), spent.as_millis());
-        self.at_most_often(now, || {
+        let line = self.at_most_often(now, || {
             format!(
                 "a slow turn: {total_ms} ms, {spent_ms} of them for {part} ({})",
                 what()
             )
-        })
+        });
+        (total, line)
     }
 
     fn at_most_often(&mut self, now: Instant, line: impl FnOnce() -> String) -> Option<String> {
@@ -113,9 +135,13 @@ mod tests {
             let mut now = from;
             for part in parts.into_iter().take(4) {
                 now += part;
-                watch.lap(at(now));
+                match part {
+                    0 => watch.skip(),
+                    _ => watch.lap(at(now)),
+                }
             }
-            let ended = watch.end(at(now + parts[4]), || "7 read".into());
+            let (took, ended) = watch.end(at(now + parts[4]), || "7 read".into());
+            assert_eq!(took, Duration::from_millis(parts.iter().sum()));
             (woken, ended, watch.slow())
         };
         // From, patience, milliseconds of each part.
@@ -124,12 +150,19 @@ mod tests {
         let want = (None, Some(told.to_owned()), 1);
         assert_eq!(turn(200, 500, [5, 5, 40, 5, 5]), want);
         assert_eq!(turn(300, 500, [60, 0, 0, 0, 0]), (None, None, 2));
+        assert_eq!(turn(380, 500, [0, 0, 0, 0, 0]), (None, None, 2));
         assert_eq!(turn(400, 20, [1, 1, 1, 1, 1]), (None, None, 2));
         // It was to sleep for a second at most, and slept nearly twenty.
         let (woken, ended, slow) = turn(20_000, 1_000, [1, 1, 1, 1, 1]);
         let woken = woken.expect("a line");
         assert!(woken.contains("did not run for 18595 ms"), "{woken}");
         assert_eq!((ended, slow), (None, 3));
+        // What had nothing to do took no time.
+        let want = "a slow turn: 51 ms, 50 of them for writing (7 read); 4 of them so far";
+        assert_eq!(
+            turn(31_000, 20_000, [1, 0, 0, 50, 0]).1.as_deref(),
+            Some(want)
+        );
     }
 
     #[test]

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use super::json;
 use crate::model::{
     Avatar, Board, BoardPlayer, Choice, CloseReason, Event, Face, Hello, Join, Letter, Movement,
-    Name, Person, ProblemCode, Request, ResultRow, RoomCode, Token, Uid,
+    Name, Person, ProblemCode, Request, ResultRow, RoomCode, Token, Uid, UidForm,
 };
 
 /// Longest name of an event that a `problem` repeats, in bytes.
@@ -293,19 +293,7 @@ pub fn encode(event: &Event, audience: Audience<'_>, out: &mut String) {
                 out,
             );
         }
-        Event::Movement { uid, movement } => {
-            // From its pieces: nearly all events are movements.
-            out.push_str(r#"["movement",{"uid":"#);
-            write_uid(uid, out);
-            match movement {
-                Movement::Choice => out.push_str(r#","movement":"choice"}]"#),
-                Movement::Face(Face(number)) => {
-                    out.push_str(r#","movement":"face","face":"#);
-                    write_number(*number, out);
-                    out.push_str("}]");
-                }
-            }
-        }
+        Event::Movement { uid, movement } => encode_movement(uid, *movement, out),
         Event::Leave { uid } => write_leave(uid, None, out),
         Event::SeatLost { uid } => write_leave(uid, Some("absent"), out),
         Event::Result(rows) => {
@@ -632,6 +620,20 @@ impl Serialize for Picture<'_> {
     }
 }
 
+/// Appends a `movement`, which nearly all events are, from its pieces.
+pub fn encode_movement(uid: &Uid, movement: Movement, out: &mut String) {
+    out.push_str(r#"["movement",{"uid":"#);
+    write_uid(uid, out);
+    match movement {
+        Movement::Choice => out.push_str(r#","movement":"choice"}]"#),
+        Movement::Face(Face(number)) => {
+            out.push_str(r#","movement":"face","face":"#);
+            write_number(number, out);
+            out.push_str("}]");
+        }
+    }
+}
+
 /// What is said only where it is so.
 fn is_false(value: &bool) -> bool {
     !value
@@ -639,33 +641,32 @@ fn is_false(value: &bool) -> bool {
 
 /// Appends a uid as its client wrote it.
 fn write_uid(uid: &Uid, out: &mut String) {
-    match uid.is_number() {
-        true => out.push_str(uid.as_str()),
-        false => write_text(uid.as_str(), out),
+    match uid.form() {
+        UidForm::Number => out.push_str(uid.as_str()),
+        UidForm::Plain => {
+            out.push('"');
+            out.push_str(uid.as_str());
+            out.push('"');
+        }
+        UidForm::Escaped => write_json(&uid.as_str(), out),
     }
-}
-
-/// Appends a text as JSON; hardly any holds what has to be escaped.
-fn write_text(text: &str, out: &mut String) {
-    if text
-        .bytes()
-        .any(|byte| matches!(byte, ..0x20 | b'"' | b'\\'))
-    {
-        return write_json(&text, out);
-    }
-    out.push('"');
-    out.push_str(text);
-    out.push('"');
 }
 
 /// Appends a number's digits.
 fn write_number(number: u32, out: &mut String) {
-    // Two at a time would be quicker only for numbers that no face has.
-    let mut power = 10_u32.pow(number.checked_ilog10().unwrap_or(0));
-    while power != 0 {
-        out.push(char::from(b'0' + (number / power % 10) as u8));
-        power /= 10;
+    let mut digits = [0; u32::MAX.ilog10() as usize + 1];
+    let mut left = number;
+    let mut written = 0;
+    for place in digits.iter_mut().rev() {
+        *place = b'0' + (left % 10) as u8;
+        left /= 10;
+        written += 1;
+        if left == 0 {
+            break;
+        }
     }
+    let digits = digits.get(digits.len() - written..).unwrap_or_default();
+    out.push_str(str::from_utf8(digits).unwrap_or_default());
 }
 
 /// Appends a value's JSON text.

@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::persons::Judge;
-use super::{Outcome, Server, StartError};
+use super::{Halt, Server, StartError};
 use crate::config::Config;
 use crate::hub::{Hub, Input};
 use crate::model::Entropy;
@@ -153,7 +153,7 @@ impl Server {
                 }
             },
             Reload::Resting { asker, until } if until <= self.now => {
-                self.wants = Some(Outcome::ResumeStore);
+                self.wants = Some(Halt::ResumeStore);
                 self.stay(asker, "the store does not come to rest");
             }
             other => self.reload = other,
@@ -171,7 +171,7 @@ impl Server {
         {
             let asker = asker.take();
             self.reload = Reload::Due { asker };
-            self.wants = Some(Outcome::HandOver);
+            self.wants = Some(Halt::HandOver);
         }
     }
 
@@ -181,7 +181,7 @@ impl Server {
             Reload::None => return,
             Reload::Proving { asker, .. } | Reload::Parting { asker, .. } => asker,
             Reload::Resting { asker, .. } | Reload::Due { asker } => {
-                self.wants = Some(Outcome::ResumeStore);
+                self.wants = Some(Halt::ResumeStore);
                 asker
             }
         };
@@ -271,12 +271,12 @@ impl Server {
     fn rest_store(&mut self, asker: Option<Asker>) {
         if self.store.is_none() {
             self.reload = Reload::Due { asker };
-            self.wants = Some(Outcome::HandOver);
+            self.wants = Some(Halt::HandOver);
             return;
         }
         let until = self.now + STORE_REST_MAX_MS;
         self.reload = Reload::Resting { asker, until };
-        self.wants = Some(Outcome::RestStore);
+        self.wants = Some(Halt::RestStore);
     }
 
     fn look_again(&mut self) {

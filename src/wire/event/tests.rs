@@ -1,7 +1,7 @@
 //! Rows: text in, request out; event in, text out.
 
 use super::*;
-use crate::model::{HiSession, Profile, RoomState, RoomUser, StartUser, Sub};
+use crate::model::{HiSession, Profile, RequestKind, RoomState, RoomUser, StartUser, Sub};
 
 #[track_caller]
 fn check(text: &str, want: Result<Request, ProblemCode>) {
@@ -708,11 +708,44 @@ fn the_short_cuts_do_what_serde_json_does() {
             assert_eq!(found, want);
         }
     }
-    for text in (0..0x2030).filter_map(char::from_u32) {
-        let text = format!("a{text}b");
+    for character in (0..0x2030).filter_map(char::from_u32) {
+        let Some(uid) = Uid::new(&format!("a{character}b")) else {
+            continue;
+        };
         let (mut found, mut want) = (String::new(), String::new());
-        write_text(&text, &mut found);
-        write_json(&text, &mut want);
+        write_uid(&uid, &mut found);
+        write_json(&uid.as_str(), &mut want);
         assert_eq!(found, want);
     }
+    let numbers = (0..1_200).chain((0..10).map(|digits| 10_u32.pow(digits)));
+    for number in numbers.chain([u32::MAX - 1, u32::MAX]) {
+        let mut found = String::new();
+        write_number(number, &mut found);
+        assert_eq!(found, number.to_string());
+    }
+}
+
+#[test]
+fn a_request_is_counted_by_the_name_of_its_event() {
+    let rows = [
+        r#"["hello",{"user":{},"v":2}]"#,
+        r#"["join"]"#,
+        r#"["choice",{"choice":1}]"#,
+        r#"["face",{"face":1}]"#,
+        r#"["leave"]"#,
+        r#"["away"]"#,
+        r#"["ping"]"#,
+        r#"["top"]"#,
+        r#"["rank"]"#,
+    ];
+    let kinds = rows.map(|text| {
+        let named = decode(text, true).expect("an event");
+        let kind = named.request.expect(text).kind();
+        assert_eq!(kind.name(), named.name, "{text}");
+        kind
+    });
+    assert_eq!(
+        kinds.as_slice(),
+        &RequestKind::ALL[..RequestKind::COUNT - 1]
+    );
 }
