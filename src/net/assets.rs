@@ -65,12 +65,13 @@ const PUBLIC_MARK: &str = "{{PUBLIC}}";
 /// `connect-src 'self'` covers `ws:` and `wss:` of the same origin (CSP 3, section 6.7.2.8), but
 /// not in browsers before Chrome 70 and Safari 15.4, which need the schemes. The hash is that of
 /// the page's only inline script (6.7.2.3, the bytes between its tags): it puts the slash behind a
-/// folder's name that a proxy left away, before anything is looked for there.
+/// folder's name that a proxy left away, before anything is looked for there, and waits for the
+/// page's script to fail, as it does in a browser that does not know its language.
 macro_rules! policy {
     ($pictures:literal) => {
         concat!(
             "default-src 'none'; script-src 'self' ",
-            "'sha256-tF5OTL0mca4R4TwQOVb4oKHG/LGG1icCYcul9bvxXrk='; style-src 'self'; manifest-src 'self'; img-src ",
+            "'sha256-I0mm47wma+TomHpZb8xhmTShJ+qpd6Darb5G7rC9itM='; style-src 'self'; manifest-src 'self'; img-src ",
             $pictures,
             "; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )

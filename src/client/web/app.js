@@ -23,6 +23,8 @@ import {
 
 /** After a change of what is on the page a tap was meant for what was there before. */
 const FRESH_MS = 400;
+/** A longer name has no room beside the score of a duel. */
+const NAME_MAX = 6;
 
 const $ = (selector, root = document) => root.querySelector(selector);
 const aria = (element, name, value) => element.setAttribute(`aria-${name}`, value);
@@ -183,7 +185,8 @@ function rounds(other, moment) {
   const [you, score, them] = duelText.children;
   say(you, list.length ? t('duelYou') : '');
   say(score, list.length ? `${wins} : ${losses}` : '');
-  say(them, list.length ? nameOf(t, other) : '');
+  const name = list.length ? nameOf(t, other) : '';
+  say(them, name.length > NAME_MAX ? t('duelThem') : name);
 }
 
 function recordText() {
@@ -357,6 +360,7 @@ aria($('#me'), 'label', t('you'));
 aria($('#other'), 'label', t('opponent'));
 aria(menuButton, 'label', t('menu'));
 show();
+document.documentElement.dataset.begun = '';
 const asked = new URLSearchParams(location.search).get('room');
 if (asked) game.play({ room: asked, ready: false });
 Promise.all([tokens.claim(), asksInside() && lookInside()]).then(([token]) => {

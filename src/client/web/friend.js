@@ -54,7 +54,7 @@ function drawCode(link) {
     if (!drawn) return;
     code.setAttribute('viewBox', `0 0 ${drawn.size} ${drawn.size}`);
     $('path', code).setAttribute('d', drawn.path);
-  }, () => {});
+  }, () => code.setAttribute('hidden', ''));
 }
 
 export function createFriend(t, game) {

@@ -14,7 +14,7 @@ export const texts = {
   friend: ['Send the link to a friend, and keep this page open.', '把链接发给朋友，别关这个页面。'],
   record: ['Won {wins} · best streak {best}', '赢 {wins} 局 · 最长连胜 {best}'],
   favourite: [' · mostly {hand}', ' · 最爱{hand}'],
-  duelYou: ['you', '你'],
+  duelYou: ['you', '你'], duelThem: ['them', '对方'],
   lasting: ['Your points belong to this browser: clearing its data gives them up.',
     '得分只记在这个浏览器里，清除浏览数据就没有了。'],
   passing: ['This browser keeps nothing: your points end with this tab.',

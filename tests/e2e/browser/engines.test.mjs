@@ -85,10 +85,11 @@ const SCENARIOS = {
   },
 
   async 'a reload within a round'(a, b, { url }, { code }) {
-    for (const each of [a, b]) await each.click('#hands button[value="1"]');
-    await playing(a, b);
     await b.forget();
+    // The hand is kept for the round, and shown as it begins.
     await a.click('#hands button[value="2"]');
+    await b.click('#hands button[value="1"]');
+    await playing(a, b);
     await b.says(/(has|Both have) picked/);
     await a.open(`${url}?room=${code}`);
     await a.is({ phase: 'playing' });

@@ -44,6 +44,21 @@ const web = (name) => new URL(`../../../src/client/web/${name}`, import.meta.url
 const module = (name) => import(`data:text/javascript,${encodeURIComponent(readFileSync(web(name), 'utf8'))}`);
 const [{ speaker }, { texts }] = [await module('words.js'), await module('texts.js')];
 
+/** Names and numbers of the players that a face or the points lie over. */
+const hidden = (page) => page.evaluate(() => {
+  const shown = (each) => each.getClientRects().length && getComputedStyle(each).visibility === 'visible';
+  const above = [...document.querySelectorAll('#points, .pop')].filter((each) => shown(each) && each.innerHTML);
+  return [...document.querySelectorAll('.side .name bdi, .side .tally > span')].filter(shown).filter((text) => {
+    const letters = document.createRange();
+    letters.selectNodeContents(text);
+    const a = letters.getBoundingClientRect();
+    return above.some((each) => {
+      const b = each.getBoundingClientRect();
+      return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+    });
+  }).map((each) => each.textContent);
+});
+
 /** Names and numbers that lie over a hand, the clock or what a round ended with, by their texts. */
 const covered = (page) => page.evaluate(() => {
   const drawn = ['.shown', '#count', '#outcome strong', '#outcome span']
@@ -148,7 +163,11 @@ async function walk(locale) {
   await tapInRound(a, '#hands [value="2"]');
   await ask(a);
   await Promise.all(robot);
+  await pick(a, 'inside');
+  // What is shown comes with the next message.
   await pick(a, 'leave');
+  await keep(a, '05-inside', { selector: '.inside-lines li' });
+  await a.click('.inside-close');
   await phase(a, 'free');
 
   // What comes of itself is waited for before.
@@ -235,6 +254,7 @@ async function draw(stills, language) {
       if (!pictured && scheme === 'dark') continue;
       await glass.at(size, { scheme, painted: pictured });
       assert.deepEqual(await sticking(page), [], where);
+      assert.deepEqual(await hidden(page), [], where);
       if (!pictured) continue;
       await shot(page, where);
       assert.deepEqual(await unusable(page), [], where);
@@ -242,6 +262,10 @@ async function draw(stills, language) {
     for (const size of OTHERS) {
       await glass.at(size);
       assert.deepEqual(await sticking(page), [], `${name} at ${size.width}, ${language}`);
+      assert.deepEqual(await hidden(page), [], `${name} at ${size.width}, ${language}`);
+      // The hands are the picture, however large it is.
+      const part = await page.evaluate(() => document.querySelector('#mine .arm').offsetWidth / document.querySelector('#stage').offsetHeight);
+      assert.ok(0.3 < part, `${name} at ${size.width}: a hand is ${part} of the stage`);
     }
     for (const [size, insets] of NOTCHES) {
       await glass.at(size, { insets, painted: LONG });
@@ -287,6 +311,7 @@ describe('the gallery', { concurrency: 3 }, () => {
           // It may be scrolled down, not aside.
           assert.deepEqual(out.filter((each) => !/too high|cut off/.test(each)), [], where);
           assert.deepEqual(await covered(glass.page), [], `${where}: nothing lies over what is to be read`);
+          assert.deepEqual(await hidden(glass.page), [], where);
           if (name !== 'playing') continue;
           const lines = await glass.page.evaluate(() => {
             const shown = document.querySelector('#other bdi');

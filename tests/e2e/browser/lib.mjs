@@ -90,8 +90,16 @@ export const passes = (page, name, value) => page.waitForFunction(
   (part) => window.passed.some((state) => state.includes(part)), `"${name}":"${value}"`,
 );
 
-export const phase = (page, name) => page.waitForSelector(`main[data-phase=${name}]`);
-export const link = (page, name) => page.waitForSelector(`main[data-link=${name}]`);
+/** Waits for an element; in vain, it tells what the page went through instead. */
+async function reaches(page, selector) {
+  await page.waitForSelector(selector).catch(async (error) => {
+    const passed = await page.evaluate(() => window.passed.slice(-9).concat(document.querySelector('#status').textContent));
+    throw new Error(`${error.message}\nIt went through ${passed.join(' ')}`);
+  });
+}
+
+export const phase = (page, name) => reaches(page, `main[data-phase=${name}]`);
+export const link = (page, name) => reaches(page, `main[data-link=${name}]`);
 export const online = (page) => link(page, 'online');
 export const text = (page, selector) => page.textContent(selector);
 
@@ -146,13 +154,27 @@ export async function enter(page, code) {
 }
 
 /** The end of a round has been seen to its end. */
-export const judged = (page) => page.waitForSelector(
-  'main[data-phase=between][data-moment=points], main[data-phase=between][data-moment=rest]',
+export const judged = (page) => reaches(
+  page, 'main[data-phase=between][data-moment=points], main[data-phase=between][data-moment=rest]',
 );
 
 /** Asks on both, so that they meet. */
 export async function meet(one, other) {
   for (const page of [one, other]) await ask(page);
+  await Promise.all([phase(one, 'playing'), phase(other, 'playing')]);
+}
+
+/** Asks by a hand, which is kept for the round and shown in it: nothing has to be done while it runs. */
+export async function show(page, hand) {
+  await online(page);
+  await page.evaluate(() => document.activeElement.blur());
+  await page.keyboard.press(hand);
+}
+
+/** Both ask by a hand, so that they meet, and what they show is sure however slow the machine is. */
+export async function duel(one, hand, other, theirs) {
+  await show(one, hand);
+  await show(other, theirs);
   await Promise.all([phase(one, 'playing'), phase(other, 'playing')]);
 }
 
@@ -180,13 +202,17 @@ async function copied(page, context, server) {
 /** A duplicate of a page's tab. */
 export const duplicate = (page, server) => copied(page, page.context(), server);
 
-/** Another browser that knows a page's session: between browsers the newer one has it. */
-export async function twin(page, server) {
+/** Another browser, that will know a page's session once the returned function opens it: between browsers
+ * the newer one has it. */
+export async function ready(page, server) {
   const there = { viewport: page.viewportSize(), locale: 'en-US', reducedMotion: 'reduce' };
   const context = await page.context().browser().newContext(there);
   context.setDefaultTimeout(PATIENCE_MS);
-  return copied(page, context, server);
+  return () => copied(page, context, server);
 }
+
+/** The same, opened at once. */
+export const twin = async (page, server) => (await ready(page, server))();
 
 export async function shot(page, name) {
   await page.mouse.move(0, 0);

@@ -18,11 +18,11 @@ await page.setContent(`<style>
   body { margin: 0; height: 400px; position: relative; overflow: hidden; background: #fbe3c1; }
   .half { position: absolute; inset: 0; background: #dcebe3; clip-path: polygon(0 0, 100% 0, 100% 42%, 0 60%); }
   .seam { position: absolute; inset: 0; background: #fffdf8; clip-path: polygon(0 60%, 100% 42%, 100% 43.5%, 0 61.5%); }
-  .arm { position: absolute; width: 210px; height: 420px; }
-  .arm img { position: relative; z-index: 1; display: block; width: 210px; height: 210px; }
-  .arm i { display: block; width: 72px; height: 260px; margin: -30px auto 0; border: 4px solid #3a2d2b; border-top-width: 14px; border-radius: 12px; background: #c6412b; box-sizing: border-box; }
-  .mine { left: 60px; top: 150px; transform: rotate(8deg); }
-  .theirs { right: 50px; bottom: 165px; transform: rotate(188deg); }
+  .arm { position: absolute; width: 250px; height: 480px; }
+  .arm img { position: relative; z-index: 1; display: block; width: 250px; height: 250px; }
+  .arm i { display: block; width: 86px; height: 260px; margin: -36px auto 0; border: 4px solid #3a2d2b; border-top-width: 14px; border-radius: 12px; background: #c6412b; box-sizing: border-box; }
+  .mine { left: 78px; top: 132px; transform: rotate(12deg); }
+  .theirs { right: 66px; bottom: 150px; transform: rotate(192deg); }
   .theirs i { background: #3f7f68; }
 </style><div class="half"></div><div class="seam"></div>
 <div class="arm theirs"><img src="${drawing('hand3')}"><i></i></div>

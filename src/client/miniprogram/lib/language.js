@@ -19,7 +19,7 @@ const own = {
   share: ['Send to a friend', '发给朋友'],
   resume: ['Back to the room', '回到房间'],
   rule: ['One hand each. Three seconds.', '各出一手，三秒定胜负。'],
-  begin: ['Pick a hand to begin', '出一个手势就开始'],
+  free: ['Ready? Pick a hand.', '准备好了？出一个手势。'],
   ask: ['Tap a hand to play again', '点一个手势再来一局'],
   beats: ['beats', '胜'],
   menu: ['More', '更多'],

@@ -46,7 +46,7 @@ const words = {
   pick: ['You’re up against {name}. Pick a hand!', '对手是 {name}，请出手！'],
   hurry: ['{name} has picked. And you?', '{name} 选好了，该你了！'],
   picked: ['Waiting for {name} to pick…', '等 {name} 出手…'],
-  both: ['Both have picked. Sure about yours?', '双方都选好了，还可以换！'],
+  both: ['Both have picked. Sure?', '双方都选好了，还可以换！'],
   offline: ['{name} lost the connection.', '{name} 掉线了。'],
   leftPlaying: ['{name} gave up. Any hand wins!', '{name} 认输了，随便出一个就赢！'],
   left: ['{name} has left.', '{name} 离开了。'],

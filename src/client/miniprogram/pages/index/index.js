@@ -17,7 +17,7 @@ const toFriend = (room) => ({ room, ready: false });
 
 Page({
   data: {
-    words: words(['name', 'picture', 'invite', 'join', 'code', 'leave', 'resume', 'rule', 'begin',
+    words: words(['name', 'picture', 'invite', 'join', 'code', 'leave', 'resume', 'rule',
       'beats', 'board', 'card', 'named', 'consent', 'consentAsk', 'photo', 'done', 'undo', 'hands']),
     hands: [1, 3, 2].map((number) => ({
       number, name: t(`hand${number}`), picture: `/drawings/hand${number}.svg`,
@@ -30,6 +30,7 @@ Page({
     drawn: false, // and the picture
     record: '',
     status: '',
+    begin: false, // nothing but a hand is missing
     hasBoard: false,
     seated: false,
     leaving: false,
@@ -61,6 +62,7 @@ Page({
       const text = statusText(t, state);
       this.setData({
         status: seated ? `${text} ${state.code}`.trim() : text,
+        begin: state.phase === 'free' && state.link === 'online',
         seated,
         leaving: state.leaving,
         action: state.link !== 'stopped' ? ''
