@@ -52,7 +52,6 @@
 //! wire ───► model
 //! identity ► model
 //! tools ──► identity
-//! config ─► model
 //! model ──► slots
 //! metrics ► model
 //! wheel ──► time

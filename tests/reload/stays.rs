@@ -10,14 +10,39 @@ use crate::support::http::get;
 use crate::support::process::Server;
 use crate::support::raw::{Raw, frame, upgrade_request};
 
-/// How long a round lasts: all reloads of the short form, and room for a busy machine.
-const ROUND: Duration = Duration::from_secs(20);
+/// How much is tried.
+struct Size {
+    reloads: usize,
+    /// Pairs of each kind of clients.
+    pairs: usize,
+    /// Of those who are in the middle of each thing.
+    halves: usize,
+    /// Seconds that a round lasts: all reloads, and room for a busy machine.
+    round_s: u64,
+}
 
-/// How many reloads, and how many pairs of each kind.
-fn sizes() -> (usize, usize) {
-    match std::env::var_os("LONG") {
-        Some(_) => (10, 60),
-        None => (3, 2),
+/// The long form has some 2,000 sockets and 500 rounds, which needs an optimised build: with debug
+/// assertions the hub is looked through after every message.
+fn size() -> Size {
+    match (std::env::var_os("LONG"), cfg!(debug_assertions)) {
+        (Some(_), false) => Size {
+            reloads: 10,
+            pairs: 170,
+            halves: 140,
+            round_s: 60,
+        },
+        (Some(_), true) => Size {
+            reloads: 10,
+            pairs: 20,
+            halves: 10,
+            round_s: 60,
+        },
+        (None, _) => Size {
+            reloads: 3,
+            pairs: 2,
+            halves: 1,
+            round_s: 20,
+        },
     }
 }
 
@@ -45,9 +70,8 @@ impl Pair {
         Self { ann, bob, asked_at }
     }
 
-    /// Shows faces to and fro until it is told to stop; then Ann wins. Both tokens, and how late the
-    /// result was at most.
-    fn play(mut self, stop: &AtomicBool) -> (String, String, Duration) {
+    /// Shows faces to and fro until it is told to stop; then Ann wins.
+    fn play(mut self, round: Duration, stop: &AtomicBool) -> Played {
         let mut number = 0;
         while !stop.load(Ordering::Acquire) {
             number += 1;
@@ -63,7 +87,7 @@ impl Pair {
         });
         // The server counts whole milliseconds: the one in which the round began may be over nearly.
         let lasted = self.asked_at.elapsed() + Duration::from_millis(1);
-        assert!(ROUND <= lasted, "a result before its time: {lasted:?}");
+        assert!(round <= lasted, "a result before its time: {lasted:?}");
         let mut sums = [results[0].1, results[1].1];
         sums.sort_unstable();
         assert_eq!(sums, [0, 1], "one of them won once: {results:?}");
@@ -76,19 +100,23 @@ impl Pair {
             let again = events.iter().filter(|event| event.contains("\"result\""));
             assert_eq!(again.count(), 0, "a result comes once: {events:?}");
         }
-        let winner = if results[0].1 == 1 {
-            &self.ann.1
-        } else {
-            &self.bob.1
-        };
-        let loser = if results[0].1 == 1 {
-            &self.bob.1
-        } else {
-            &self.ann.1
-        };
-        let late = lasted.saturating_sub(ROUND);
-        (winner.session.clone(), loser.session.clone(), late)
+        let sessions = [self.ann, self.bob].map(|(_, hi)| hi.session);
+        let totals = results.map(|(_, total, _)| total);
+        Played {
+            sessions: sessions.into_iter().zip(totals).collect(),
+            late: lasted.saturating_sub(round),
+            faces: 2 * number,
+        }
     }
+}
+
+/// What a pair has seen.
+struct Played {
+    /// The token and the points of each.
+    sessions: Vec<(String, u64)>,
+    /// How late the result was at most.
+    late: Duration,
+    faces: u64,
 }
 
 /// One shows a face, the other one sees that and nothing else.
@@ -103,7 +131,12 @@ fn show(from: &mut (Client, Hi), to: &mut (Client, Hi), number: u64) {
 struct Halves(Vec<(Raw, Vec<u8>, &'static str)>);
 
 impl Halves {
-    fn start(server: &Server) -> Self {
+    fn start(server: &Server, count: usize) -> Self {
+        Self((0..count).flat_map(|_| Self::set(server)).collect())
+    }
+
+    /// One in the middle of each thing.
+    fn set(server: &Server) -> Vec<(Raw, Vec<u8>, &'static str)> {
         let hello = r#"["hello",{"user":{"uname":"Half"},"v":2}]"#.to_owned();
         let long = format!(
             r#"["hello",{{"user":{{"uname":"Half","x":"{}"}},"v":2}}]"#,
@@ -136,7 +169,7 @@ impl Halves {
             raw.send(&bytes[..at]);
             halves.push((raw, bytes[at..].to_vec(), what));
         }
-        Self(halves)
+        halves
     }
 
     fn finish(self) {
@@ -194,7 +227,9 @@ fn read_flood((mut slow, fast): (Raw, (Client, Hi))) {
 
 #[test]
 fn nobody_notices_that_the_program_is_another_one() {
-    let (reloads, each) = sizes();
+    let size = size();
+    let round = Duration::from_secs(size.round_s);
+    let game_time = format!("{}s", size.round_s);
     let place = Place::new();
     let store = place.store();
     let flags = [
@@ -202,16 +237,27 @@ fn nobody_notices_that_the_program_is_another_one() {
             "--store",
             &store,
             "--game-time",
-            "20s",
+            &game_time,
             "--robot-after",
             "60s",
             "--drain-timeout",
-            "30s",
+            "2m",
         ],
         &["--rate-limit", "0", "--relay-interval", "0"][..],
         &[
             "--head-timeout",
-            "1m",
+            "5m",
+            "--hello-timeout",
+            "5m",
+            // Who waits for a result says nothing, and the second of a pair reads after the first.
+            "--ping-interval",
+            "5m",
+            "--ping-timeout",
+            "5m",
+            "--ping-timeout-v2",
+            "5m",
+            "--max-connections",
+            "3000",
             "--max-per-address",
             "0",
             "--max-queue",
@@ -220,25 +266,27 @@ fn nobody_notices_that_the_program_is_another_one() {
     ]
     .concat();
     let server = place.start(&flags);
-    let halves = Halves::start(&server);
+    let halves = Halves::start(&server, size.halves);
     let full = flood(&server);
     let kinds = [
         [Dialect::Plain, Dialect::Eio4],
         [Dialect::Mini, Dialect::Plain],
         [Dialect::Eio3, Dialect::Eio4],
     ];
-    let pairs: Vec<Pair> = (0..each)
+    let pairs: Vec<Pair> = (0..size.pairs)
         .flat_map(|_| kinds)
         .map(|dialects| Pair::start(&server, dialects))
         .collect();
     let rounds = pairs.len() + 1;
-    let open = 2 * rounds + 6;
+    // Of those in the middle of something one is in that of its head.
+    let open = 2 * rounds + 6 * size.halves;
     let stop = AtomicBool::new(false);
-    let sessions: Vec<(String, String, Duration)> = thread::scope(|scope| {
+    let began = Instant::now();
+    let played: Vec<Played> = thread::scope(|scope| {
         let stop = &stop;
         let players: Vec<_> = pairs
             .into_iter()
-            .map(|pair| scope.spawn(move || pair.play(stop)))
+            .map(|pair| scope.spawn(move || pair.play(round, stop)))
             .collect();
         let address = server.address();
         let newcomers = scope.spawn(move || {
@@ -250,7 +298,7 @@ fn nobody_notices_that_the_program_is_another_one() {
             count
         });
         let mut descriptors = Vec::new();
-        for number in 0..reloads {
+        for number in 0..size.reloads {
             place.install_again();
             let exit = reload(&server, &[]);
             assert_eq!(exit.code(), Some(0), "{}", exit.stderr);
@@ -264,25 +312,27 @@ fn nobody_notices_that_the_program_is_another_one() {
             descriptors.push(server.descriptors());
         }
         stop.store(true, Ordering::Release);
+        let lasted = began.elapsed();
         let newcomers = newcomers.join().expect("everybody who comes is answered");
         assert!(0 < newcomers);
         println!("{newcomers} came meanwhile; descriptors {descriptors:?}");
         let joined = players.into_iter().map(|player| player.join());
-        joined
-            .map(|sessions| sessions.expect("nobody noticed"))
-            .collect()
+        let played: Vec<_> = joined
+            .map(|played| played.expect("nobody noticed"))
+            .collect();
+        let faces: u64 = played.iter().map(|played| played.faces).sum();
+        println!("{faces} faces in {lasted:?}");
+        played
     });
-    let latest = sessions.iter().map(|(_, _, late)| *late).max();
+    let latest = played.iter().map(|played| played.late).max();
     println!("results at most {:?} late", latest.unwrap_or_default());
     read_flood(full);
     halves.finish();
     let check = |server: &Server| {
-        for (winner, loser, _) in &sessions {
-            for (token, total) in [(winner, 1), (loser, 0)] {
-                let (client, hi) = Client::resume(server.address(), Dialect::Plain, token);
-                assert_eq!(hi.total, total);
-                client.leave();
-            }
+        for (token, total) in played.iter().flat_map(|played| &played.sessions) {
+            let (client, hi) = Client::resume(server.address(), Dialect::Plain, token);
+            assert_eq!(hi.total, *total);
+            client.leave();
         }
     };
     check(&server);
