@@ -27,6 +27,9 @@ const FRAME_BYTES_MAX: usize = 40;
 /// Longest text; the rest of a longer one is cut off.
 const TEXT_BYTES_MAX: usize = LINE_BYTES_MAX - TARGET_BYTES_MAX - FRAME_BYTES_MAX;
 
+/// A line about a connection that ended is shorter than that.
+const LINE_BYTES_USUAL: usize = 160;
+
 /// Lines dropped since the process began.
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
@@ -132,7 +135,7 @@ fn has_room(pipe: impl AsFd) -> bool {
 
 /// A record's text as one line of limited length.
 fn line(args: &fmt::Arguments<'_>) -> String {
-    let mut line = Line(String::new());
+    let mut line = Line(String::with_capacity(LINE_BYTES_USUAL));
     // The error only says that the rest was cut off.
     let _ = line.write_fmt(*args);
     line.0
@@ -146,6 +149,12 @@ impl fmt::Write for Line {
         /// The longest escape, and the mark of a cut.
         const RESERVED: usize = "\\u{10ffff}".len() + "…".len();
 
+        let fits = self.0.len() + text.len() <= TEXT_BYTES_MAX - RESERVED;
+        if fits && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            // As nearly always.
+            self.0.push_str(text);
+            return Ok(());
+        }
         for character in text.chars() {
             if TEXT_BYTES_MAX - RESERVED < self.0.len() {
                 self.0.push('…');

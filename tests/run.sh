@@ -19,8 +19,8 @@ PARTS=(fmt shell clippy test soak doc allocations session browser engines lighth
 # When everything is run, some parts are beside the others. The packages are built elsewhere, by one core
 # for most of the time, so they begin at once.
 BESIDE=(package)
-# What mostly waits is beside those after `test`, which mostly build, and has a copy of the server, for
-# those build another one in its place.
+# What mostly waits is beside `test`, once that is built, and what follows it, which mostly builds; it has
+# a copy of the server, for another one is built in its place.
 WAITING=(browser engines lighthouse oldest miniprogram clients nginx proxies instances)
 
 # Seconds that a part may take on two cores, what it builds or installs left out; more than
@@ -47,7 +47,8 @@ part_clippy() {
     cargo clippy --all-targets --locked --features redis -- -D warnings
     cargo clippy --locked --no-default-features -- -D warnings
 }
-part_test() { cargo test --locked --features redis; }
+# More at once than there are cores: most of them wait for a limit of time to pass.
+part_test() { RUST_TEST_THREADS=${RUST_TEST_THREADS:-4} cargo test --locked --features redis; }
 # With all assertions on, the ordinary tests' soak is small; this is the whole short form.
 part_soak() { cargo test "${FAST[@]}" --locked --features redis --test soak -- --nocapture; }
 part_doc() { RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked --features redis; }
@@ -501,7 +502,9 @@ main() {
     for part in "$@"; do
         if [ -n "$everything" ]; then
             case " ${BESIDE[*]} ${WAITING[*]} " in *" $part "*) continue ;; esac
-            if [ "$part" = soak ]; then
+            if [ "$part" = test ]; then
+                # What is built for it comes first: two builds would only wait for each other.
+                cargo test --no-run --locked --features redis
                 server=$(copy_of_server)
                 ROSHAMBO_BIN=$server beside "${WAITING[@]}"
             fi
