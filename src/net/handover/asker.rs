@@ -41,7 +41,7 @@ impl Asker {
     }
 
     /// Tells it, and that is all.
-    pub(crate) fn tell(mut self, done: bool, line: &str) {
+    pub(crate) fn answer(mut self, done: bool, line: &str) {
         let mark = if done { '+' } else { '-' };
         // One that went away meanwhile is not waited for; there is room for one line.
         let _ = self.0.write_all(format!("{mark}{line}\n").as_bytes());

@@ -57,7 +57,7 @@ impl Server {
             return true;
         };
         log::warn!("nobody is sent on: {refusal}");
-        asker.tell(false, &format!("nobody is sent on: {refusal}"));
+        asker.answer(false, &format!("nobody is sent on: {refusal}"));
         true
     }
 
@@ -111,7 +111,7 @@ impl Server {
         };
         log::info!("{line}");
         if let Some(asker) = gathering.asker {
-            asker.tell(left == 0, &line);
+            asker.answer(left == 0, &line);
         }
         if self.life == Life::Serving {
             self.feed(Input::Scatter);

@@ -140,7 +140,7 @@ impl Server {
                          restart"
                     );
                     log::info!("{line}");
-                    tell(asker, true, &line);
+                    answer(asker, true, &line);
                 }
                 Some(Ok(_)) => self.part(asker),
             },
@@ -292,7 +292,7 @@ impl Server {
         }
         let line = format!("not reloaded, {RELEASE} goes on: {why}");
         log::error!("{line}");
-        tell(asker, false, &line);
+        answer(asker, false, &line);
     }
 
     /// All but descriptors.
@@ -484,7 +484,7 @@ impl Server {
             former.read.elapsed(),
         );
         let line = format!("{line}; settings that were changed need a restart");
-        tell(former.asker, true, &line);
+        answer(former.asker, true, &line);
     }
 }
 
@@ -509,12 +509,12 @@ fn no_copy(error: &io::Error) -> String {
 
 fn refuse(asker: Option<Asker>, why: &str) {
     log::warn!("no reload: {why}");
-    tell(asker, false, &format!("no reload: {why}"));
+    answer(asker, false, &format!("no reload: {why}"));
 }
 
-fn tell(asker: Option<Asker>, done: bool, line: &str) {
+fn answer(asker: Option<Asker>, done: bool, line: &str) {
     if let Some(asker) = asker {
-        asker.tell(done, line);
+        asker.answer(done, line);
     }
 }
 

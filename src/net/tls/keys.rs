@@ -139,7 +139,7 @@ impl Keys {
             match self.take(&files) {
                 Ok(()) => (self.doubted, self.told) = (false, None),
                 Err(_) if is_news => self.doubted = true,
-                Err(trouble) => self.tell(trouble),
+                Err(trouble) => self.complain(trouble),
             }
         }
         self.warn_of_end();
@@ -212,7 +212,7 @@ impl Keys {
         Ok(config)
     }
 
-    fn tell(&mut self, trouble: Trouble) {
+    fn complain(&mut self, trouble: Trouble) {
         self.doubted = false;
         if self.told.as_ref() == Some(&trouble) {
             return;

@@ -39,7 +39,7 @@ impl Scene {
         self.orders.try_iter().collect()
     }
 
-    fn tell(&mut self, reply: StoreReply) {
+    fn reply(&mut self, reply: StoreReply) {
         self.answers.send(reply).expect("the loop is there");
         (self.wake)();
     }
@@ -56,7 +56,7 @@ impl Scene {
                 ..StoredProfile::default()
             };
             let rows = vec![BoardRow { profile, points: 7 }];
-            self.tell(StoreReply::Top { week, rows });
+            self.reply(StoreReply::Top { week, rows });
         }
     }
 
@@ -132,15 +132,15 @@ fn a_page_waits_two_seconds_for_a_store_that_says_nothing() {
 fn while_the_store_is_away_a_page_is_told_so_or_what_was_known() {
     let mut scene = Scene::with_board();
     let mut waits = scene.ask(1).remove(0);
-    scene.tell(StoreReply::Away(true));
+    scene.reply(StoreReply::Away(true));
     until(&mut waits, &mut scene, "HTTP/1.1 503");
-    scene.tell(StoreReply::Away(false));
+    scene.reply(StoreReply::Away(false));
     let _ = scene.orders();
     let mut page = scene.ask(1).remove(0);
     let orders = scene.orders();
     scene.tell_best(&orders);
     until(&mut page, &mut scene, "Ann");
-    scene.tell(StoreReply::Away(true));
+    scene.reply(StoreReply::Away(true));
     scene.hand.turn();
     scene.pass(60_000);
     let mut page = scene.hand.connect(1).remove(0);
