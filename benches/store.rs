@@ -216,6 +216,7 @@ fn settle(number: u64, seq: u64) -> StoreOp {
         }),
         person: None,
         told: 0,
+        absent: false,
         ranked: Vec::new(),
     }))
 }

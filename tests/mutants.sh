@@ -451,6 +451,15 @@ mutant 'how often an instance says that it lives' src/hub/instances.rs \
     'const BEAT_MS: u64 = 1_000;' 'const BEAT_MS: u64 = 2_000;' --test scenarios instances
 mutant 'a session that may be elsewhere' src/hub/instances.rs \
     'self.world.is_left_alone(player)' 'false' --test scenarios instances
+mutant 'a session that was elsewhere meanwhile' src/hub/instances.rs \
+    'self.world.doubt(player, asked);' '' --test scenarios instances::who_comes_back
+mutant 'a session whose player is gone' src/hub/store.rs \
+    'self.world.next_unasked(self.is_beside_others())' 'self.world.next_unasked(false)' \
+    --test scenarios instances::who_is_not_here
+mutant 'whose a forgotten session is' src/store/redis/orders.lua \
+    "if adopts and absent == '0' and not" 'if adopts and not' --features redis --test store shared::a_redis_that_lost
+mutant 'who waits when a gathering is over' src/world/mod.rs \
+    'self.pair(now, other, id, since);' 'let _ = (other, since);' --test scenarios instances::two_who_wait
 mutant 'sent on in no round' src/hub/instances.rs \
     'if self.world.plays(now, player) {' 'if false {' --test scenarios instances
 mutant 'how long a tombstone stands' src/store/engine.rs \

@@ -132,26 +132,32 @@ impl Hub {
         }
     }
 
+    /// Whether it shares its store.
+    pub(super) fn is_beside_others(&self) -> bool {
+        self.instances.nonce.is_some() && self.desk.open
+    }
+
     /// Whether a session that is here may be another instance's by now, so that the store is to be
     /// asked: it was lost, and has nothing here to come back to.
     pub(super) fn may_have_moved(&self, player: PlayerId) -> bool {
-        let beside_others = self.instances.nonce.is_some() && self.desk.open;
-        beside_others && !self.desk.is_away() && self.world.is_left_alone(player)
+        self.is_beside_others() && !self.desk.is_away() && self.world.is_left_alone(player)
     }
 
     /// Asks the store whether a session that was taken up here went on elsewhere meanwhile; nobody
     /// waits for it.
     pub(super) fn look_after(&mut self, player: PlayerId) {
-        let beside_others = self.instances.nonce.is_some() && self.desk.open;
         let Some(token) = self.world.token_of(player).cloned() else {
             return;
         };
-        if !beside_others || self.desk.is_away() || self.desk.asked_owner(&token).is_some() {
+        if !self.is_beside_others() || self.desk.sign_of(&token).is_some() {
             return;
         }
         let owner = self.world.draw_owner();
-        if self.may_ask() && self.world.retake(player, owner) {
+        if !self.desk.is_away() && self.may_ask() && self.world.retake(player, owner) {
             self.ask(token, owner, None);
+        } else {
+            let asked = self.desk.takes.contains_key(&token);
+            self.world.doubt(player, asked);
         }
     }
 

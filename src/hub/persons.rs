@@ -459,8 +459,12 @@ impl Desk {
     /// The owner that a session gets by what is being asked about it.
     pub(super) fn asked_owner(&self, token: &Token) -> Option<Owner> {
         let take = self.takes.get(token).map(|take| take.owner);
-        let of_session = |sign: &&SignIn| sign.session.as_ref() == Some(token);
-        let sign = || self.signs.values().find(of_session);
-        take.or_else(|| sign().map(|sign| sign.owner))
+        take.or_else(|| self.sign_of(token).map(|sign| sign.owner))
+    }
+
+    /// What is being asked about the person that signs in on a session.
+    pub(super) fn sign_of(&self, token: &Token) -> Option<&SignIn> {
+        let mut signs = self.signs.values();
+        signs.find(|sign| sign.session.as_ref() == Some(token))
     }
 }

@@ -164,6 +164,7 @@ impl Hub {
                     let fresh = || (Token::draw(instance, entropy), Uid::draw("p-", 12, entropy));
                     self.world
                         .settled(now, (&token, *owner, *seq), *settled, fresh);
+                    self.take_pending();
                 }
             }
             StoreReply::Claimed {
@@ -525,7 +526,7 @@ impl Hub {
     pub(super) fn take_pending(&mut self) {
         let room = |asked: usize| asked < WAITS_MAX;
         while !self.desk.away && room(self.desk.takes.len()) && room(self.desk.signs.len()) {
-            let Some(unasked) = self.world.next_unasked() else {
+            let Some(unasked) = self.world.next_unasked(self.is_beside_others()) else {
                 return;
             };
             let Unasked {
@@ -574,6 +575,7 @@ impl Hub {
     pub(super) fn note(&mut self, note: Note) {
         let text = |code: RoomCode| code.as_str().to_owned();
         let at = self.instance;
+        let shared = self.is_beside_others();
         self.order_store(match note {
             Note::Settle(settlement) => StoreOp::Settle(Box::new(Settle {
                 token: settlement.token.as_str().to_owned(),
@@ -585,6 +587,7 @@ impl Hub {
                 person: settlement.person.map(|sub| sub.as_str().to_owned()),
                 ranked: settlement.ranked,
                 told: settlement.told,
+                absent: shared && settlement.absent,
             })),
             Note::RoomOpened(code) => StoreOp::OpenRoom {
                 code: text(code),

@@ -55,6 +55,10 @@ pub struct Settle {
     /// so much afterwards, whatever the store may have lost. 0: not known.
     #[serde(default)]
     pub told: u32,
+    /// Its player is not with this owner, and may be with another one: a store that forgot whose it
+    /// is does not take it for this owner's.
+    #[serde(default)]
+    pub absent: bool,
 }
 
 /// An order to the store. Each gets one [`StoreReply`], sooner or later, as long as both live.

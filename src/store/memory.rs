@@ -406,6 +406,7 @@ mod tests {
                 person: None,
                 ranked: Vec::new(),
                 told: 0,
+                absent: false,
             };
             (StoreOp::Settle(Box::new(settle)), Unix(now))
         };

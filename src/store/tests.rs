@@ -157,6 +157,7 @@ fn settle(token: &str, seq: u64, points: u32) -> StoreOp {
         person: None,
         ranked: Vec::new(),
         told: 0,
+        absent: false,
     }))
 }
 

@@ -381,7 +381,12 @@ impl World {
     }
 
     /// The longest waiting player that may be paired with this one.
-    fn find_opponent(&self, now: Millis, id: PlayerId, waiting: &Waiting) -> Option<PlayerId> {
+    pub(super) fn find_opponent(
+        &self,
+        now: Millis,
+        id: PlayerId,
+        waiting: &Waiting,
+    ) -> Option<PlayerId> {
         let uid = self.players.get(id)?.card.uid();
         self.lobby.find(&uid, |other| {
             self.waiting_of(other)
@@ -408,7 +413,13 @@ impl World {
 
     /// Seats a player beside one that stands in line, and lets them play. Who waited longer sits
     /// first.
-    fn pair(&mut self, now: Millis, host: PlayerId, guest: PlayerId, guest_since: Millis) {
+    pub(super) fn pair(
+        &mut self,
+        now: Millis,
+        host: PlayerId,
+        guest: PlayerId,
+        guest_since: Millis,
+    ) {
         let Some((room_id, waiting)) = self.waiting_of(host) else {
             return;
         };

@@ -375,6 +375,15 @@ impl World {
             self.run_room(now, room);
             self.arm_room(room);
         }
+        // Who came into the lobby meanwhile met nobody there.
+        for id in self.lobby.players().collect::<Vec<_>>() {
+            if let Some((_, waiting)) = self.waiting_of(id) {
+                let since = waiting.since;
+                if let Some(other) = self.find_opponent(now, id, waiting) {
+                    self.pair(now, other, id, since);
+                }
+            }
+        }
     }
 
     /// Whether a round runs where a player sits.

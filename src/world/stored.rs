@@ -61,6 +61,8 @@ pub struct Settlement {
     pub ranked: Vec<Ranked>,
     /// The total that its player was told; 0: it may be that of another session.
     pub told: u32,
+    /// Its player is not here.
+    pub absent: bool,
 }
 
 /// A session that the store is to be asked about.
@@ -101,6 +103,13 @@ pub(super) struct Account {
     /// What its player is told as its total may be another session's.
     #[serde(default, skip_serializing_if = "is_default")]
     uncounted: bool,
+    /// Nobody had it when it was asked for, and who is about to write it may be another server.
+    #[serde(default, skip_serializing_if = "is_default")]
+    unclaimed: bool,
+    /// Its player came back when it could not be asked for, and may have been elsewhere: it is as soon
+    /// as nothing is under way.
+    #[serde(default, skip_serializing_if = "is_default")]
+    doubtful: bool,
     /// The store knows the profile as it is.
     #[serde(default, skip_serializing_if = "is_default")]
     profile_known: bool,
@@ -127,10 +136,21 @@ impl Account {
             pending: false,
             quiet: false,
             uncounted: false,
+            unclaimed: false,
+            doubtful: false,
             profile_known: false,
             unsent: None,
             ranked: Vec::new(),
         }
+    }
+
+    /// The store is asked whether it is as it is here.
+    fn ask_in_name_of(&mut self, owner: Owner) {
+        self.owner = owner;
+        self.seq = 0;
+        self.under_way = false;
+        (self.unclaimed, self.doubtful) = (false, false);
+        (self.pending, self.quiet) = (true, true);
     }
 }
 
@@ -147,7 +167,7 @@ impl Player {
     /// ends nor makes room for others.
     pub(super) fn is_owed(&self) -> bool {
         self.account().is_some_and(|account| {
-            let worth = |unsent: Unsent| !account.pending || 0 < unsent.points;
+            let worth = |unsent: Unsent| !account.pending || account.quiet || 0 < unsent.points;
             account.under_way || account.unsent.is_some_and(worth)
         })
     }
@@ -228,6 +248,7 @@ impl World {
             return;
         };
         let (profile, score) = (player.card.profile(), player.score);
+        let absent = player.link.conn().is_none();
         let person = player.person().cloned();
         let Some(token) = player.token.clone() else {
             return;
@@ -253,6 +274,7 @@ impl World {
             profile: (!account.profile_known).then_some(profile),
             person,
             ranked: std::mem::take(&mut account.ranked),
+            absent,
         };
         account.profile_known = true;
         let note = Note::Settle(Box::new(settlement));
@@ -288,11 +310,19 @@ impl World {
                         return;
                     };
                     (account.under_way, account.uncounted) = (false, false);
+                    account.unclaimed = false;
+                    // Sessions without points are not written, nor who that is.
+                    account.profile_known &= total != 0;
                     let unsent = account.unsent.unwrap_or_default();
                     player.score.total = total.saturating_add(unsent.points);
                 });
-                self.send_settlement(id);
+                match self.may_be_its_own(id) {
+                    true => self.ask_again(id),
+                    false => self.send_settlement(id),
+                }
             }
+            // Its player is here, and came after whoever took it.
+            Settled::FormerOwner { .. } if self.may_be_its_own(id) => self.ask_again(id),
             Settled::FormerOwner { .. } => self.replaced(now, id),
             Settled::Erased => self.erased(now, id, fresh),
         }
@@ -304,7 +334,8 @@ impl World {
     /// player was told. Returns those of persons, who are to be signed in once more.
     pub fn remind(&mut self) -> Vec<Unasked> {
         let known = |(id, player): (PlayerId, &Player)| {
-            let account = player.account().filter(|account| !account.pending)?;
+            let is_known = |account: &&Account| !account.pending || account.quiet;
+            let account = player.account().filter(is_known)?;
             let person = player.person().cloned();
             let token = player.token.clone()?;
             let owner = account.owner;
@@ -422,8 +453,13 @@ impl World {
 
     /// A session that the store is to be asked about now: a pending one, or one of a person who is
     /// to be signed in.
-    pub fn next_unasked(&mut self) -> Option<Unasked> {
-        let id = self.unasked.pop_first()?;
+    ///
+    /// Where the store is `shared`, nobody's session is taken who is not here: he may be elsewhere.
+    pub fn next_unasked(&mut self, shared: bool) -> Option<Unasked> {
+        let mut id = self.unasked.pop_first()?;
+        while shared && self.leave_to_others(id) {
+            id = self.unasked.pop_first()?;
+        }
         let owner = self.owner_of(id)?;
         let player = self.players.get(id)?;
         Some(Unasked {
@@ -431,6 +467,24 @@ impl World {
             owner,
             person: player.unsigned().cloned(),
         })
+    }
+
+    /// Lets a pending session be whosever it is, if its player is gone: what it won here is added to
+    /// it. Whether it was left.
+    fn leave_to_others(&mut self, id: PlayerId) -> bool {
+        let signs = self.players.get(id).and_then(Player::unsigned).is_some();
+        if signs || self.conn_of(id).is_some() {
+            return false;
+        }
+        let owed = self.is_owed(id);
+        self.change_account(id, |player| {
+            if let Some(account) = player.account_mut().filter(|it| owed || it.quiet) {
+                account.uncounted |= !account.quiet;
+                (account.pending, account.quiet) = (false, false);
+            }
+        });
+        self.send_settlement(id);
+        true
     }
 
     /// In whose name a session is the store's, from now on if it was not yet.
@@ -452,14 +506,45 @@ impl World {
             self.own(id, owner);
             self.change_account(id, |player| {
                 if let Some(account) = player.account_mut() {
-                    account.owner = owner;
-                    account.seq = 0;
-                    account.pending = true;
-                    account.quiet = true;
+                    account.ask_in_name_of(owner);
                 }
             });
         }
         free
+    }
+
+    /// A session that was taken up here may have gone on elsewhere, and cannot be
+    /// [taken once more](Self::retake) just now: it will be, before anybody loses it. `asked`: it is
+    /// being taken, perhaps too early.
+    pub fn doubt(&mut self, id: PlayerId, asked: bool) {
+        let owner = self.draw_owner();
+        self.own(id, owner);
+        self.change_account(id, |player| {
+            if let Some(account) = player.account_mut() {
+                account.doubtful = true;
+            }
+        });
+        if !asked && self.is_pending(id) {
+            self.unasked.insert(id);
+        }
+    }
+
+    /// Whether a session that is another server's is so only because that was slower.
+    fn may_be_its_own(&self, id: PlayerId) -> bool {
+        let account = self.players.get(id).and_then(Player::account);
+        let in_doubt = account.is_some_and(|account| account.doubtful || account.unclaimed);
+        in_doubt && self.conn_of(id).is_some()
+    }
+
+    /// The store is to be asked about a session that is in doubt; nothing of it is under way.
+    fn ask_again(&mut self, id: PlayerId) {
+        let owner = self.draw_owner();
+        self.change_account(id, |player| {
+            if let Some(account) = player.account_mut() {
+                account.ask_in_name_of(owner);
+            }
+        });
+        self.unasked.insert(id);
     }
 
     /// A session that has no owner yet has this one.
@@ -517,25 +602,34 @@ impl World {
         let shown = |player: &Player| (player.score, player.card.uid());
         let before = self.players.get(id).map(shown);
         self.change_account(id, |player| {
-            let card = player.card.profile();
+            let (card, known) = (player.card.profile(), player.score);
             let Some(account) = player.account_mut() else {
                 return;
             };
-            (account.pending, account.uncounted) = (false, false);
-            account.quiet = false;
+            (account.pending, account.uncounted, account.quiet) = (false, false, false);
+            let played = account.unsent;
+            let mut score = known;
             if let Some(kept) = kept {
-                let played = account.unsent;
                 let same = (&card.name, &card.avatar) == (&kept.profile.name, &kept.profile.avatar);
                 account.profile_known = same;
                 let won = played.unwrap_or_default().points;
-                player.score.total = kept.score.total.saturating_add(won);
+                score.total = kept.score.total.saturating_add(won);
                 if played.is_none() {
-                    player.score.streak = kept.score.streak;
+                    score.streak = kept.score.streak;
                 }
-            } else if account.unsent.is_some_and(|unsent| unsent.points == 0) {
+            } else {
+                account.unclaimed = true;
                 // Sessions without points are not written.
-                account.unsent = None;
+                account.unsent = played.filter(|unsent| unsent.points != 0);
             }
+            let is_forgotten = score.total < known.total || (kept.is_none() && known.has_points());
+            if quiet && is_forgotten {
+                // All that was told of it was written once: the store lost some, and is told again.
+                score.total = known.total;
+                account.unsent.get_or_insert_default();
+                account.profile_known = false;
+            }
+            player.score = score;
         });
         if let Some(kept) = kept {
             self.change_uid(id, kept.profile.uid.clone());

@@ -1,7 +1,8 @@
 //! A model of the store: what is kept of each session, and the codes of rooms.
 //!
 //! It takes orders one after the other, as the store's thread does, and keeps its answers until they
-//! are asked for. It can be slow, or away. Absent: time, files, hashes.
+//! are asked for. It can be slow, or away. Several servers have one of these each, as their thread is,
+//! and lend what is kept to whichever works. Absent: files, hashes.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -21,13 +22,21 @@ pub(crate) struct Shelf {
     rooms: BTreeMap<String, Option<Letter>>,
     /// By letter: whose it is, and how many play there.
     pub(crate) leases: BTreeMap<Letter, (u64, u32)>,
+    /// When they were renewed; one that stands here lasts for five seconds.
+    renewed: BTreeMap<Letter, u64>,
+    /// What time it is where that is kept.
+    pub(crate) now: u64,
+    /// By process: how often it called, as far as that is kept.
+    kept_calls: BTreeMap<u64, u64>,
+    /// Who calls, and how often it was told that it did.
+    calls: (u64, u64),
     /// Orders that came while it was away.
     waiting: VecDeque<StoreOp>,
     /// Answers that nobody has been told yet.
     answers: VecDeque<StoreReply>,
     away: bool,
-    /// It has lost some of what it had.
-    forgetful: bool,
+    /// It has lost some of what it had: when that was noticed.
+    forgot_at: Option<u64>,
     /// Orders wait until it is told to work.
     pub(crate) lazy: bool,
     /// What it does wrong, to see that it is noticed.
@@ -37,6 +46,11 @@ pub(crate) struct Shelf {
     /// How often each kind of order came.
     pub(crate) counts: BTreeMap<&'static str, usize>,
 }
+
+/// How long a server is taken to live after it said so.
+const LEASE_MS: u64 = 5_000;
+/// How long after it noticed a loss a process is taken for the owner of what it settles.
+const ADOPTS_MS: u64 = 60_000;
 
 /// A promise that a store could break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,10 +69,14 @@ pub(crate) enum Fault {
     Unranked,
     /// Points for the board count twice.
     RankedTwice,
+    /// Who had a session before is taken for its owner.
+    Unfenced,
+    /// A room that another server has, which lives, is given away.
+    Unheld,
 }
 
 impl Fault {
-    /// All of them.
+    /// Those that one server alone notices.
     pub(crate) const ALL: [Self; 7] = [
         Self::Twice,
         Self::Dropped,
@@ -156,10 +174,67 @@ impl Shelf {
         self.sessions.clone_from(&earlier.sessions);
         self.persons.clone_from(&earlier.persons);
         self.rooms.clone_from(&earlier.rooms);
-        self.forgetful = true;
+        self.notice_loss();
+    }
+
+    fn notice_loss(&mut self) {
+        self.forgot_at = Some(self.now);
         // What was answered is not asked again.
         self.last = None;
         self.answers.push_back(StoreReply::Forgot);
+    }
+
+    /// What is kept goes to `other`, and what that keeps comes here.
+    pub(crate) fn swap_kept(&mut self, other: &mut Self) {
+        use std::mem::swap;
+        swap(&mut self.sessions, &mut other.sessions);
+        swap(&mut self.persons, &mut other.persons);
+        swap(&mut self.erased, &mut other.erased);
+        swap(&mut self.rooms, &mut other.rooms);
+        swap(&mut self.leases, &mut other.leases);
+        swap(&mut self.renewed, &mut other.renewed);
+        swap(&mut self.now, &mut other.now);
+        swap(&mut self.kept_calls, &mut other.kept_calls);
+    }
+
+    /// This process calls what is kept, and notices if that has lost something; so it does before each
+    /// order, and once a second by its beats.
+    pub(crate) fn call(&mut self, process: u64) {
+        if self.away {
+            return;
+        }
+        let renewed = &self.renewed;
+        let over = |at: &u64| at + LEASE_MS <= self.now;
+        self.leases
+            .retain(|letter, _| !renewed.get(letter).is_some_and(over));
+        let kept = self.kept_calls.entry(process).or_insert(0);
+        *kept += 1;
+        let (kept, told) = (*kept, self.calls.1);
+        if self.calls.0 == process && kept <= told {
+            self.notice_loss();
+        }
+        self.calls = (process, kept);
+    }
+
+    /// The next order is carried out and nobody hears of it, so that it will be carried out once more.
+    pub(crate) fn work_unheard(&mut self) {
+        let next = self.waiting.front().cloned();
+        if let Some(op) = next.filter(|_| !self.away) {
+            let answers = self.answers.len();
+            self.apply(op);
+            self.answers.truncate(answers);
+        }
+    }
+
+    /// Whether a session is still to be taken.
+    pub(crate) fn is_to_take(&self, token: &str) -> bool {
+        let takes = |op: &StoreOp| matches!(op, StoreOp::Take { token: it, .. } if it == token);
+        self.waiting.iter().any(takes)
+    }
+
+    /// Whether it can be asked.
+    pub(crate) fn is_away(&self) -> bool {
+        self.away
     }
 
     /// The process that asked is gone: nobody waits for anything.
@@ -167,7 +242,7 @@ impl Shelf {
         self.waiting.clear();
         self.answers.clear();
         self.last = None;
-        self.forgetful = false;
+        self.forgot_at = None;
         self.away = false;
     }
 
@@ -324,6 +399,7 @@ impl Shelf {
         let known = self.rooms.get(&code).copied();
         let holder = known.flatten().filter(|holder| Some(*holder) != at);
         let holder = holder.filter(|holder| self.leases.contains_key(holder));
+        let holder = holder.filter(|_| self.fault != Some(Fault::Unheld));
         let found = known.is_some() && holder.is_none();
         if found {
             self.rooms.insert(code.clone(), at);
@@ -335,12 +411,14 @@ impl Shelf {
         }
     }
 
-    /// A lease lasts until [`leases`](Self::leases) is told that it is over.
     fn beat(&mut self, letter: Letter, nonce: u64, online: Option<u32>) -> StoreReply {
         let lease = self.leases.get(&letter);
         let granted = lease.is_none_or(|(known, _)| *known == nonce);
         match online.filter(|_| granted) {
-            Some(online) => _ = self.leases.insert(letter, (nonce, online)),
+            Some(online) => {
+                self.leases.insert(letter, (nonce, online));
+                self.renewed.insert(letter, self.now);
+            }
             None if granted => _ = self.leases.remove(&letter),
             None => (),
         }
@@ -475,14 +553,16 @@ impl Shelf {
         if settle.points.max(settle.told) == 0 && !self.sessions.contains_key(&token) {
             return Settled::Kept { total: 0 };
         }
-        if self.forgetful
+        if self.forgot_at.is_some_and(|at| self.now < at + ADOPTS_MS)
+            && !settle.absent
             && let Some(row) = self.sessions.get_mut(&token)
             && !row.seqs.contains_key(&settle.owner.0)
         {
             row.owner = Some(settle.owner);
         }
         let row = self.sessions.entry(token.clone()).or_default();
-        let present = *row.owner.get_or_insert(settle.owner) == settle.owner;
+        let present = *row.owner.get_or_insert(settle.owner) == settle.owner
+            || self.fault == Some(Fault::Unfenced);
         let last = row.seqs.entry(settle.owner.0).or_insert(0);
         let fresh = *last < settle.seq && self.fault != Some(Fault::Dropped);
         let counts = fresh || self.fault == Some(Fault::Twice);

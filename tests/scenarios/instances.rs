@@ -414,6 +414,92 @@ fn after_a_gathering_those_who_stayed_play_on() {
     assert!(told.iter().any(|event| event[0] == "start"), "{told:?}");
 }
 
+/// It was won there while this one's last word was on its way, and comes back before that is answered.
+#[test]
+fn who_comes_back_before_all_is_written_is_not_sent_away() {
+    let (mut a, mut b) = (Instance::new("a", 1), Instance::new("b", 2));
+    let (ann, hi) = a.enter("Ann", None);
+    let token = hi["session"].as_str().expect("a token").to_owned();
+    a.win(ann);
+    a.0.slow_down(true);
+    let here = a.win(ann);
+    a.lose(ann);
+    // Its answers stay where they are.
+    b.0.shelf().swap_kept(a.0.shelf());
+    let now = a.0.now();
+    b.0.advance(now, true);
+    let (there, hi) = b.enter("Ann", Some(&token));
+    let before = hi["totalScore"].as_u64().expect("a total");
+    let all = here + b.win(there) - before;
+    b.lose(there);
+    a.0.shelf().swap_kept(b.0.shelf());
+    let now = b.0.now();
+    a.0.advance(now, true);
+    let (ann, hi) = a.enter("Ann", Some(&token));
+    assert_eq!(hi["resumed"], true);
+    a.0.take_deeds();
+    a.0.slow_down(false);
+    let told = a.told(ann);
+    assert_eq!(
+        (&told[0][0], &told[0][1]["totalScore"]),
+        (&"hi".into(), &all.into()),
+        "{told:?}"
+    );
+    let third = a.win(ann);
+    a.pass(1_000);
+    assert_eq!(a.told(ann), Vec::<Value>::new(), "nobody took it");
+    let stored = a.0.shelf().session(&token).map(|kept| u64::from(kept.0));
+    assert_eq!(stored, Some(third));
+}
+
+/// The store was away when it came here, and it went back before the store was.
+#[test]
+fn who_is_not_here_any_more_is_taken_from_nobody() {
+    let (mut a, mut b) = (Instance::new("a", 1), Instance::new("b", 2));
+    let (ann, hi) = a.enter("Ann", None);
+    let token = hi["session"].as_str().expect("a token").to_owned();
+    let first = a.win(ann);
+    b.0.shelf().set_away(true);
+    b.0.hear_store();
+    let now = a.0.now();
+    b.0.advance(now, true);
+    let (there, hi) = b.enter("Ann", Some(&token));
+    assert_eq!(hi["pending"], true);
+    let won = b.win(there);
+    b.lose(there);
+    b.0.shelf().swap_kept(a.0.shelf());
+    b.0.shelf().set_away(false);
+    b.0.hear_store();
+    assert_eq!(b.0.shelf().counts.get("take"), None);
+    assert_eq!(b.0.hub().owed(), 0);
+    b.0.shelf().swap_kept(a.0.shelf());
+    let stored = |a: &mut Instance| a.0.shelf().session(&token).map(|it| u64::from(it.0));
+    assert_eq!(
+        stored(&mut a),
+        Some(first + won),
+        "what it won there counts"
+    );
+    a.win(ann);
+    a.pass(1_000);
+    assert_eq!(a.told(ann), Vec::<Value>::new(), "nobody took it");
+}
+
+/// One was away when the other came, and is back before a gathering is over.
+#[test]
+fn two_who_wait_when_a_gathering_is_over_play_each_other() {
+    let mut b = Instance::with("b", 2, |config| config.robot_after_ms = 30_000);
+    let [ann, bob] = ["Ann", "Bob"].map(|name| b.enter(name, None).0);
+    b.say(ann, r#"["join"]"#);
+    b.say(ann, r#"["away"]"#);
+    b.say(bob, r#"["join"]"#);
+    b.0.tell(Input::Gather);
+    b.say(ann, r#"["ping"]"#);
+    b.0.take_deeds();
+    b.0.tell(Input::Scatter);
+    let told = b.told(bob);
+    assert!(told.iter().any(|event| event[0] == "start"), "{told:?}");
+}
+
 #[test]
 fn a_server_that_is_alone_says_nothing_of_instances() {
     let mut bench = Bench::with_store(Config::default());

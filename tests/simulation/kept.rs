@@ -13,7 +13,7 @@
 //! - a round ends at its deadline, whatever the store does;
 //! - in the end nobody waits and nothing is owed.
 //!
-//! Absent here: the other rules of the game; the shadow knows them.
+//! Absent here: the other rules of the game, which the shadow knows; two servers, as in `several`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -13,6 +13,7 @@ mod kept;
 mod ledger;
 mod policy;
 mod run;
+mod several;
 mod shadow;
 mod tamper;
 mod texts;

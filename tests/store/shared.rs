@@ -282,6 +282,13 @@ fn a_redis_that_lost_its_last_moments_takes_nobodys_session_away() {
     // It is told once.
     let replies = engine.apply(&order, NOW).expect("it works");
     assert_eq!(replies.len(), 1, "{replies:?}");
+    // Another one, at which nobody plays it, has it no more for that.
+    let mut order = win("a", 3, 1, 0, 0);
+    (order.told, order.absent) = (5, true);
+    let replies = engine.apply(&[StoreOp::Settle(Box::new(order))], NOW);
+    let replies = replies.expect("it works");
+    let former = Settled::FormerOwner { total: 5 };
+    assert_eq!(replies.last().and_then(settled), Some(former));
 }
 
 /// What `roshambo store` said, and how it ended.

@@ -425,6 +425,7 @@ pub(crate) fn win(token: &str, owner: u64, seq: u64, points: u32, streak: u32) -
         person: None,
         ranked: Vec::new(),
         told: 0,
+        absent: false,
     }
 }
 

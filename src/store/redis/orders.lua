@@ -283,7 +283,7 @@ function orders.take()
 end
 
 function orders.settle()
-  local hash, owner, seq, points, told, streak, profiles = words(7)
+  local hash, owner, seq, points, told, absent, streak, profiles = words(8)
   local profile = profiles == '1' and {words(4)} or nil
   local sub, sub_hash, count = words(3)
   local ranked = {}
@@ -305,7 +305,7 @@ function orders.settle()
     return {'kept', total}
   end
   -- Its take is among what was lost here.
-  if adopts and not knows(session, owner) then make_owner(session, owner) end
+  if adopts and absent == '0' and not knows(session, owner) then make_owner(session, owner) end
   local is_new, said
   if session.owner == owner then
     is_new, said = session.seq < seq, 'kept'

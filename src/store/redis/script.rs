@@ -132,6 +132,7 @@ impl Call {
             .word(settle.seq)
             .word(settle.points)
             .word(settle.told)
+            .word(u8::from(settle.absent))
             .word(settle.streak);
         call = match &settle.profile {
             None => call.word(0),
