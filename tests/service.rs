@@ -494,7 +494,7 @@ fn alerts_are_about_metrics_that_exist() {
     let (game, _) = tcp();
     let (admin, admin_address) = tcp();
     let fds = Fds::two(&game, &admin, "roshambo:admin");
-    let mut server = manager.start(fds, &[], &[]);
+    let mut server = manager.start(fds, &["--instance", "a"], &[]);
     assert!(manager.next().starts_with("READY=1\n"));
     let answer = ask(&admin_address, "GET /metrics HTTP/1.1");
     let metrics = body(&answer);

@@ -37,9 +37,9 @@
 //! **Told.** An order also says how many points its player has been told in all: the session has
 //! at least so many afterwards, and is made for them if it is not there. As long as a store loses
 //! nothing that changes nothing. One that finds out that it did says so ([`StoreReply::Forgot`]),
-//! and all sessions that are known to whoever asks are settled once more. Whoever settles one that it
-//! took in the lost moments is its owner again, but for one whose player is *absent* there, and may be
-//! with another server.
+//! and all sessions that are known to whoever asks are settled once more. Whoever settles one that
+//! it took in the lost moments is its owner again, but for one whose player is *absent* there, and
+//! may be with another server.
 //!
 //! **What is remembered of owners**: the last number of the present one as long as the session
 //! lives, of the seven before it for a day.

@@ -47,18 +47,29 @@ pub(super) fn pid(value: &OsString) -> Result<Pid, lexopt::Error> {
     Ok(named.ok_or("PID is a number above 0")?)
 }
 
-/// Asks the server, waits so long, and returns its line; the error is one, too.
-pub(super) fn ask(process: Pid, wish: &str, patience: Duration) -> Result<String, String> {
+/// What a server is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    pub(super) name: &'static str,
+    /// How long it may take.
+    pub(super) patience: Duration,
+    /// What may be wrong if nothing answers.
+    pub(super) unanswered: &'static str,
+}
+
+/// Asks the server, waits, and returns its line; the error is one, too.
+pub(super) fn ask(process: Pid, wish: Wish) -> Result<String, String> {
+    let Wish { name, patience, .. } = wish;
     let pid = process.as_raw_nonzero();
-    let listener = SocketAddr::from_abstract_name(format!("roshambo-{wish}-{pid}"))
+    let listener = SocketAddr::from_abstract_name(format!("roshambo-{name}-{pid}"))
         .and_then(|name| UnixListener::bind_addr(&name));
     let listener = listener.map_err(|error| match error.kind() {
-        ErrorKind::AddrInUse => format!("somebody waits for a {wish} of process {pid} already"),
+        ErrorKind::AddrInUse => format!("somebody waits for a {name} of process {pid} already"),
         _ => format!("cannot wait for the answer: {error}"),
     })?;
     rustix::process::kill_process(process, Signal::USR2)
         .map_err(|error| format!("process {pid} cannot be asked: {error}"))?;
-    let mut server = accept(&listener, process)?;
+    let mut server = accept(&listener, process, wish)?;
     // Whoever asks for something else from now on finds the name free.
     drop(listener);
     let mut line = String::new();
@@ -75,7 +86,7 @@ pub(super) fn ask(process: Pid, wish: &str, patience: Duration) -> Result<String
 }
 
 /// Waits for that process; others may connect, and are not heard.
-fn accept(listener: &UnixListener, process: Pid) -> Result<UnixStream, String> {
+fn accept(listener: &UnixListener, process: Pid, wish: Wish) -> Result<UnixStream, String> {
     let cannot = |error| format!("cannot wait for the answer: {error}");
     listener.set_nonblocking(true).map_err(cannot)?;
     let until = Instant::now() + CONNECT;
@@ -94,7 +105,7 @@ fn accept(listener: &UnixListener, process: Pid) -> Result<UnixStream, String> {
     }
     let pid = process.as_raw_nonzero();
     Err(format!(
-        "process {pid} does not answer: is it a roshambo that can reload, in the same container \
-         (for a service: systemctl reload roshambo)?"
+        "process {pid} does not answer: {}?",
+        wish.unanswered
     ))
 }

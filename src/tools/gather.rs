@@ -11,11 +11,15 @@ use std::time::Duration;
 use lexopt::{Arg, Parser};
 use rustix::process::Pid;
 
-use super::asking::{ask, finish, pid, say};
+use super::asking::{Wish, ask, finish, pid, say};
 use super::program;
 
-/// How long it may take: the longest round is a minute.
-const ANSWER: Duration = Duration::from_secs(90);
+/// The longest round is a minute.
+const GATHER: Wish = Wish {
+    name: "gather",
+    patience: Duration::from_secs(90),
+    unanswered: "is it a roshambo that runs as one of several (--instance), in the same container",
+};
 
 const HELP: &str = "\
 roshambo gather: sends the players of one instance on to the others that share its store, each after
@@ -36,7 +40,7 @@ machine and in the same container.
 /// Runs the command; `args` come after its name.
 pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     match parse(Parser::from_args(args)) {
-        Ok(Some(process)) => finish(ask(process, "gather", ANSWER)),
+        Ok(Some(process)) => finish(ask(process, GATHER)),
         Ok(None) => say(&HELP.replace("roshambo gather PID", &format!("{} gather PID", program()))),
         Err(error) => {
             let _ = writeln!(

@@ -12,11 +12,20 @@ use std::time::Duration;
 use lexopt::{Arg, Parser};
 use rustix::process::Pid;
 
-use super::asking::{ask, finish, pid, say};
+use super::asking::{Wish, ask, finish, pid, say};
 use super::program;
 
-/// How long it may take: the proof has ten seconds, the store five.
-const ANSWER: Duration = Duration::from_secs(60);
+/// The proof has ten seconds, the store five.
+const RELOAD: Wish = Wish {
+    name: "reload",
+    patience: Duration::from_secs(60),
+    unanswered: "is it a roshambo that can reload, in the same container (for a service: \
+        systemctl reload roshambo)",
+};
+const CHECK: Wish = Wish {
+    name: "check",
+    ..RELOAD
+};
 
 const HELP: &str = "\
 roshambo reload: replaces a running server by the program that lies at its place now. Nobody's
@@ -55,8 +64,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let wish = if asked.check { "check" } else { "reload" };
-    finish(ask(asked.process, wish, ANSWER))
+    finish(ask(asked.process, if asked.check { CHECK } else { RELOAD }))
 }
 
 fn parse(mut parser: Parser) -> Result<Option<Asked>, lexopt::Error> {

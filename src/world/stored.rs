@@ -106,8 +106,8 @@ pub(super) struct Account {
     /// Nobody had it when it was asked for, and who is about to write it may be another server.
     #[serde(default, skip_serializing_if = "is_default")]
     unclaimed: bool,
-    /// Its player came back when it could not be asked for, and may have been elsewhere: it is as soon
-    /// as nothing is under way.
+    /// Its player came back when it could not be asked for, and may have been elsewhere: it is as
+    /// soon as nothing is under way.
     #[serde(default, skip_serializing_if = "is_default")]
     doubtful: bool,
     /// The store knows the profile as it is.
@@ -469,8 +469,8 @@ impl World {
         })
     }
 
-    /// Lets a pending session be whosever it is, if its player is gone: what it won here is added to
-    /// it. Whether it was left.
+    /// Lets a pending session be whosever it is, if its player is gone: what it won here is added
+    /// to it. Whether it was left.
     fn leave_to_others(&mut self, id: PlayerId) -> bool {
         let signs = self.players.get(id).and_then(Player::unsigned).is_some();
         if signs || self.conn_of(id).is_some() {
@@ -514,8 +514,8 @@ impl World {
     }
 
     /// A session that was taken up here may have gone on elsewhere, and cannot be
-    /// [taken once more](Self::retake) just now: it will be, before anybody loses it. `asked`: it is
-    /// being taken, perhaps too early.
+    /// [taken once more](Self::retake) just now: it will be, before anybody loses it. `asked`: it
+    /// is being taken, perhaps too early.
     pub fn doubt(&mut self, id: PlayerId, asked: bool) {
         let owner = self.draw_owner();
         self.own(id, owner);

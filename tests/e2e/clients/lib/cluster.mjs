@@ -10,7 +10,6 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import WebSocket from "ws";
 
-import { replaced } from "./front.mjs";
 import { Nginx } from "./nginx.mjs";
 import { BASE } from "./raw.mjs";
 import { Server } from "./server.mjs";
@@ -33,13 +32,7 @@ class Site extends Nginx {
     const file = (name) => this.file(name);
     const text = readFileSync(SITE, "utf8").replaceAll("/run/roshambo-", `${folder}/`)
       .replaceAll("/roshambo.sock", ".sock");
-    writeFileSync(file("site.conf"), replaced(text, [
-      ["listen 80;", `listen 127.0.0.1:${this.plainPort};`],
-      ["listen [::]:80;", ""],
-      ["listen 443 ssl;", `listen 127.0.0.1:${this.port} ssl;`],
-      ["listen [::]:443 ssl;", ""],
-      ["/etc/letsencrypt/live/example.org/fullchain.pem", file("cert.pem")],
-      ["/etc/letsencrypt/live/example.org/privkey.pem", file("key.pem")],
+    writeFileSync(file("site.conf"), this.site(text, [
       // All players of a test come from one address.
       ["limit_conn roshambo_players 300;", ""],
       ["limit_req  zone=roshambo_requests burst=600 nodelay;", ""],

@@ -12,19 +12,25 @@ export class Nginx extends Front {
   static asksReady = false;
 
   configure(upstream, readTimeout, edit) {
-    const file = (name) => this.file(name);
-    // Only what differs on every machine is replaced.
-    writeFileSync(file("site.conf"), edit(replaced(readFileSync(SITE, "utf8"), [
+    const site = this.site(readFileSync(SITE, "utf8"), [
+      ["server unix:/run/roshambo/roshambo.sock;", `server ${upstream};`],
+      ["proxy_read_timeout 90s;", `proxy_read_timeout ${readTimeout};`],
+    ]);
+    writeFileSync(this.file("site.conf"), edit(site));
+    return this.around(`include ${this.file("site.conf")};`);
+  }
+
+  /** A site that is shipped, in which only what differs on every machine is replaced. */
+  site(text, more) {
+    return replaced(text, [
       ["listen 80;", `listen 127.0.0.1:${this.plainPort};`],
       ["listen [::]:80;", ""],
       ["listen 443 ssl;", `listen 127.0.0.1:${this.port} ssl;`],
       ["listen [::]:443 ssl;", ""],
-      ["/etc/letsencrypt/live/example.org/fullchain.pem", file("cert.pem")],
-      ["/etc/letsencrypt/live/example.org/privkey.pem", file("key.pem")],
-      ["server unix:/run/roshambo/roshambo.sock;", `server ${upstream};`],
-      ["proxy_read_timeout 90s;", `proxy_read_timeout ${readTimeout};`],
-    ])));
-    return this.around(`include ${file("site.conf")};`);
+      ["/etc/letsencrypt/live/example.org/fullchain.pem", this.file("cert.pem")],
+      ["/etc/letsencrypt/live/example.org/privkey.pem", this.file("key.pem")],
+      ...more,
+    ]);
   }
 
   /** nginx itself around the text of its `http` block. */
