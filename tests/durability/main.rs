@@ -6,5 +6,7 @@
 mod kills;
 mod outages;
 mod players;
+#[cfg(feature = "redis")]
+mod relay;
 #[path = "../support/mod.rs"]
 mod support;

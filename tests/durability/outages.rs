@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::players::{Line, Player, admin_of, metric};
+#[cfg(feature = "redis")]
+use crate::relay::{Cut, Relay};
 use crate::support::process::{Server, command_by};
 #[cfg(feature = "redis")]
 use crate::support::redis::Redis;
@@ -111,7 +113,7 @@ impl Table {
 
     /// The disk is back: all is written, and outlives a kill at once.
     #[track_caller]
-    fn check_back(mut self, path: &Path) {
+    fn check_back(self, path: &Path) {
         let back = |line: &str| line.contains(BACK);
         self.server.log().wait_for(BACK, back);
         self.settle();
@@ -123,6 +125,12 @@ impl Table {
             lines.lines().filter(|line| line.contains(words)).count()
         };
         assert_eq!(said(AWAY), said(BACK), "{}", self.server.log().text());
+        self.check_kept(path);
+    }
+
+    /// All that was told outlives a kill.
+    #[track_caller]
+    fn check_kept(mut self, path: &Path) {
         self.server.signal("KILL");
         let Self { server, .. } = self;
         server.wait();
@@ -382,4 +390,118 @@ fn a_redis_that_is_emptied_and_one_that_restarts_without_what_it_had() {
     let lost = |line: &str| line.contains("has lost some of what it had");
     table.server.log().wait_for("what was lost", lost);
     table.check_back(Path::new(&url));
+}
+
+/// The network passes nothing for a while, or no answers, and nothing is closed.
+#[cfg(feature = "redis")]
+#[test]
+fn a_redis_behind_a_network_that_is_cut() {
+    let redis = Redis::start(&[]);
+    let relay = Relay::new(redis.socket());
+    let url = relay.url();
+    let mut table = Table::new(&[], Path::new(&url));
+    for cut in [Cut::Everything, Cut::Answers] {
+        table.play();
+        table.settle();
+        table.check_ready(READY);
+        relay.cut(cut);
+        table.play();
+        table.check_away("does not answer within 1 s");
+        table.play();
+        relay.cut(Cut::Nothing);
+        table.play();
+        table.settle();
+    }
+    table.check_back(Path::new(&url));
+}
+
+/// A replica takes over that had not heard the last round: it is told again.
+#[cfg(feature = "redis")]
+#[test]
+fn a_redis_whose_replica_takes_over_without_the_last_moments() {
+    // A port that was free a moment ago; another one if it is not any more.
+    let (mut first, port) = (0..9)
+        .find_map(|_| {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").ok()?;
+            let port = listener.local_addr().ok()?.port().to_string();
+            drop(listener);
+            Some((Redis::try_start(&["--port", &port])?, port))
+        })
+        .expect("a free port");
+    let replica = Redis::start(&["--replicaof", "127.0.0.1", &port]);
+    let relay = Relay::new(first.socket());
+    let url = relay.url();
+    let mut table = Table::new(&[], Path::new(&url));
+    table.play();
+    table.settle();
+    let heard = first.say("WAIT 1 60000");
+    assert_eq!(heard, "1", "the replica hears it");
+    assert_eq!(replica.say("REPLICAOF NO ONE"), "OK");
+    table.play();
+    table.settle();
+    first.kill();
+    relay.lead(replica.socket());
+    table.play();
+    let lost = |line: &str| line.contains("has lost some of what it had");
+    table.server.log().wait_for("what was lost", lost);
+    table.settle();
+    table.check_kept(Path::new(&url));
+}
+
+/// The power fails: what Redis wrote in the last moments never reached the disk.
+#[cfg(feature = "redis")]
+#[test]
+fn a_redis_whose_machine_loses_power() {
+    let mut redis = Redis::start(&["--appendonly", "yes"]);
+    let url = redis.url(0);
+    let mut table = Table::new(&[], Path::new(&url));
+    table.play();
+    table.settle();
+    let files = redis.folder().join("appendonlydir");
+    let aside = redis.folder().join("aside");
+    copy(&files, &aside);
+    table.play();
+    table.settle();
+    redis.kill();
+    fs::remove_dir_all(&files).expect("ours");
+    fs::rename(&aside, &files).expect("ours");
+    table.play();
+    table.check_away("cannot be reached");
+    redis.restart();
+    let lost = |line: &str| line.contains("has lost some of what it had");
+    table.server.log().wait_for("what was lost", lost);
+    table.check_back(Path::new(&url));
+}
+
+#[cfg(feature = "redis")]
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).expect("ours");
+    for file in fs::read_dir(from).expect("ours") {
+        let file = file.expect("ours");
+        fs::copy(file.path(), to.join(file.file_name())).expect("ours");
+    }
+}
+
+/// What it cannot write any more it says last.
+#[cfg(feature = "redis")]
+#[test]
+fn a_redis_that_is_away_when_the_server_is_ended_in_order() {
+    let mut redis = Redis::start(&[]);
+    let url = redis.url(0);
+    let mut table = Table::new(&[], Path::new(&url));
+    table.play();
+    table.settle();
+    redis.kill();
+    table.play();
+    table.check_away("cannot be reached");
+    table.server.signal("TERM");
+    let log = table.server.log().clone();
+    let exit = table.server.wait();
+    assert_eq!(exit.code(), Some(1), "{}", log.text());
+    let text = log.text();
+    let last = text.lines().last().unwrap_or_default();
+    assert!(
+        last.contains("1 results could not be written and are lost"),
+        "{text}"
+    );
 }

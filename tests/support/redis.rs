@@ -1,4 +1,5 @@
-//! A real redis-server of a test's own, on a unix socket in a folder of its own.
+//! A real redis-server of a test's own, on a unix socket in a folder of its own. `REDIS_SERVER` names
+//! another program in its place, as a Valkey's.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -45,6 +46,12 @@ impl Redis {
     /// As whom a server is to speak to it, and in which database.
     pub(crate) fn url(&self, database: u32) -> String {
         format!("redis+unix://{}?db={database}", self.socket().display())
+    }
+
+    /// Where its files lie.
+    #[allow(dead_code, reason = "not every test looks")]
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     pub(crate) fn socket(&self) -> PathBuf {
@@ -111,7 +118,8 @@ impl Drop for Redis {
 fn run(folder: &Path, words: &[String]) -> Child {
     // It ends with the thread that started it, whatever becomes of that.
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "redis-server"]);
+    let program = std::env::var("REDIS_SERVER").unwrap_or_else(|_| "redis-server".into());
+    command.args(["--pdeathsig", "KILL", &program]);
     command.args(["--port", "0", "--unixsocket"]);
     command.arg(folder.join("r.sock"));
     command.arg("--dir").arg(folder);

@@ -2,18 +2,23 @@
 //
 // Players of the page's own session module go on playing while instances are killed, restarted, and
 // their players sent on; at the end everybody has the points that it was told. It needs what run.mjs
-// needs, a server with the feature `redis`, nginx, openssl and redis-server. LONG=1: more of everything.
+// needs, a server with the feature `redis`, nginx, openssl and redis-server. LONG=1: more of everything, and
+// three instances, and HAProxy, with a server that is built for release; PLAYERS=N, KILLS=N: so many of them.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { setTimeout as pause } from "node:timers/promises";
 
-import { Cluster, Player } from "./lib/cluster.mjs";
+import { Cluster, Player, Several } from "./lib/cluster.mjs";
 import { run } from "./lib/scene.mjs";
 import { check, same, until, within } from "./lib/util.mjs";
 
 const LONG = Boolean(process.env.LONG);
-const PLAYERS = LONG ? 1_000 : 24;
-const KILLS = LONG ? 20 : 3;
+const PLAYERS = Number(process.env.PLAYERS ?? (LONG ? 1_000 : 24));
+const KILLS = Number(process.env.KILLS ?? (LONG ? 20 : 3));
+
+/** The page comes back at once when its line was good for so long; else it takes its time. */
+const STEADY_MS = 5_000;
 
 const crowd = (cluster, count) => Array.from({ length: count }, (_, n) => new Player(cluster, `p${n}`));
 const everybody = (players, what, done) => until(() => players.every(done), `everybody ${what}`);
@@ -58,8 +63,8 @@ async function matching(scene) {
 }
 
 /** A friend's link, and a code that is typed elsewhere, lead to the room. */
-async function friends(scene) {
-  const cluster = await Cluster.start(scene);
+const friends = (options) => async (scene) => {
+  const cluster = await Cluster.start(scene, [], options);
   const ann = new Player(cluster, "ann", { token: `b.${"x".repeat(22)}`, room: "new" });
   await until(() => ann.state.code, "ann has a room");
   const { code } = ann.state;
@@ -69,8 +74,10 @@ async function friends(scene) {
   const both = [ann, bob];
   await playOn(both);
   same(bob.queries, ["?i=b"], "bob's way");
-  const probed = await cluster.probe();
-  check(probed.includes("instances: 2, each where its letter leads"), probed);
+  if (!options) {
+    const probed = await cluster.probe();
+    check(probed.includes("instances: 2, each where its letter leads"), probed);
+  }
   bob.game.leave();
   bob.plays = false;
   // By a code that is typed while one plays elsewhere.
@@ -92,11 +99,11 @@ async function friends(scene) {
   same([(await cluster.status("a")).rooms], [1], "one room");
   await cluster.serve("b");
   await settle(cluster, [ann, bob, cem]);
-}
+};
 
 /** One is killed in the middle of rounds, and comes back; a second one of a letter does not start. */
-async function kills(scene) {
-  const cluster = await Cluster.start(scene);
+const kills = (letters) => async (scene) => {
+  const cluster = await Cluster.start(scene, [], { letters });
   const players = crowd(cluster, PLAYERS);
   await playOn(players);
   const double = spawn(process.env.ROSHAMBO_BIN, [...cluster.command("a"), "--listen", "127.0.0.1:0"]);
@@ -108,15 +115,28 @@ async function kills(scene) {
   same(code, 1, `the second one: ${said}`);
   check(said.includes("another server has --instance a on this store"), said);
   for (let kill = 0; kill < KILLS; kill++) {
-    const letter = (await cluster.status("a")).open < (await cluster.status("b")).open ? "b" : "a";
+    const open = await Promise.all(letters.map((letter) => cluster.status(letter).then((status) => status.open)));
+    const letter = letters[open.indexOf(Math.max(...open))];
+    const before = new Map(players.map((player) => [player, player.queries.length]));
     await cluster.kill(letter);
     const begun = Date.now();
-    await everybody(players, "is online again", (player) => player.is("online"));
-    console.log(`all ${players.length} are back after ${Date.now() - begun} ms`);
+    const back = new Map();
+    const note = (player) => {
+      const came = before.get(player) < player.queries.length && player.is("online");
+      if (came && !back.has(player)) back.set(player, Date.now() - begun);
+    };
+    await until(() => {
+      players.forEach(note);
+      return Math.max(...open) <= back.size;
+    }, "everybody is back");
+    const times = [...back.values()].sort((one, other) => one - other);
+    const at = (share) => times[Math.floor((times.length - 1) * share)];
+    console.log(`of ${times.length} half are back after ${at(0.5)} ms, 99 of 100 after ${at(0.99)}, all after ${at(1)}`);
     await Promise.all([cluster.serve(letter), playOn(players)]);
+    if (LONG) await pause(STEADY_MS);
   }
   await settle(cluster, players);
-}
+};
 
 /** Each is restarted in turn, and then one sends its players on. */
 async function rolling(scene) {
@@ -135,9 +155,17 @@ async function rolling(scene) {
   await settle(cluster, players);
 }
 
-await run("Two instances behind nginx with systemd/nginx/roshambo-instances.conf", {
+const checks = {
   matching,
-  friends,
-  "killed in mid-round, a letter twice": kills,
+  friends: friends(),
+  "killed in mid-round, a letter twice": kills(["a", "b"]),
   "restarted in turn, sent on": rolling,
-});
+};
+if (LONG) {
+  checks["three: killed in mid-round"] = kills(["a", "b", "c"]);
+  checks["HAProxy: friends"] = friends({ Kind: Several });
+}
+const wanted = new RegExp(process.argv[2] ?? "");
+const chosen = Object.entries(checks).filter(([name]) => wanted.test(name));
+check(chosen.length, `no check matches ${wanted}`);
+await run("Instances behind nginx with systemd/nginx/roshambo-instances.conf", Object.fromEntries(chosen));

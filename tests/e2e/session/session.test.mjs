@@ -940,10 +940,11 @@ test('who is led in a circle asks again where it is, and at last says so', () =>
     bench.online({ resumed: true, instance: 'a' });
     assert.equal(joins(), 1);
   }
-  for (const to of ['c', 'b', 'c', 'c', 'b']) {
-    elsewhere(to);
+  // For longer than a server that is gone is taken for alive, and soon after that.
+  for (let tried = 0; tried < 20; tried += 1) {
+    elsewhere(['c', 'b', 'c'][tried % 3]);
     assert.deepEqual([bench.sockets.length, joins(), bench.state.phase], [3, 0, 'waiting']);
-    bench.advance(2000);
+    bench.advance(500);
     assert.equal(joins(), 1);
   }
   elsewhere('c');

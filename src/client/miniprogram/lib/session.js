@@ -41,8 +41,8 @@ const DEAD_MS = 400;
 const UNDO_MS = 5000;
 /** Where servers are several, and one that is gone has a room: how often, and after how long, it is
  * asked for again. The others know after five seconds. */
-const ELSEWHERE_TRIES = 5;
-const ELSEWHERE_MS = 2000;
+const ELSEWHERE_TRIES = 20;
+const ELSEWHERE_MS = 500;
 /** So often one is sent from server to server for one room. */
 const HOPS_MAX = 2;
 /** So long after its end a round's result is still to come, on a slow line. */

@@ -11,27 +11,41 @@ import { promisify } from "node:util";
 import WebSocket from "ws";
 
 import { Nginx } from "./nginx.mjs";
+import { HAProxy, shipped } from "./others.mjs";
 import { BASE } from "./raw.mjs";
 import { Server } from "./server.mjs";
 import { check, until, within } from "./util.mjs";
 
-const here = (path) => fileURLToPath(new URL(`../../../../${path}`, import.meta.url));
-const SITE = here("systemd/nginx/roshambo-instances.conf");
+const ours = (path) => fileURLToPath(new URL(`../../../../${path}`, import.meta.url));
+const SITE = ours("systemd/nginx/roshambo-instances.conf");
 // Through its text, because the folder of a web page has no package.json to say "module".
 const { createSession } = await import(
-  `data:text/javascript,${encodeURIComponent(readFileSync(here("src/client/web/session.js"), "utf8"))}`
+  `data:text/javascript,${encodeURIComponent(readFileSync(ours("src/client/web/session.js"), "utf8"))}`
 );
 
 /** A told point may be lost that was not yet with Redis when its server was killed: some 50 ms, of which a
  * busy machine makes more. */
 const UNWRITTEN_MS = 1_000;
 
+/** Where instances listen once they are installed, and where they do here. */
+const here = (text, folder) => text.replaceAll("/run/roshambo-", `${folder}/`).replaceAll("/roshambo.sock", ".sock");
+
+/** What the site says is to be added for one more: an upstream, a line of the map, and a backup for all. */
+function added(text, letter) {
+  const server = `server unix:/run/roshambo-${letter}/roshambo.sock max_fails=0`;
+  const others = [...text.matchAll(/^upstream roshambo_([a-z]) /gm)].map(([, other]) => other);
+  const backups = others.map((other) => `server unix:/run/roshambo-${other}/roshambo.sock max_fails=0 backup;`);
+  return text.replace("default roshambo_a;", `default roshambo_a; ${letter} roshambo_${letter};`)
+    .replaceAll(/^(upstream roshambo_[a-z] \{[^}]*)\}/gm, `$1${server} backup; }`)
+    .replace("limit_conn_zone", `upstream roshambo_${letter} { ${server}; ${backups.join(" ")} }\nlimit_conn_zone`);
+}
+
 /** The site for several instances, their sockets in one folder. */
 class Site extends Nginx {
-  configure(folder) {
+  configure({ folder, letters }) {
     const file = (name) => this.file(name);
-    const text = readFileSync(SITE, "utf8").replaceAll("/run/roshambo-", `${folder}/`)
-      .replaceAll("/roshambo.sock", ".sock");
+    const shipped = letters.slice(2).reduce(added, readFileSync(SITE, "utf8"));
+    const text = here(shipped, folder);
     writeFileSync(file("site.conf"), this.site(text, [
       // All players of a test come from one address.
       ["limit_conn roshambo_players 300;", ""],
@@ -48,7 +62,17 @@ class Site extends Nginx {
           proxy_set_header Upgrade $http_upgrade;
           proxy_set_header Connection $roshambo_connection;
         }
-      }`);
+      }`, 8192);
+  }
+}
+
+/** HAProxy's, as it is shipped. */
+export class Several extends HAProxy {
+  configure({ folder }, readTimeout, edit) {
+    const text = here(shipped("haproxy-instances.cfg"), folder);
+    return this.around(text, readTimeout, edit, [
+      ["    user haproxy\n    # The sockets below lie outside of a chroot.\n    group www-data\n", ""],
+    ]);
   }
 }
 
@@ -57,7 +81,7 @@ export class Cluster {
   servers = {};
   kills = [];
 
-  static async start(scene, flags = []) {
+  static async start(scene, flags = [], { letters = ["a", "b"], Kind = Site } = {}) {
     const cluster = new Cluster();
     cluster.scene = scene;
     cluster.flags = flags;
@@ -73,8 +97,8 @@ export class Cluster {
       said += text;
     });
     await until(() => /[Rr]eady to accept/.test(said), "Redis is ready");
-    for (const letter of ["a", "b"]) await cluster.serve(letter);
-    cluster.front = await scene.front(Site, cluster.folder);
+    for (const letter of letters) await cluster.serve(letter);
+    cluster.front = await scene.front(Kind, { folder: cluster.folder, letters });
     return cluster;
   }
 

@@ -34,7 +34,7 @@ export class Nginx extends Front {
   }
 
   /** nginx itself around the text of its `http` block. */
-  around(http) {
+  around(http, connections = 2048) {
     const file = (name) => this.file(name);
     const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
     // As Debian's own file has it: gzip on, for HTML alone.
@@ -44,7 +44,8 @@ export class Nginx extends Front {
       worker_processes 1;
       pid ${file("pid")};
       error_log ${file("error.log")};
-      events { worker_connections 2048; }
+      worker_rlimit_nofile ${2 * connections};
+      events { worker_connections ${connections}; }
       http {
         gzip on;
         types { text/html html; }

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 
 import { Front, replaced } from "./front.mjs";
 
-const shipped = (name) => readFileSync(
+export const shipped = (name) => readFileSync(
   fileURLToPath(new URL(`../../../../systemd/examples/${name}`, import.meta.url)), "utf8",
 );
 
@@ -30,16 +30,23 @@ function reach(text, upstream, forms) {
 
 export class HAProxy extends Front {
   configure(upstream, readTimeout, edit) {
-    const both = readFileSync(this.file("cert.pem"), "utf8") + readFileSync(this.file("key.pem"), "utf8");
-    writeFileSync(this.file("both.pem"), both);
     const text = reach(shipped("haproxy.cfg"), upstream, [
       [`server one ${PORT} `, `server one unix@${SOCKET} `],
       [`server one-refuses ${PORT} `, `server one-refuses unix@${SOCKET} `],
     ]);
-    writeFileSync(this.file("haproxy.cfg"), edit(replaced(text, [
-      ["log /dev/log local0", "log stdout format raw local0"],
+    return this.around(text, readTimeout, edit, [
       ["    user haproxy\n    group haproxy\n", ""],
       ["chroot /var/lib/haproxy", ""],
+    ]);
+  }
+
+  /** HAProxy with a file that is shipped, in which only what differs on every machine is replaced. */
+  around(text, readTimeout, edit, more) {
+    const both = readFileSync(this.file("cert.pem"), "utf8") + readFileSync(this.file("key.pem"), "utf8");
+    writeFileSync(this.file("both.pem"), both);
+    writeFileSync(this.file("haproxy.cfg"), edit(replaced(text, [
+      ...more,
+      ["log /dev/log local0", "log stdout format raw local0"],
       ["maxconn 12000", "maxconn 1000"],
       ["bind :::80 v4v6", `bind 127.0.0.1:${this.plainPort}`],
       ["bind :::443 v4v6 ssl crt /etc/haproxy/roshambo.pem", `bind 127.0.0.1:${this.port} ssl crt ${this.file("both.pem")}`],
