@@ -48,10 +48,7 @@ const bare = (kept) => kept.split(' ')[0];
 /** Holds tokens by the browser's locks. */
 function createLocks({ locks, setTimer }) {
   let release = () => {};
-  const take = (token, patience) => new Promise((told) => {
-    const asking = new AbortController();
-    if (patience) setTimer(() => asking.abort(), patience);
-    const how = patience ? { signal: asking.signal } : { ifAvailable: true };
+  const ask = (token, how) => new Promise((told) => {
     const held = (lock) => {
       told(Boolean(lock));
       return lock && new Promise((over) => {
@@ -62,6 +59,14 @@ function createLocks({ locks, setTimer }) {
     locks.request(`roshambo ${token}`, how, held)
       .catch(({ name }) => told(name !== 'AbortError'));
   });
+  /** What is held is waited for; a busy browser may take its time to say that it is not. */
+  async function take(token, patience) {
+    if (await ask(token, { ifAvailable: true })) return true;
+    if (!patience) return false;
+    const asking = new AbortController();
+    setTimer(() => asking.abort(), patience);
+    return ask(token, { signal: asking.signal });
+  }
   return {
     take,
     /** Takes one that nobody else can have. */

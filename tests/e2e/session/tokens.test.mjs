@@ -20,6 +20,7 @@ class Browser {
     this.date = 100000;
     this.drawn = 0;
     this.timers = [];
+    this.slow = 0; // so long it takes to answer who asks for a lock
   }
 
   /** Runs until this is done: all that tabs say to each other at once, then the next timer. */
@@ -73,6 +74,15 @@ class Browser {
 
   async lock(tab, name, { signal, ifAvailable }, run) {
     if (this.ways === 'refused') throw Object.assign(new Error(), { name: 'SecurityError' });
+    const aborted = (stop) => signal && signal.addEventListener('abort', () => {
+      stop(Object.assign(new Error(), { name: 'AbortError' }));
+    });
+    if (this.slow) {
+      await new Promise((go, stop) => {
+        this.timers.push({ at: this.date + this.slow, run: go, tab });
+        aborted(stop);
+      });
+    }
     if (this.held.has(name)) {
       if (ifAvailable) return run(null);
       await new Promise((go, stop) => {
@@ -158,6 +168,15 @@ test('a reload waits for the page before it to let go', async () => {
   const claimed = next.tokens.claim();
   browser.close(first);
   assert.equal(await browser.until(claimed), 'a');
+});
+
+test('what nobody holds is got, however late a busy browser answers', async () => {
+  const browser = new Browser('locks');
+  const [first] = await browser.play('a');
+  // Its process ended; the browser opens it again, and has a lot to do.
+  const memory = browser.crash(first);
+  browser.slow = 3000;
+  assert.equal((await browser.play('b', memory))[1], 'a');
 });
 
 test('a reload waits longer for a page that said that it ends than a duplicate does for one that lives', async () => {
