@@ -16,9 +16,11 @@ import { device, launch, online, phase } from './lib.mjs';
 const PICTURE = fileURLToPath(new URL('../../../src/client/moving.webp', import.meta.url));
 const PHONE = { width: 390, height: 760 };
 const SCALE = 300 / PHONE.width;
+/** A phone has no keys whose numbers stand beside the hands. */
+const TOUCH = { isMobile: true, hasTouch: true };
 const SIZE_MAX = 500_000;
 /** So many seconds are one of the picture's. */
-const SLOW = 6;
+const SLOW = 10;
 const ROUND_S = 3;
 const FRAME_MS = 90;
 /** How long the end is to be seen before it begins anew. */
@@ -29,7 +31,7 @@ try {
   const round = `${ROUND_S * SLOW}s`;
   const server = await serve(['--robot-after', '1m', '--game-time', round, '--drain-timeout', '1m']);
   const ada = await device(browser, server, {
-    name: 'Ada', size: PHONE, deviceScaleFactor: SCALE, reducedMotion: 'no-preference',
+    name: 'Ada', size: PHONE, deviceScaleFactor: SCALE, reducedMotion: 'no-preference', ...TOUCH,
   });
   const min = await device(browser, server, { name: '敏敏', avatar: 6 });
   // The page's clock and its timers run slower, and a round is as long as ever to it.

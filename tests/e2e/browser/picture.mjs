@@ -21,7 +21,7 @@ const browser = await launch();
 try {
   const server = await serve(['--robot-after', '1m', '--rematch-wait', '1m', '--game-time', '6s']);
   const ada = await device(browser, server, {
-    name: 'Ada', size: PHONE, deviceScaleFactor: SCALE,
+    name: 'Ada', size: PHONE, deviceScaleFactor: SCALE, isMobile: true, hasTouch: true,
   });
   const min = await device(browser, server, { name: '敏敏', avatar: 6, locale: 'zh-CN' });
   const [a, b] = [await ada.open(), await min.open()];
