@@ -191,7 +191,7 @@ fn addresses() {
         ("GET",  "//applet/websocket/readyz", "", SERVING, 200, "ok\n"),
         ("GET",  "/applet//websocket/", "", SERVING, 404, ""),
         ("GET",  "/app.js", "", SERVING, 200, "text/javascript"),
-        ("GET",  "/applet/websocket/app.js", "", SERVING, 200, "connect-src 'self'"),
+        ("GET",  "/applet/websocket/app.js", "", SERVING, 200, "connect-src 'self' ws: wss:"),
         ("GET",  "/style.css", "", SERVING, 200, "\r\nX-Content-Type-Options: nosniff\r\n"),
         ("GET",  "/style.css", "", SERVING, 200, "\r\nReferrer-Policy: no-referrer\r\n"),
         ("GET",  "/healthz", "", SERVING, 200, "ok\n"),

@@ -33,7 +33,7 @@ const PICTURES = [
   ['sideways', SIDEWAYS, 'light', ''], ['sideways-dark', SIDEWAYS, 'dark', 'zh'],
 ];
 /** Other windows, which show the whole game all the same: nobody scrolls in three seconds. */
-const OTHERS = [[360, 640], [390, 760], [375, 553], [1366, 600], [640, 360], [2560, 1440]]
+const OTHERS = [[390, 760], [375, 553], [1366, 600], [640, 360], [2560, 1440]]
   .map(([width, height]) => ({ width, height }));
 /** What a phone with a notch keeps for itself, upright and sideways. */
 const NOTCHES = [
