@@ -4,7 +4,6 @@ Every check writes a line to /result; the last line is `passed` only if all of t
 machine is switched off. No check waits for a time: each waits for an answer or for systemd's word.
 """
 
-import json
 import os
 import shutil
 import subprocess
@@ -14,8 +13,8 @@ import traceback
 
 import deploy
 from machine import (
-    ADMIN, GAME, PATIENCE_S, ask, come, connect, frame, let_in, result, run, say, say_event, show,
-    until_other_main,
+    ADMIN, GAME, ask, come, connect, frame, let_in, result, run, say, say_event, say_hello, show, until,
+    until_event, until_other_main,
 )
 
 
@@ -45,9 +44,8 @@ def check_user():
 def meet(address=GAME):
     """Two who play a round in which the first one wins: both sockets, and the winner's token."""
     player, other = let_in(come(address)), let_in(come(address))
-    for name, sock in (("Ann", player), ("Bob", other)):
-        say_event(sock, '["hello",{"v":2,"user":{"uname":"%s","uavatar":""}}]' % name)
-    token = json.loads(frame(player))[1]["session"]
+    token = say_hello(player, "Ann")["session"]
+    say_hello(other, "Bob")
     # A room of their own: robots wait for nobody here.
     say_event(player, '["join",{"room":"new"}]')
     say_event(other, '["join",{"room":"%s"}]' % until_event(player, "room")["code"])
@@ -57,19 +55,10 @@ def meet(address=GAME):
     return player, other, token
 
 
-def until_event(sock, name):
-    while not (payload := frame(sock) or b"gone").startswith(b'["%s",' % name.encode()):
-        assert payload != b"gone", f"cut before {name}"
-    return json.loads(payload)[1]
-
-
 def come_back(token):
     """What Ann is told who comes with her token."""
     sock = let_in(come())
-    say_event(
-        sock, '["hello",{"v":2,"user":{"uname":"Ann","uavatar":""},"session":"%s"}]' % token
-    )
-    hi = until_event(sock, "hi")
+    hi = say_hello(sock, "Ann", token)
     sock.close()
     return hi["resumed"], hi["totalScore"]
 
@@ -89,13 +78,6 @@ def check_store():
     until_other_main(old)
     assert come_back(token) == (True, 1), come_back(token)
     say("another file in the store's place: play goes on, it is said, and the point is written afterwards")
-
-
-def until(holds, otherwise):
-    end = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < end, otherwise
-        time.sleep(0.05)
 
 
 def check_kill():
@@ -179,6 +161,7 @@ def check_purge():
     # Our own drop-in, as an administrator might have one; its directory goes with the package.
     os.remove("/etc/systemd/system/roshambo.service.d/test.conf")
     os.remove("/etc/systemd/system/roshambo.service.d/tls.conf")
+    os.remove("/etc/systemd/system/roshambo@.service.d/test.conf")
     run("dpkg", "--purge", "roshambo")
     for address in (GAME, ADMIN, ("127.0.0.1", 443), ("127.0.0.1", 80)):
         try:
@@ -210,6 +193,7 @@ def main():
         check_watchdog,
         check_upgrade,
         check_downgrade,
+        deploy.check_several,
         deploy.check_without_nginx,
         check_purge,
         deploy.check_cloud_init,

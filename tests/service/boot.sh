@@ -70,7 +70,7 @@ apt() {
 # What systemd/README.md has apt install has to be there without a network; with what it recommends, since
 # that is what the README gets.
 apt update
-apt install --download-only --yes nginx certbot python3-certbot-nginx curl
+apt install --download-only --yes nginx certbot python3-certbot-nginx curl redis-server
 apt install --download-only --yes --no-install-recommends pebble cloud-init init-system-helpers
 # A person says yes.
 echo 'APT::Get::Assume-Yes "true";' >"$tree/etc/apt/apt.conf.d/99-test"
@@ -114,6 +114,11 @@ cat >"$tree/etc/systemd/system/roshambo.service.d/test.conf" <<'UNIT'
 WatchdogSec=2s
 TimeoutAbortSec=1s
 Environment=ROSHAMBO_ROBOT_AFTER=0 ROSHAMBO_GAME_TIME=8s
+UNIT
+install -d "$tree/etc/systemd/system/roshambo@.service.d"
+cat >"$tree/etc/systemd/system/roshambo@.service.d/test.conf" <<'UNIT'
+[Service]
+Environment=ROSHAMBO_ROBOT_AFTER=0 ROSHAMBO_GAME_TIME=1s
 UNIT
 chroot "$tree" systemctl enable check.service >>"$work/dpkg.log" 2>&1
 timeout 900 systemd-nspawn --quiet --directory "$tree" --boot --register=no --keep-unit \

@@ -14,8 +14,8 @@ import subprocess
 import time
 
 from machine import (
-    PATIENCE_S, ask, come, connect, frame, knock, let_in, run, say, say_event, show,
-    until_other_main,
+    PATIENCE_S, ask, come, connect, frame, knock, let_in, run, say, say_event, say_hello, show, until,
+    until_event, until_other_main,
 )
 
 DOMAIN = "play.test"
@@ -167,18 +167,80 @@ def check_kill_behind_nginx():
         "refused")
 
 
+def three_commands(title, domain):
+    """Does what a section of the README begins with; what that prints."""
+    with open("/check/README.md", encoding="utf-8") as file:
+        section = file.read().split(f"\n## {title}\n")[1].split("\n## ")[0]
+    commands = re.search(r"```sh\n(.*?)```", section, re.S).group(1)
+    assert len(commands.replace("\\\n", "").strip().splitlines()) == 3, commands
+    return run(
+        "bash", "-exc", commands.replace("YOUR.DOMAIN", domain), cwd="/root", stdin=subprocess.DEVNULL
+    )
+
+
+def check_several():
+    """The README's three commands for two instances; friends meet across them, and one dies."""
+    begun = time.monotonic()
+    three_commands("More than one", DOMAIN)
+    ann, bob = let_in(come(SITE, "?i=b")), let_in(come(SITE))
+    greeted = say_hello(ann, "Ann"), say_hello(bob, "Bob")
+    assert [hi["instance"] for hi in greeted] == ["b", "a"], greeted
+    say(f"two instances: three commands to a game by wss, after {time.monotonic() - begun:.0f} s")
+
+    say_event(ann, '["join",{"room":"new"}]')
+    code = until_event(ann, "room")["code"]
+    enter = '["join",{"room":"%s"}]' % code
+
+    def is_led():
+        say_event(bob, enter)
+        return until_event(bob, "problem").get("instance") == "b"
+
+    # By the code, as soon as it is written; then as its link does.
+    until(is_led, "the room is not elsewhere")
+    bob.close()
+    bob = let_in(come(SITE, f"?i={code[0].lower()}"))
+    say_hello(bob, "Bob")
+    play(ann, bob, enter)
+    admin = "/run/roshambo-b/admin.sock"
+    until(lambda: "\nroshambo_sessions_owed 0\n" in ask("/metrics", admin), "it is not written")
+    fine = run("roshambo", "probe", f"wss://{DOMAIN}", "--idle", "0", "--instances", "a,b")
+    assert "instances: 2, each where its letter leads" in fine, fine
+
+    old = show("MainPID", "roshambo@b.service")
+    killed = time.monotonic()
+    run("systemctl", "kill", "-s", "KILL", "roshambo@b.service")
+    token = greeted[0]["session"]
+    ann = let_in(come(SITE, "?i=b"))
+    hi = say_hello(ann, "Ann", token)
+    took = time.monotonic() - killed
+    assert (hi["instance"], hi["resumed"], hi["totalScore"]) == ("a", True, 1), hi
+    say(f"one of two is killed: its player has its points on the other after {took * 1000:.0f} ms")
+    bob = let_in(come(SITE, "?i=b"))
+    say_hello(bob, "Bob")
+    say_event(ann, '["join",{"room":"new"}]')
+    play(ann, bob, '["join",{"room":"%s"}]' % until_event(ann, "room")["code"])
+    until_other_main(old, "roshambo@b.service")
+    hi = say_hello(let_in(come(SITE, "?i=b")), "Ann", token)
+    assert (hi["instance"], hi["totalScore"]) == ("b", 3), hi
+    say(f"and plays on; the one that was killed serves again after {time.monotonic() - killed:.1f} s")
+    # The others go on as before; what a purge makes of these is seen then.
+    run("systemctl", "enable", "--now", "roshambo.socket", "roshambo-admin.socket", "roshambo.service")
+
+
+def play(first, second, enter):
+    """One is in a room, the other one enters it, and loses."""
+    say_event(second, enter)
+    until_event(first, "start")
+    say_event(first, '["choice",{"choice":2}]')
+    until_event(first, "result")
+
+
 def check_without_nginx():
     """The README's three commands for TLS in the process, then what a player and an operator see."""
     domain, site = "bare.test", "https://bare.test"
     run("systemctl", "stop", "nginx")
-    with open("/check/README.md", encoding="utf-8") as file:
-        section = file.read().split("\n## Without nginx\n")[1].split("\n## ")[0]
-    commands = re.search(r"```sh\n(.*?)```", section, re.S).group(1)
-    assert len(commands.replace("\\\n", "").strip().splitlines()) == 3, commands
     begun = time.monotonic()
-    printed = run(
-        "bash", "-exc", commands.replace("YOUR.DOMAIN", domain), cwd="/root", stdin=subprocess.DEVNULL
-    )
+    printed = three_commands("Without nginx", domain)
     assert "Successfully received certificate" in printed, printed
     # The service looks every five seconds.
     let_in(until_answered(site)).close()

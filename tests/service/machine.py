@@ -1,6 +1,6 @@
 """What the checks inside the booted machine have in common: systemd's word, and clients by hand."""
 
-import os
+import json
 import socket
 import ssl
 import subprocess
@@ -11,7 +11,7 @@ ADMIN = ("127.0.0.1", 9596)
 PATIENCE_S = 60
 
 UPGRADE = (
-    "GET /applet/websocket HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "GET /applet/websocket{} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
 
@@ -30,8 +30,8 @@ def run(*command, **options):
     return done.stdout.strip()
 
 
-def show(name):
-    return run("systemctl", "show", "--value", "-p", name, "roshambo.service")
+def show(name, unit="roshambo.service"):
+    return run("systemctl", "show", "--value", "-p", name, unit)
 
 
 def host_of(address):
@@ -56,14 +56,14 @@ def connect(address=GAME):
     return sock
 
 
-def knock(sock, address):
-    sock.sendall(UPGRADE.format(host_of(address)).encode())
+def knock(sock, address, query=""):
+    sock.sendall(UPGRADE.format(query, host_of(address)).encode())
     return sock
 
 
-def come(address=GAME):
+def come(address=GAME, query=""):
     """Somebody who wants to play, and has not waited for the answer yet."""
-    return knock(connect(address), address)
+    return knock(connect(address), address, query)
 
 
 def head(sock):
@@ -91,17 +91,40 @@ def exactly(sock, count):
 
 
 def frame(sock):
-    """The payload of the next text frame; None for a close frame."""
-    first, length = exactly(sock, 2)
-    if length == 126:
-        length = int.from_bytes(exactly(sock, 2), "big")
-    payload = exactly(sock, length)
+    """The payload of the next text frame; None for a close frame. On a slow machine there are pings
+    between them."""
+    first = 0x89
+    while first == 0x89:
+        first, length = exactly(sock, 2)
+        if length == 126:
+            length = int.from_bytes(exactly(sock, 2), "big")
+        payload = exactly(sock, length)
     return None if first == 0x88 else payload
 
 
 def say_event(sock, text):
     data = text.encode()
     sock.sendall(bytes([0x81, 0x80 | len(data), 0, 0, 0, 0]) + data)
+
+
+def say_hello(sock, name, token=""):
+    """What this one is told, in its `hi`."""
+    session = f',"session":"{token}"' if token else ""
+    say_event(sock, '["hello",{"v":2,"user":{"uname":"%s","uavatar":""}%s}]' % (name, session))
+    return until_event(sock, "hi")
+
+
+def until_event(sock, name):
+    while not (payload := frame(sock) or b"gone").startswith(b'["%s",' % name.encode()):
+        assert payload != b"gone", f"cut before {name}"
+    return json.loads(payload)[1]
+
+
+def until(holds, otherwise):
+    end = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < end, otherwise
+        time.sleep(0.05)
 
 
 def ask(path, address=ADMIN):
@@ -114,11 +137,11 @@ def ask(path, address=ADMIN):
     return data.decode()
 
 
-def until_other_main(old):
+def until_other_main(old, unit="roshambo.service"):
     """Waits until systemd runs another process than `old`, and that one said it is ready."""
     end = time.monotonic() + PATIENCE_S
     while True:
-        pid, state = show("MainPID"), show("ActiveState")
+        pid, state = show("MainPID", unit), show("ActiveState", unit)
         if pid not in ("0", old) and state == "active":
             return pid
         assert time.monotonic() < end, (pid, state)
