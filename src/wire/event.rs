@@ -654,6 +654,10 @@ fn write_uid(uid: &Uid, out: &mut String) {
 
 /// Appends a number's digits.
 fn write_number(number: u32, out: &mut String) {
+    if let Some(digit) = char::from_digit(number, 10) {
+        // As every face of ours.
+        return out.push(digit);
+    }
     let mut digits = [0; u32::MAX.ilog10() as usize + 1];
     let mut left = number;
     let mut written = 0;
