@@ -86,8 +86,12 @@ export class Stage {
    */
   async ended(code, { word, stay }) {
     const { client, kind } = this;
-    if (kind.codes) await until(() => client.notes.includes(`close: ${code}`), `close: ${code}`);
     const said = this.wire.said(0);
+    if (kind.codes) {
+      await until(() => client.notes.includes(`close: ${code}`), `close: ${code}`).catch((error) => {
+        throw new Error(`${error.message}; it noted ${JSON.stringify(client.notes)} of ${JSON.stringify(said)}`);
+      });
+    }
     same(said.code, code, "the code of the close frame");
     const told = said.texts.filter((text) => text === "41").length;
     same(told, stay && kind.dialect !== "plain" ? 1 : 0, "how often 41 was sent");

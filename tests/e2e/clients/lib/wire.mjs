@@ -8,6 +8,12 @@ import { check } from "./util.mjs";
 /** How much of what came is kept: heads, answers, and all of a conversation. */
 const KEPT_BYTES = 256 * 1024;
 
+/**
+ * Who has said its last is heard on: a relay that closed both sides then would reset a client that is still
+ * sending, and the reset would overtake the goodbye that the server waits to see read.
+ */
+const HALF_OPEN = { allowHalfOpen: true };
+
 const open = new Set();
 
 export class Wire {
@@ -23,7 +29,7 @@ export class Wire {
   static async to(target) {
     const wire = new Wire();
     wire.target = target;
-    wire.listener = net.createServer((client) => wire.#relay(client));
+    wire.listener = net.createServer(HALF_OPEN, (client) => wire.#relay(client));
     wire.listener.listen(0, "127.0.0.1");
     await once(wire.listener, "listening");
     wire.port = wire.listener.address().port;
@@ -33,7 +39,7 @@ export class Wire {
 
   #relay(client) {
     const number = this.connections++;
-    const server = net.connect({ port: this.target, host: "127.0.0.1" });
+    const server = net.connect({ ...HALF_OPEN, port: this.target, host: "127.0.0.1" });
     const pair = { client, server };
     this.#pairs.add(pair);
     this.received[number] = "";
@@ -47,6 +53,7 @@ export class Wire {
     else client.pipe(server);
     for (const [from, to] of [[client, server], [server, client]]) {
       from.setNoDelay(true);
+      from.on("end", () => to.end());
       from.on("error", () => to.destroy());
       from.on("close", () => {
         to.destroySoon();
