@@ -404,8 +404,7 @@ impl<const N: usize> Serialize for Histogram<N> {
 #[cfg(test)]
 mod tests {
     use super::{Counters, Histogram, STATUSES, Traffic};
-    use crate::model::RequestKind;
-    use crate::model::{CloseReason, Ended};
+    use crate::model::{CloseReason, Ended, RequestKind};
 
     const BOUNDS: [u64; 3] = [1, 10, 100];
 

@@ -105,6 +105,13 @@ impl Table {
         self.wait("roshambo_sessions_owed", 1);
     }
 
+    /// It was noticed that less is there than was written.
+    #[cfg(feature = "redis")]
+    fn check_lost(&self) {
+        let lost = |line: &str| line.contains("has lost some of what it had");
+        self.server.log().wait_for("what was lost", lost);
+    }
+
     #[track_caller]
     fn check_ready(&self, wanted: (u16, &str)) {
         let answer = http::get(self.server.address(), "/readyz");
@@ -387,8 +394,7 @@ fn a_redis_that_is_emptied_and_one_that_restarts_without_what_it_had() {
     table.play();
     table.check_away("cannot be reached");
     redis.restart();
-    let lost = |line: &str| line.contains("has lost some of what it had");
-    table.server.log().wait_for("what was lost", lost);
+    table.check_lost();
     table.check_back(Path::new(&url));
 }
 
@@ -442,8 +448,7 @@ fn a_redis_whose_replica_takes_over_without_the_last_moments() {
     first.kill();
     relay.lead(replica.socket());
     table.play();
-    let lost = |line: &str| line.contains("has lost some of what it had");
-    table.server.log().wait_for("what was lost", lost);
+    table.check_lost();
     table.settle();
     table.check_kept(Path::new(&url));
 }
@@ -468,8 +473,7 @@ fn a_redis_whose_machine_loses_power() {
     table.play();
     table.check_away("cannot be reached");
     redis.restart();
-    let lost = |line: &str| line.contains("has lost some of what it had");
-    table.server.log().wait_for("what was lost", lost);
+    table.check_lost();
     table.check_back(Path::new(&url));
 }
 

@@ -5,7 +5,6 @@
 //! from other persons, at most so much a day for a pair, to the week in which the round ended.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use fastrand::Rng;
 use roshambo::config::Config;
@@ -328,37 +327,22 @@ impl World {
 }
 
 fn run(seed: u64, fault: Option<Fault>) -> Result<Figures, String> {
-    let live = || {
+    crate::survived(|| {
         let mut world = World::new(seed, fault);
         for _ in 0..STEPS {
             world.step();
         }
         world.check();
         world.figures
-    };
-    catch_unwind(AssertUnwindSafe(live)).map_err(|panic| {
-        let text = panic.downcast_ref::<String>().cloned();
-        let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
-        text.unwrap_or_default()
     })
 }
 
 #[test]
 fn the_board_is_the_sum_of_what_persons_won_from_persons() {
-    let seeds: Vec<u64> = match crate::variable("SIM_SEED") {
-        Some(seed) => vec![seed],
-        None => (0..crate::variable("SIM_SEEDS").unwrap_or(SEEDS)).collect(),
-    };
+    let runs = crate::all_survived(SEEDS, |seed| run(seed, None));
+    let count = runs.len();
     let mut total = Figures::default();
-    let runs = crate::in_parallel(&seeds, |&seed| (seed, run(seed, None)));
-    let failures: Vec<_> = runs.iter().filter(|(_, run)| run.is_err()).collect();
-    assert!(
-        failures.is_empty(),
-        "{} fail: {:?}",
-        failures.len(),
-        failures[0]
-    );
-    for figures in runs.into_iter().filter_map(|(_, run)| run.ok()) {
+    for figures in runs {
         total.counted += figures.counted;
         total.capped += figures.capped;
         total.outages += figures.outages;
@@ -375,7 +359,7 @@ fn the_board_is_the_sum_of_what_persons_won_from_persons() {
         total.kills,
     ];
     let enough = all.iter().all(|&count| 10 < count) && 2 < total.weeks;
-    assert!(seeds.len() < 50 || enough, "{total:?}");
+    assert!(count < 50 || enough, "{total:?}");
 }
 
 #[test]

@@ -16,7 +16,6 @@
 //! Absent here: the other rules of the game, which the shadow knows; two servers, as in `several`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use fastrand::Rng;
 use roshambo::config::Config;
@@ -533,49 +532,29 @@ impl World {
 /// Runs a seed; what it was made of, or what broke.
 fn run(seed: u64, fault: Option<Fault>) -> Result<Figures, String> {
     let mut world = World::new(seed, fault);
-    match catch_unwind(AssertUnwindSafe(|| world.live())) {
-        Ok(()) => Ok(world.figures),
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().cloned();
-            let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
-            Err(text.unwrap_or_default())
-        }
-    }
+    crate::survived(|| world.live())?;
+    Ok(world.figures)
 }
 
 #[test]
 fn what_is_told_is_kept_once_whatever_the_store_and_the_process_do() {
-    let seeds: Vec<u64> = match crate::variable("SIM_SEED") {
-        Some(seed) => vec![seed],
-        None => (0..crate::variable("SIM_SEEDS").unwrap_or(SEEDS)).collect(),
-    };
+    let runs = crate::all_survived(SEEDS, |seed| run(seed, None));
+    let count = runs.len();
     let mut total = Figures::default();
-    let mut failures = BTreeSet::new();
-    for (seed, run) in crate::in_parallel(&seeds, |&seed| (seed, run(seed, None))) {
-        match run {
-            Ok(figures) => {
-                total.points += figures.points;
-                total.pending += figures.pending;
-                total.kills += figures.kills;
-                total.rollbacks += figures.rollbacks;
-                total.forgets += figures.forgets;
-                total.restored += figures.restored;
-                total.taken_over += figures.taken_over;
-                total.reloads += figures.reloads;
-                total.signed_in += figures.signed_in;
-                total.moved += figures.moved;
-                total.ranked += figures.ranked;
-            }
-            Err(text) => drop(failures.insert((seed, text))),
-        }
+    for figures in runs {
+        total.points += figures.points;
+        total.pending += figures.pending;
+        total.kills += figures.kills;
+        total.rollbacks += figures.rollbacks;
+        total.forgets += figures.forgets;
+        total.restored += figures.restored;
+        total.taken_over += figures.taken_over;
+        total.reloads += figures.reloads;
+        total.signed_in += figures.signed_in;
+        total.moved += figures.moved;
+        total.ranked += figures.ranked;
     }
     println!("{total:?}");
-    assert!(
-        failures.is_empty(),
-        "{} seeds fail: {:?}",
-        failures.len(),
-        failures.first()
-    );
     let Figures {
         points,
         pending,
@@ -594,7 +573,7 @@ fn what_is_told_is_kept_once_whatever_the_store_and_the_process_do() {
         moved, ranked,
     ];
     assert!(
-        seeds.len() < 100 || all.iter().all(|&count| 30 < count),
+        count < 100 || all.iter().all(|&count| 30 < count),
         "{total:?}"
     );
 }

@@ -19,6 +19,8 @@ mod tamper;
 mod texts;
 mod world;
 
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -40,13 +42,21 @@ fn variable(name: &str) -> Option<u64> {
     )
 }
 
+/// The first seeds, as many as usual if nothing else is asked for; or the one that is asked for.
+fn first_seeds(usual: u64) -> Vec<u64> {
+    match variable("SIM_SEED") {
+        Some(seed) => vec![seed],
+        None => (0..variable("SIM_SEEDS").unwrap_or(usual)).collect(),
+    }
+}
+
 /// The seeds of this run.
 fn seeds() -> Vec<u64> {
-    if let Some(seed) = variable("SIM_SEED") {
-        return vec![seed];
+    let mut seeds = first_seeds(SEEDS);
+    if variable("SIM_SEED").is_some() {
+        return seeds;
     }
-    let count = variable("SIM_SEEDS").unwrap_or(SEEDS);
-    let mut seeds: Vec<u64> = (0..count).collect();
+    let count = seeds.len() as u64;
     println!("seeds 0..{count}");
     // Never in the ordinary run: nobody's change is to be blamed for a fault that was there before.
     if std::env::var_os("LONG").is_some() {
@@ -97,6 +107,36 @@ fn run_twice(seed: u64, bug_in_second: Option<Bug>) -> Result<Success, Failure> 
     };
     let report = format!("SIM_SEED={seed}: {rule}\n  {first:?}\n  {second:?}");
     Err(Failure { rule, report })
+}
+
+/// What some work comes to, or the text of the panic that ended it.
+fn survived<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+        text.unwrap_or_default()
+    })
+}
+
+/// What each of the [`first_seeds`] was made of; none of them fails.
+fn all_survived<F: Send>(usual: u64, run: impl Fn(u64) -> Result<F, String> + Sync) -> Vec<F> {
+    let runs = in_parallel(&first_seeds(usual), |&seed| {
+        run(seed).map_err(|text| (seed, text))
+    });
+    let (mut figures, mut failures) = (Vec::new(), BTreeSet::new());
+    for run in runs {
+        match run {
+            Ok(figure) => figures.push(figure),
+            Err(failure) => drop(failures.insert(failure)),
+        }
+    }
+    assert!(
+        failures.is_empty(),
+        "{} seeds fail: {:?}",
+        failures.len(),
+        failures.first()
+    );
+    figures
 }
 
 #[test]

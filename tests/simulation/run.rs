@@ -1,7 +1,5 @@
 //! One run: a pure function of its seed, from an empty hub to an empty hub.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use fastrand::Rng;
 use roshambo::config::Config;
 use roshambo::hub::Dialect;
@@ -111,7 +109,7 @@ pub(crate) fn run(seed: u64, options: Options) -> Result<Success, Failure> {
     let mut world = World::new(&plan.config, rng.u64(..), !options.unchecked, tamper);
     world.reloads = options.reloads;
     let mut crowd = Crowd::new(plan, rng, world);
-    let done = catch_unwind(AssertUnwindSafe(|| crowd.live()));
+    let done = crate::survived(|| crowd.live());
     let violation = match done {
         Ok(Ok(())) => {
             let figures = crowd.world.shadow.as_ref().map(|shadow| shadow.figures);
@@ -123,11 +121,7 @@ pub(crate) fn run(seed: u64, options: Options) -> Result<Success, Failure> {
             });
         }
         Ok(Err(violation)) => violation,
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().cloned();
-            let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
-            Violation::new("no panic", text.unwrap_or_default())
-        }
+        Err(text) => Violation::new("no panic", text),
     };
     Err(crowd.failure(seed, &violation))
 }

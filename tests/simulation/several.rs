@@ -18,8 +18,7 @@
 //!
 //! Absent: persons and the board; those who died between telling and writing.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::collections::BTreeMap;
 
 use fastrand::Rng;
 use roshambo::config::Config;
@@ -927,44 +926,22 @@ fn accounts(bytes: &[u8]) -> Vec<(String, Value)> {
 /// Runs a seed; what it was made of, or what broke.
 fn run(seed: u64, fault: Option<Fault>) -> Result<Figures, String> {
     let mut world = World::new(seed, fault);
-    match catch_unwind(AssertUnwindSafe(|| world.live())) {
-        Ok(()) => Ok(world.figures),
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().cloned();
-            let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
-            Err(text.unwrap_or_default())
-        }
-    }
+    crate::survived(|| world.live())?;
+    Ok(world.figures)
 }
 
 #[test]
 fn what_two_servers_tell_is_kept_once_whoever_dies_or_is_cut_off() {
-    let seeds: Vec<u64> = match crate::variable("SIM_SEED") {
-        Some(seed) => vec![seed],
-        None => (0..crate::variable("SIM_SEEDS").unwrap_or(SEEDS)).collect(),
-    };
-    let runs = crate::in_parallel(&seeds, |&seed| (seed, run(seed, None)));
+    let runs = crate::all_survived(SEEDS, |seed| run(seed, None));
     let mut total = [0; 13];
-    let mut failures = BTreeSet::new();
-    for (seed, run) in runs {
-        match run {
-            Ok(figures) => {
-                for (sum, figure) in total.iter_mut().zip(figures.all()) {
-                    *sum += figure;
-                }
-            }
-            Err(text) => drop(failures.insert((seed, text))),
+    for figures in &runs {
+        for (sum, figure) in total.iter_mut().zip(figures.all()) {
+            *sum += figure;
         }
     }
     println!("{total:?}");
-    assert!(
-        failures.is_empty(),
-        "{} seeds fail: {:?}",
-        failures.len(),
-        failures.first()
-    );
     let enough = total.iter().all(|&count| 10 < count);
-    assert!(seeds.len() < 60 || enough, "{total:?}");
+    assert!(runs.len() < 60 || enough, "{total:?}");
 }
 
 #[test]
