@@ -163,7 +163,7 @@ fn the_start_is_one_line_with_the_address_to_open() {
         .log()
         .wait_for("the address", |line| line.contains("listening on"));
     assert!(line.contains(&format!("http://{address}/")), "{line}");
-    assert_eq!(server.log().lines().len(), 1, "{}", server.log().text());
+    assert_eq!(server.log().deeds().len(), 1, "{}", server.log().text());
     assert_eq!(get(address, "/").status, 200);
 }
 

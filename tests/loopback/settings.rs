@@ -36,7 +36,7 @@ fn a_variable_that_is_no_setting_is_told_once_with_the_name_that_was_meant() {
     command.envs(variables).args(["--listen", "127.0.0.1:0"]);
     let server = Server::spawn(command);
     assert_eq!(get(server.address(), "/healthz").status, 200);
-    let lines = server.log().lines();
+    let lines = server.log().deeds();
     let told = lines.iter().filter(|line| line.contains(" WARN "));
     let told: Vec<_> = told.collect();
     assert_eq!(told.len(), 1, "{lines:?}");
@@ -57,7 +57,7 @@ fn an_admin_listener_that_others_can_reach_is_told() {
     let server = Server::start(&["--admin", "127.0.0.1:0"]);
     let told = |line: &String| line.contains(" WARN ");
     assert!(
-        !server.log().lines().iter().any(told),
+        !server.log().deeds().iter().any(told),
         "{}",
         server.log().text()
     );

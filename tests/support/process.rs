@@ -305,6 +305,11 @@ fn place_in(line: &str) -> String {
     place.to_owned()
 }
 
+/// Whether a server says in a line that its machine let it wait.
+pub(crate) fn is_of_machine(line: &str) -> bool {
+    line.contains("] a slow turn: ")
+}
+
 /// A process's log as it grows. A wait that fails panics and leaves it as it was.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Log(Arc<(Mutex<Lines>, Condvar)>);
@@ -378,6 +383,14 @@ impl Log {
             .unwrap_or_else(PoisonError::into_inner)
             .lines
             .clone()
+    }
+
+    /// All lines so far, but for those in which a server says that the machine let it wait: on one
+    /// that is busy they may come at any time, whatever a test does.
+    pub(crate) fn deeds(&self) -> Vec<String> {
+        let mut lines = self.lines();
+        lines.retain(|line| !is_of_machine(line));
+        lines
     }
 
     /// All lines so far, as they were written.
