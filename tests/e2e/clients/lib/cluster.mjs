@@ -79,6 +79,7 @@ export class Several extends HAProxy {
 export class Cluster {
   /** By letter. */
   servers = {};
+  /** Of whom, and when. */
   kills = [];
 
   static async start(scene, flags = [], { letters = ["a", "b"], Kind = Site } = {}) {
@@ -129,7 +130,7 @@ export class Cluster {
 
   /** Ends one at once, whatever it does. */
   async kill(letter) {
-    this.kills.push(Date.now());
+    this.kills.push({ letter, at: Date.now() });
     this.servers[letter].kill();
     await within(this.servers[letter].ended, "its end");
   }
@@ -208,9 +209,11 @@ export class Player {
     this.game.open();
   }
 
-  /** What it was told that cannot be lost any more. */
+  /** What it was told that cannot be lost any more. What a killed server had sent may be read after its
+   * death: it counts by whose connection it came on. */
   sure() {
-    const spared = ({ at }) => this.cluster.kills.some((kill) => kill - UNWRITTEN_MS < at && at <= kill);
+    const spared = ({ at, by }) => this.cluster.kills.some((kill) =>
+      kill.letter === by.letter && by.since < kill.at && kill.at - UNWRITTEN_MS < at);
     const lost = this.told.at.filter(spared).reduce((sum, { points }) => sum + points, 0);
     return this.told.total - lost;
   }
@@ -218,13 +221,20 @@ export class Player {
   #connect(handlers, query) {
     this.queries.push(query);
     const socket = this.cluster.socket(query);
+    const connection = { since: Infinity, letter: "" };
     let over = false;
     const closed = () => {
       if (!over) handlers.closed();
       over = true;
     };
     socket.on("open", handlers.opened);
-    socket.on("message", (text) => handlers.received(String(text)));
+    socket.on("message", (data) => {
+      const text = String(data);
+      const letter = /^\["hi",.*"instance":"(.)"/.exec(text)?.[1];
+      if (letter) Object.assign(connection, { letter, since: Math.min(connection.since, Date.now()) });
+      this.by = connection;
+      handlers.received(text);
+    });
     socket.on("error", closed);
     socket.on("close", closed);
     return {
@@ -240,7 +250,7 @@ export class Player {
     if (name === "result") {
       this.rounds += 1;
       told.total = totalScore;
-      if (0 < roundScore) told.at.push({ at: Date.now(), points: roundScore });
+      if (0 < roundScore) told.at.push({ at: Date.now(), points: roundScore, by: this.by });
     } else if (name === "pong" && state.link === "online" && totalScore !== told.total) {
       // Less than it was told before is less by what nobody could keep.
       if (totalScore < this.sure()) this.notes.push(`${told.total} points became ${totalScore}`);
