@@ -1,4 +1,4 @@
-//! The games typed in README.md and README.zh-CN.md, played line by line against the hub.
+//! The games typed in the reference of the wire and in README.zh-CN.md, played line by line against the hub.
 //!
 //! The command line is the one printed there, so a reader who copies both sees the same bytes.
 
@@ -91,7 +91,7 @@ impl Consoles {
 fn typed_command(readme: &str) -> Config {
     let line = readme
         .lines()
-        .find(|line| line.contains("--robot-after"))
+        .find(|line| line.starts_with("cargo run") && line.contains("--robot-after"))
         .expect("the command");
     let (_, flags) = line.split_once(" -- ").expect("flags after --");
     let args = flags.split_whitespace().map(Into::into);
@@ -129,12 +129,12 @@ fn play(readme: &str, lines_min: usize) {
 }
 
 #[test]
-fn the_english_readme_tells_the_truth() {
-    play(include_str!("../README.md"), 20);
+fn the_game_in_the_reference_is_as_it_is_played() {
+    play(include_str!("../src/wire/reference.md"), 20);
 }
 
 #[test]
-fn the_chinese_readme_tells_the_truth() {
+fn the_game_in_the_chinese_readme_is_as_it_is_played() {
     play(include_str!("../README.zh-CN.md"), 14);
 }
 
