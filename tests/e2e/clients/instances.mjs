@@ -21,7 +21,13 @@ const KILLS = Number(process.env.KILLS ?? (LONG ? 20 : 3));
 const STEADY_MS = 5_000;
 
 const crowd = (cluster, count) => Array.from({ length: count }, (_, n) => new Player(cluster, `p${n}`));
-const everybody = (players, what, done) => until(() => players.every(done), `everybody ${what}`);
+
+async function everybody(players, what, done) {
+  await until(() => players.every(done), `everybody ${what}`).catch((error) => {
+    const others = players.filter((player) => !done(player));
+    throw new Error(`${error.message}; not ${others.length}, such as ${others[0]}`);
+  });
+}
 
 /** All play on, each in a round of its own since now. */
 async function playOn(players) {

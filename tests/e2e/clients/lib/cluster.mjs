@@ -278,6 +278,13 @@ export class Player {
     return this.state.link === link && (!phase || this.state.phase === phase);
   }
 
+  /** How it stands, for whoever waited for it in vain. */
+  toString() {
+    const { link, reason, phase, again, code, note, other } = this.state;
+    const { name, queries, rounds } = this;
+    return JSON.stringify({ name, link, reason, phase, again, code, note, other, rounds, queries: queries.slice(-5) });
+  }
+
   /** Plays no more, and ends the round that runs. */
   async rest() {
     this.plays = false;
