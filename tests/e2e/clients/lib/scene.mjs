@@ -43,7 +43,10 @@ export class Scene {
   async greet(client) {
     client.hello();
     for (;;) {
-      const event = await client.inbox.next("hi");
+      const event = await client.inbox.next("hi").catch(({ message }) => {
+        const { name, connects, notes, wire, inbox } = client;
+        throw new Error(`${name} ${message}: ${JSON.stringify({ connects, lines: wire?.connections, notes, came: inbox.came })}`);
+      });
       if (event.name === "hi") return event.payload;
     }
   }

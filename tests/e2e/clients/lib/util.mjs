@@ -36,10 +36,13 @@ export function check(condition, what) {
 /** Things that come one by one to somebody who waits for them. */
 export class Inbox {
   items = [];
+  /** The names of the last that came, with the time, for whoever waited in vain. */
+  came = [];
   #waiting = [];
 
   push(item) {
     this.items.push(item);
+    this.came = [...this.came.slice(-9), `${new Date().toISOString().slice(17)} ${item.name ?? JSON.stringify(item)}`];
     this.#waiting.shift()?.();
   }
 
