@@ -149,15 +149,34 @@ impl Hub {
         let Some(token) = self.world.token_of(player).cloned() else {
             return;
         };
-        if !self.is_beside_others() || self.desk.sign_of(&token).is_some() {
+        if !self.is_beside_others() {
             return;
         }
+        let person = self.world.identity_of(player);
+        let person = person.map(|person| person.sub.clone());
+        let asked = self.desk.is_asked(&token, person.as_ref());
         let owner = self.world.draw_owner();
-        if !self.desk.is_away() && self.may_ask() && self.world.retake(player, owner) {
-            self.ask(token, owner, None);
+        let may_ask = !asked && !self.desk.is_away() && self.may_ask();
+        if may_ask && self.world.retake(player, owner) {
+            self.ask_whose(token, owner, person);
         } else {
-            let asked = self.desk.takes.contains_key(&token);
             self.world.doubt(player, asked);
+        }
+    }
+
+    /// Somebody was let in by what was asked before it came, and may have been elsewhere since.
+    pub(super) fn look_after_late(&mut self, conn: ConnId, is_late: bool) {
+        let player = self.session(conn).and_then(|session| session.player);
+        if let Some(player) = player.filter(|_| is_late) {
+            self.look_after(player);
+        }
+    }
+
+    /// The same of somebody who is not known yet: what was asked, perhaps before it came, will
+    /// tell.
+    pub(super) fn doubt_early(&mut self, player: PlayerId, asked: bool) {
+        if asked && self.is_beside_others() {
+            self.world.doubt(player, true);
         }
     }
 

@@ -22,7 +22,7 @@ use super::store::{Desk, WAITS_MAX, Wait};
 use crate::identity::{self, Keys, Refusal};
 use crate::model::{
     Avatar, CloseReason, ConnId, Event, Generation, Name, Owner, Person, PlayerId, Profile,
-    StoreOp, Stored, Sub, Token, TokenOutcome, Uid, Vouched,
+    StoreOp, Stored, Sub, Token, TokenOutcome, Uid, Vouched, is_default,
 };
 use crate::time::Millis;
 use crate::world::{Kept, Signed};
@@ -61,6 +61,12 @@ pub(super) struct SignIn {
     fresh: Token,
     /// Who waits for it, if that one still does.
     pub(super) conn: Option<ConnId>,
+    /// That one came when it was asked for already: the answer may be from before.
+    #[serde(default, skip_serializing_if = "is_default")]
+    joined: bool,
+    /// The owner is that of the session it came with, which is here and may have settled by it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    reuses: bool,
 }
 
 /// A person on its way in.
@@ -264,7 +270,7 @@ impl Hub {
             return self.enter_unsigned(now, conn, arrival);
         }
         match self.desk.signs.get_mut(arrival.sub()) {
-            Some(sign) => sign.conn = Some(conn),
+            Some(sign) => (sign.conn, sign.joined) = (Some(conn), true),
             None => {
                 let owner = self.owner_of_session(arrival.session.as_ref());
                 let sub = arrival.sub().clone();
@@ -283,6 +289,12 @@ impl Hub {
         owner.unwrap_or_else(|| self.world.draw_owner())
     }
 
+    /// Whether a session is here, and this is its owner.
+    fn goes_on(&self, session: Option<&Token>, owner: Owner) -> bool {
+        let player = session.and_then(|token| self.world.player_of(token));
+        player.is_some_and(|player| self.world.is_owner(player, owner))
+    }
+
     /// Orders a sign-in.
     pub(super) fn ask_who(
         &mut self,
@@ -299,10 +311,12 @@ impl Hub {
             owner,
         });
         let sign = SignIn {
+            reuses: self.goes_on(session.as_ref(), owner),
             owner,
             session,
             fresh,
             conn,
+            joined: false,
         };
         self.desk.signs.insert(sub, sign);
     }
@@ -314,6 +328,8 @@ impl Hub {
             return self.resume_person(now, conn, player, &arrival.person, named);
         }
         let asked = self.desk.signs.get(&arrival.person.sub);
+        // Nobody begins anew in a name that has settled.
+        let asked = asked.filter(|it| !it.reuses || self.goes_on(it.session.as_ref(), it.owner));
         let asked = asked.map(|sign| (sign.owner, sign.fresh.clone()));
         let signed = match asked {
             Some(_) => Signed::Asked,
@@ -325,11 +341,13 @@ impl Hub {
         if let Some(player) = known {
             self.world.bind(player, arrival.person.clone(), signed);
             self.resume_person(now, conn, player, &arrival.person, named);
+            self.doubt_early(player, asked.is_some());
         } else {
             let owner = match asked {
                 Some((owner, _)) => owner,
                 None => self.owner_of_session(session.as_ref()),
             };
+            let is_asked = asked.is_some();
             let fresh = asked.map(|(_, fresh)| fresh);
             let token = session.or(fresh);
             let token = token.unwrap_or_else(|| Token::draw(self.instance, &mut self.entropy));
@@ -338,6 +356,7 @@ impl Hub {
             let player = self.world.enter_pending(now, conn, &profile, session, true);
             self.world.bind(player, arrival.person, signed);
             self.speak_for(conn, player);
+            self.doubt_early(player, is_asked);
             self.let_in_waiting(now, &token);
         }
         self.take_pending();
@@ -356,19 +375,56 @@ impl Hub {
         if asked.is_none_or(|sign| sign.owner != owner) {
             return;
         }
-        let sign = self.desk.signs.remove(sub);
+        let Some(sign) = self.desk.signs.remove(sub) else {
+            return;
+        };
+        if sign.reuses && !self.goes_on(sign.session.as_ref(), owner) {
+            self.ask_anew(sub, sign);
+            return self.take_pending();
+        }
         let kept = stored.map(|stored| self.kept(stored));
         let found = Found { token, owner, kept };
-        let waits = sign.and_then(|sign| sign.conn);
-        if let Some(conn) = waits {
+        if let Some(conn) = sign.conn {
             if let Some(Wait::Person(arrival)) = self.release(conn) {
                 let named = (arrival.name, arrival.avatar);
                 self.enter_signed(now, conn, arrival.person, named, found);
+                self.look_after_late(conn, sign.joined);
             }
         } else if let Some(player) = self.world.player_of_person(sub) {
             self.sign_player(now, player, found);
         }
         self.take_pending();
+    }
+
+    /// The session that somebody signed in on has ended meanwhile. What it settled is numbered in
+    /// its owner's name, in which nobody may begin anew: whoever still wants to know asks in
+    /// another.
+    fn ask_anew(&mut self, sub: &Sub, sign: SignIn) {
+        let player = self.world.player_of_person(sub);
+        let (session, owner) = match player.filter(|_| sign.conn.is_none()) {
+            Some(player) => {
+                let token = self.world.token_of(player).cloned();
+                (token, self.world.owner_of(player))
+            }
+            None if sign.conn.is_none() => return,
+            None => (sign.session, None),
+        };
+        let owner = owner.unwrap_or_else(|| self.owner_of_session(session.as_ref()));
+        self.ask_who(sub.clone(), session, owner, sign.conn);
+    }
+
+    /// The store says whose a session here is. What the person played on by an older name of it is
+    /// the person's, too.
+    pub(super) fn bind_known(&mut self, now: Millis, player: PlayerId, person: Person) {
+        let former = self.world.player_of_person(&person.sub);
+        let former = former.filter(|&former| former != player);
+        if let Some(former) = former.filter(|&former| self.world.person_of(former).is_some())
+            && let Some(conn) = self.world.fold(now, former)
+        {
+            self.counters.takeovers += 1;
+            self.end(now, conn, CloseReason::TakenOver);
+        }
+        self.world.bind(player, person, Signed::In);
     }
 
     /// A connection of a person goes on with the session that is the person's.
@@ -385,11 +441,12 @@ impl Hub {
         let here = self.world.player_of(&token);
         if let Some(player) = here.or_else(|| self.world.player_of_person(&person.sub)) {
             if here.is_none() {
-                self.world.rekey(player, token.clone(), owner);
+                self.world.rekey(now, player, token.clone(), owner);
             }
+            // What it settles is the person's, whatever token that has by then.
+            self.bind_known(now, player, person.clone());
             // What a pending session had is in this answer.
             self.world.taken(now, &token, owner, kept.as_ref());
-            self.world.bind(player, person.clone(), Signed::In);
             if self.desk.open {
                 self.world.own(player, owner);
             }
@@ -422,17 +479,18 @@ impl Hub {
     /// The store knows a person now who plays here already.
     fn sign_player(&mut self, now: Millis, player: PlayerId, found: Found) {
         let here = self.world.player_of(&found.token);
-        let is_own = self.world.person_of(player).is_some() || self.world.is_pending(player);
+        let is_own = self.world.person_of(player).is_some() || self.world.is_provisional(player);
         if here != Some(player) && (here.is_some() || !is_own) {
             return self.move_person(now, player, found);
         }
         let Found { token, owner, kept } = found;
         if here.is_none() {
-            self.world.rekey(player, token.clone(), owner);
+            self.world.rekey(now, player, token.clone(), owner);
         }
+        // What it settles is the person's, whatever token that has by then.
+        self.world.signed_in(player, owner);
         // What a pending session had is in this answer.
         self.world.taken(now, &token, owner, kept.as_ref());
-        self.world.signed_in(player, owner);
     }
 
     /// A person played on a session with points of its own, and has another one: it goes there, and
@@ -441,7 +499,12 @@ impl Hub {
         let person = self.world.identity_of(player).cloned();
         let named = self.world.named(player);
         let conn = self.world.conn_of(player);
-        self.world.unbind(player);
+        // An older name of the person's own session leads nowhere any more.
+        let is_own = self.world.person_of(player).is_some();
+        match is_own {
+            true => _ = self.world.fold(now, player),
+            false => self.world.unbind(player),
+        }
         if let (Some(conn), Some(person), Some(named)) = (conn, person, named) {
             self.world.lost(now, player);
             self.enter_signed(now, conn, person, named, found);
@@ -459,11 +522,18 @@ impl Desk {
     /// The owner that a session gets by what is being asked about it.
     pub(super) fn asked_owner(&self, token: &Token) -> Option<Owner> {
         let take = self.takes.get(token).map(|take| take.owner);
-        take.or_else(|| self.sign_of(token).map(|sign| sign.owner))
+        let sign = self.sign_of(token).filter(|sign| !sign.reuses);
+        take.or_else(|| sign.map(|sign| sign.owner))
+    }
+
+    /// Whether it is being asked about a session, or about the person whose that is.
+    pub(super) fn is_asked(&self, token: &Token, person: Option<&Sub>) -> bool {
+        let signs = person.is_some_and(|sub| self.signs.contains_key(sub));
+        signs || self.takes.contains_key(token) || self.sign_of(token).is_some()
     }
 
     /// What is being asked about the person that signs in on a session.
-    pub(super) fn sign_of(&self, token: &Token) -> Option<&SignIn> {
+    fn sign_of(&self, token: &Token) -> Option<&SignIn> {
         let mut signs = self.signs.values();
         signs.find(|sign| sign.session.as_ref() == Some(token))
     }

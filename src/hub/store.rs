@@ -17,11 +17,11 @@ use super::snapshot::{ensure, pairs};
 use super::{Hub, Order};
 use crate::model::{
     Avatar, CloseReason, ConnId, Join, Letter, Name, Owner, Person, ProblemCode, Profile, Request,
-    RoomCode, Settle, StoreOp, StoreReply, Stored, StoredProfile, Sub, Token, Uid,
+    RoomCode, Settle, StoreOp, StoreReply, Stored, StoredProfile, Sub, Token, Uid, is_default,
 };
 use crate::time::Millis;
 use crate::world::rules::Score;
-use crate::world::{Fault, Kept, Note, Outcome, Signed, Unasked};
+use crate::world::{Fault, Kept, Note, Outcome, Unasked};
 
 /// How long a connection waits for the store.
 pub(crate) const WAIT_MS: u64 = 2_000;
@@ -81,6 +81,9 @@ pub(super) struct Take {
     pub(super) owner: Owner,
     /// Who waits for it, if that one still does.
     pub(super) conn: Option<ConnId>,
+    /// That one came when it was asked for already: the answer may be from before.
+    #[serde(default, skip_serializing_if = "is_default")]
+    joined: bool,
 }
 
 impl Desk {
@@ -250,7 +253,7 @@ impl Hub {
             return self.enter_pending(now, conn, token.clone(), named);
         }
         match self.desk.takes.get_mut(token) {
-            Some(take) => take.conn = Some(conn),
+            Some(take) => (take.conn, take.joined) = (Some(conn), true),
             None => {
                 let asked = self.desk.asked_owner(token);
                 let owner = asked.unwrap_or_else(|| self.world.draw_owner());
@@ -276,7 +279,13 @@ impl Hub {
     pub(super) fn ask(&mut self, token: Token, owner: Owner, conn: Option<ConnId>) {
         let text = token.as_str().to_owned();
         self.order_store(StoreOp::Take { token: text, owner });
-        self.desk.takes.insert(token, Take { owner, conn });
+        let joined = false;
+        let take = Take {
+            owner,
+            conn,
+            joined,
+        };
+        self.desk.takes.insert(token, take);
     }
 
     /// Asks for a room that this process does not know; whether its connection waits for it.
@@ -401,6 +410,7 @@ impl Hub {
             .world
             .enter_pending(now, conn, &profile, session, asked);
         self.speak_for(conn, player);
+        self.doubt_early(player, asked);
         self.take_pending();
     }
 
@@ -418,14 +428,50 @@ impl Hub {
         let take = self.desk.takes.remove(token);
         let kept = stored.map(|stored| self.kept(stored));
         let sub = stored.and_then(|stored| Sub::new(stored.person.as_deref()?));
-        match take.and_then(|take| take.conn) {
-            Some(conn) => self.let_in(now, conn, owner, (kept.as_ref(), sub)),
+        match take.and_then(|take| Some((take.conn?, take.joined))) {
+            Some((conn, joined)) => {
+                let is_late = joined && kept.is_some();
+                self.let_in(now, conn, owner, (kept.as_ref(), sub));
+                self.look_after_late(conn, is_late);
+            }
+            // Who signs in on it is answered by that.
+            None if self.signs_in(token) => (),
+            None if self.is_left_for(token, sub.as_ref()) => self.leave_to_person(now, token, sub),
             None => {
+                // What it settles is the person's, whatever token that has by then.
+                self.bind_stored(now, token, sub, kept.as_ref());
                 self.world.taken(now, token, owner, kept.as_ref());
-                self.bind_stored(token, sub, kept.as_ref());
             }
         }
         self.take_pending();
+    }
+
+    /// Whether nobody is there who plays on a session, and the person whose it is plays on another.
+    fn is_left_for(&self, token: &Token, sub: Option<&Sub>) -> bool {
+        let player = self.world.player_of(token);
+        let person = sub.and_then(|sub| self.world.player_of_person(sub));
+        player.is_some_and(|player| {
+            let is_here = self.world.conn_of(player).is_some();
+            person.is_some_and(|person| person != player) && !is_here
+        })
+    }
+
+    /// The person goes on, and is asked about once more: its session was taken for somebody gone.
+    fn leave_to_person(&mut self, now: Millis, token: &Token, sub: Option<Sub>) {
+        if let Some(player) = self.world.player_of(token) {
+            self.world.fold(now, player);
+        }
+        if let Some(person) = sub.and_then(|sub| self.world.player_of_person(&sub)) {
+            self.look_after(person);
+        }
+    }
+
+    fn signs_in(&self, token: &Token) -> bool {
+        let player = self.world.player_of(token);
+        player.is_some_and(|player| {
+            let is_person = self.world.identity_of(player).is_some();
+            is_person && self.world.person_of(player).is_none()
+        })
     }
 
     /// What the store has of a session, as the world takes it.
@@ -441,7 +487,7 @@ impl Hub {
 
     /// A session is a person's by what the store says. Its name and picture are those that a token
     /// gave, or they were: without one they stay.
-    fn bind_stored(&mut self, token: &Token, sub: Option<Sub>, kept: Option<&Kept>) {
+    fn bind_stored(&mut self, now: Millis, token: &Token, sub: Option<Sub>, kept: Option<&Kept>) {
         let player = self.world.player_of(token);
         if let (Some(player), Some(sub)) = (player, sub)
             && self.world.identity_of(player).is_none()
@@ -452,7 +498,7 @@ impl Hub {
                 name: profile.map(|profile| profile.name.clone()),
                 avatar: profile.map(|profile| profile.avatar.clone()),
             };
-            self.world.bind(player, person, Signed::In);
+            self.bind_known(now, player, person);
         }
     }
 
@@ -516,7 +562,7 @@ impl Hub {
         match sub {
             None => self.refuse_token(conn, refused),
             Some(_) => {
-                self.bind_stored(&token, sub, Some(kept));
+                self.bind_stored(now, &token, sub, Some(kept));
                 self.refuse_absent(conn, refused);
             }
         }
@@ -534,10 +580,16 @@ impl Hub {
                 owner,
                 person,
             } = unasked;
-            match person {
-                Some(sub) => self.ask_who(sub, Some(token), owner, None),
-                None => self.ask(token, owner, None),
-            }
+            self.ask_whose(token, owner, person);
+        }
+    }
+
+    /// Asks about a session that is here. A person's is found by the person: its token changes when
+    /// that signs in elsewhere.
+    pub(super) fn ask_whose(&mut self, token: Token, owner: Owner, person: Option<Sub>) {
+        match person {
+            Some(sub) => self.ask_who(sub, Some(token), owner, None),
+            None => self.ask(token, owner, None),
         }
     }
 

@@ -128,9 +128,9 @@ impl Memory {
         let key = Key::of(token);
         let known = self.persons.session_of(sub).filter(|_| !is_erased);
         if let Some(session) = known {
-            let knows = |session: &Session| session.record.knows(owner);
-            let is_repeated = self.sessions.get(&session).is_some_and(knows);
-            let key = match session == key || is_repeated {
+            let was_its = |session: &Session| session.record.was_of(owner);
+            let is_too_late = self.sessions.get(&session).is_some_and(was_its);
+            let key = match session == key || is_too_late {
                 true => session,
                 false => Key::of(fresh),
             };
@@ -172,10 +172,11 @@ impl Memory {
         if self.is_erased(key, now) {
             return Settled::Erased;
         }
-        if !self.sessions.contains_key(&key)
-            && let Some(sub) = &settle.person
-        {
-            if self.is_erased(Key::of(sub), now) {
+        // Its token may be an older one of a session that has another by now.
+        let is_own = |sub: &String| self.persons.session_of(sub) == Some(key);
+        let known = self.sessions.contains_key(&key);
+        if let Some(sub) = settle.person.as_ref().filter(|sub| !known || !is_own(sub)) {
+            if !known && self.is_erased(Key::of(sub), now) {
                 return Settled::Erased;
             }
             key = self.persons.session_of(sub).unwrap_or(key);

@@ -59,6 +59,11 @@ impl Record {
         self.owner == owner || self.former.iter().any(|former| former.owner == owner)
     }
 
+    /// Whether somebody was its owner before, and is it no more, as far as that is remembered.
+    pub(super) fn was_of(&self, owner: Owner) -> bool {
+        self.owner != owner && self.knows(owner)
+    }
+
     /// Makes somebody the present owner, unless he is or was that.
     pub(super) fn take(&mut self, owner: Owner, now: Unix) {
         self.forget_owners(now);
@@ -95,6 +100,10 @@ impl Record {
         let is_new = last < settle.seq;
         if is_new {
             self.add(settle);
+            // A person's has none before its first point, and stands on the board with it.
+            if let (Some(profile), "") = (&settle.profile, self.profile.uid.as_str()) {
+                self.profile = profile.clone();
+            }
             if let Some(index) = known {
                 self.former.remove(index);
             }

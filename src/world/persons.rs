@@ -106,6 +106,9 @@ impl World {
         let signed_in = signed == Signed::In;
         let identity = Identity { person, signed_in };
         player.play_mut().identity = Some(Box::new(identity));
+        if signed_in {
+            player.claimed();
+        }
         match signed {
             Signed::Unasked => _ = self.unasked.insert(id),
             // The answer to that tells what a pending session is, too.
@@ -123,8 +126,8 @@ impl World {
             return;
         };
         self.by_person.remove(&identity.person.sub);
-        match player.is_pending() && !identity.signed_in {
-            // It is asked about as any other.
+        match player.is_pending() {
+            // It was asked about by its person; now it is as any other.
             true => _ = self.unasked.insert(id),
             false => _ = self.unasked.remove(&id),
         }
@@ -142,9 +145,13 @@ impl World {
 
     /// The store knows now whose session it is.
     pub fn signed_in(&mut self, id: PlayerId, owner: Owner) {
-        let play = self.players.get_mut(id).and_then(|it| it.play.as_mut());
+        let Some(player) = self.players.get_mut(id) else {
+            return;
+        };
+        let play = player.play.as_mut();
         if let Some(identity) = play.and_then(|play| play.identity.as_mut()) {
             identity.signed_in = true;
+            player.claimed();
             self.own(id, owner);
         }
     }

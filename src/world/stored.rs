@@ -72,7 +72,7 @@ pub struct Unasked {
     pub token: Token,
     /// Its owner from now on.
     pub owner: Owner,
-    /// Who is to be signed in.
+    /// Whose it is: who is to be signed in, or has it already.
     pub person: Option<Sub>,
 }
 
@@ -177,6 +177,13 @@ impl Player {
         self.account().is_some_and(|account| account.pending)
     }
 
+    /// The store said that a person has it, and that it is taken here.
+    pub(super) fn claimed(&mut self) {
+        if let Some(account) = self.account_mut() {
+            account.unclaimed = false;
+        }
+    }
+
     /// Its name or picture changed.
     pub(super) fn renamed(&mut self) {
         if let Some(account) = self.account_mut() {
@@ -213,6 +220,14 @@ impl World {
     #[must_use]
     pub fn is_owed(&self, id: PlayerId) -> bool {
         self.players.get(id).is_some_and(Player::is_owed)
+    }
+
+    /// Whether all that a session has was won since its player came: the store has not said yet
+    /// what it had, nor was it here before.
+    #[must_use]
+    pub fn is_provisional(&self, id: PlayerId) -> bool {
+        let account = self.players.get(id).and_then(Player::account);
+        account.is_some_and(|account| account.pending && !account.quiet)
     }
 
     /// Notes what a round changed for a player: points, or the end of its streak; and what of that
@@ -465,7 +480,7 @@ impl World {
         Some(Unasked {
             token: player.token.clone()?,
             owner,
-            person: player.unsigned().cloned(),
+            person: player.sub().cloned(),
         })
     }
 
@@ -495,6 +510,32 @@ impl World {
         let owner = self.draw_owner();
         self.own(id, owner);
         Some(owner)
+    }
+
+    /// Whether a session is the store's in this name.
+    #[must_use]
+    pub fn is_owner(&self, id: PlayerId, owner: Owner) -> bool {
+        let account = self.players.get(id).and_then(Player::account);
+        account.is_some_and(|account| account.owner == owner)
+    }
+
+    /// A session was an older name of its person's, and ends: what was won by it is the person's.
+    /// The connection that it had.
+    pub fn fold(&mut self, now: Millis, id: PlayerId) -> Option<ConnId> {
+        self.settle(now, id);
+        let conn = self.conn_of(id);
+        self.change_account(id, |player| {
+            if let Some(account) = player.account_mut() {
+                (account.pending, account.quiet, account.under_way) = (false, false, false);
+                account.uncounted = true;
+                account.unsent = account.unsent.filter(|unsent| unsent.points != 0);
+            }
+        });
+        self.send_settlement(id);
+        self.change_account(id, |player| player.play_mut().account = None);
+        self.end_session(now, id);
+        self.arm_sweep(now);
+        conn
     }
 
     /// A session that was taken up here may have gone on elsewhere: it is taken once more, in the
@@ -558,12 +599,13 @@ impl World {
     /// The store has a player's session under another token and owner: so it is here.
     ///
     /// What is under way for the former token is found by its person, and answered to nobody.
-    pub fn rekey(&mut self, id: PlayerId, token: Token, owner: Owner) {
+    pub fn rekey(&mut self, now: Millis, id: PlayerId, token: Token, owner: Owner) {
         self.change_account(id, |player| {
             let account = player.account();
             let mut rekeyed = Account::new(owner);
             rekeyed.uncounted = true;
             rekeyed.pending = account.is_some_and(|account| account.pending);
+            rekeyed.doubtful = account.is_some_and(|account| account.doubtful);
             rekeyed.unsent = account.and_then(|account| account.unsent);
             rekeyed.ranked = account
                 .map(|account| account.ranked.clone())
@@ -572,6 +614,8 @@ impl World {
         });
         self.change_token(id, token);
         self.send_settlement(id);
+        // What is under way does not keep it any more.
+        self.arm_sweep(now);
         if !self.is_pending(id) {
             // Its client has to know by what to come back.
             self.greet(id, true);
@@ -598,6 +642,8 @@ impl World {
             return;
         }
         let quiet = account.is_some_and(|account| account.quiet);
+        // A person's is taken here even if there is nothing in it yet.
+        let unclaimed = kept.is_none() && self.person_of(id).is_none();
         self.settle(now, id);
         let shown = |player: &Player| (player.score, player.card.uid());
         let before = self.players.get(id).map(shown);
@@ -618,7 +664,7 @@ impl World {
                     score.streak = kept.score.streak;
                 }
             } else {
-                account.unclaimed = true;
+                account.unclaimed = unclaimed;
                 // Sessions without points are not written.
                 account.unsent = played.filter(|unsent| unsent.points != 0);
             }

@@ -43,6 +43,8 @@ pub(crate) struct Shelf {
     pub(crate) fault: Option<Fault>,
     /// The order that it took last.
     last: Option<StoreOp>,
+    /// Whose sessions went from one owner to another by an order that came here.
+    pub(crate) taken: Vec<String>,
     /// How often each kind of order came.
     pub(crate) counts: BTreeMap<&'static str, usize>,
 }
@@ -226,10 +228,20 @@ impl Shelf {
         }
     }
 
-    /// Whether a session is still to be taken.
-    pub(crate) fn is_to_take(&self, token: &str) -> bool {
-        let takes = |op: &StoreOp| matches!(op, StoreOp::Take { token: it, .. } if it == token);
-        self.waiting.iter().any(takes)
+    /// Whether a session is still to be taken, by its token or by the person whose it is.
+    pub(crate) fn is_to_take(&self, is_token: impl Fn(&str) -> bool, person: Option<&str>) -> bool {
+        self.waiting.iter().any(|op| match op {
+            StoreOp::Take { token, .. } => is_token(token),
+            StoreOp::SignIn { sub, token, .. } => {
+                person == Some(sub.as_str()) || token.as_deref().is_some_and(&is_token)
+            }
+            _ => false,
+        })
+    }
+
+    /// Whether it is about to tell that it lost something.
+    pub(crate) fn is_to_tell_loss(&self) -> bool {
+        self.answers.contains(&StoreReply::Forgot)
     }
 
     /// Whether it can be asked.
@@ -438,6 +450,7 @@ impl Shelf {
         if !row.seqs.contains_key(&owner.0) {
             row.owner = Some(owner);
             row.seqs.insert(owner.0, 0);
+            self.taken.push(token.to_owned());
         }
         let stored = Stored {
             profile: row.profile.clone(),
@@ -471,8 +484,8 @@ impl Shelf {
             Some(person) if Some(&person.token) == brought.as_ref() => person.token.clone(),
             Some(person) => {
                 let row = self.sessions.remove(&person.token).unwrap_or_default();
-                let known = row.seqs.contains_key(&owner.0);
-                if !known {
+                let was_its = row.owner != Some(owner) && row.seqs.contains_key(&owner.0);
+                if !was_its {
                     person.token.clone_from(&fresh);
                 }
                 self.sessions.insert(person.token.clone(), row);
@@ -541,10 +554,11 @@ impl Shelf {
             return Settled::Erased;
         }
         let mut token = settle.token.clone();
-        if !self.sessions.contains_key(&token)
-            && let Some(sub) = &settle.person
+        let known = self.sessions.contains_key(&token);
+        if let Some(sub) = &settle.person
+            && self.of_session(&token).as_ref() != Some(sub)
         {
-            if self.erased.contains(sub) {
+            if !known && self.erased.contains(sub) {
                 return Settled::Erased;
             }
             let known = self.persons.get(sub);
@@ -559,8 +573,12 @@ impl Shelf {
             && !row.seqs.contains_key(&settle.owner.0)
         {
             row.owner = Some(settle.owner);
+            self.taken.push(token.clone());
         }
         let row = self.sessions.entry(token.clone()).or_default();
+        if row.owner.is_none() {
+            self.taken.push(token.clone());
+        }
         let present = *row.owner.get_or_insert(settle.owner) == settle.owner
             || self.fault == Some(Fault::Unfenced);
         let last = row.seqs.entry(settle.owner.0).or_insert(0);
@@ -571,9 +589,11 @@ impl Shelf {
             row.total = row.total.saturating_add(settle.points).max(settle.told);
             if present {
                 row.streak = settle.streak;
-                if let Some(profile) = &settle.profile {
-                    row.profile = profile.clone();
-                }
+            }
+            if let Some(profile) = &settle.profile
+                && (present || row.profile.uid.is_empty())
+            {
+                row.profile = profile.clone();
             }
         }
         let total = row.total + u32::from(self.fault == Some(Fault::Misled));

@@ -7,6 +7,7 @@ use roshambo::model::{ConnId, Letter, Peer};
 use serde_json::Value;
 
 use crate::common::{Act, Bench};
+use crate::persons::{keys, tokens};
 use crate::play::config;
 
 fn letter(text: &str) -> Letter {
@@ -52,6 +53,16 @@ impl Instance {
         let hi = told.first().expect("a hi").clone();
         assert_eq!(hi[0], "hi", "{told:?}");
         (conn, hi[1].clone())
+    }
+
+    /// Ann connects by her signed token; her `hi`.
+    fn sign_in(&mut self, session: Option<&str>) -> (ConnId, Value) {
+        let conn = self.0.open(Dialect::Plain);
+        let session = session.map_or(String::new(), |token| format!(r#","session":"{token}""#));
+        let signed = &tokens()["jwt.ann"];
+        let hello = format!(r#"["hello",{{"user":{{}},"v":2{session},"token":"{signed}"}}]"#);
+        let told = self.say(conn, &hello);
+        (conn, told.first().expect("a hi")[1].clone())
     }
 
     /// What all are told when somebody says something.
@@ -256,6 +267,47 @@ fn a_session_that_went_on_elsewhere_is_taken_up_as_it_is_by_now() {
         (&hi["totalScore"], &hi["pending"]),
         (&third.into(), &Value::Null)
     );
+}
+
+/// Its session has another name since its person signed in elsewhere.
+#[test]
+fn a_person_in_doubt_is_found_by_who_it_is() {
+    let (mut a, mut b) = (Instance::new("a", 7), Instance::new("b", 8));
+    a.0.use_keys(keys("old"));
+    b.0.use_keys(keys("old"));
+    let (phone, hi) = a.sign_in(None);
+    let former = hi["session"].as_str().expect("a token").to_owned();
+    let first = a.win(phone);
+    // She comes back while the store is away, so that it is asked later whose she is by then.
+    a.lose(phone);
+    a.0.shelf().set_away(true);
+    a.0.hear_store();
+    let (phone, hi) = a.sign_in(Some(&former));
+    assert_eq!(hi["totalScore"], first);
+    a.0.shelf().set_away(false);
+    a.0.hear_store();
+    a.hand(&mut b);
+    let (_, hi) = b.sign_in(None);
+    assert_ne!(hi["session"], former.as_str());
+    assert_eq!(hi["totalScore"], first);
+    b.hand(&mut a);
+    // What she wins now is answered by that it is not this server's any more.
+    a.0.slow_down(true);
+    let second = a.win(phone);
+    let mut told = Vec::new();
+    for _ in 0..400 {
+        if let Some(reply) = a.0.shelf().answer() {
+            a.0.tell(Input::Stored { reply: &reply });
+            told.extend(a.told(phone));
+        }
+    }
+    assert_eq!(a.0.shelf().answer(), None, "it asks for ever");
+    let hi = told.iter().rfind(|event| event[0] == "hi");
+    let hi = &hi.expect("another name")[1];
+    assert_eq!(hi["totalScore"], second);
+    let token = hi["session"].as_str().expect("a token");
+    assert_eq!(a.0.shelf().of_session(token).as_deref(), Some("ann"));
+    assert_eq!(a.0.shelf().len(), 1, "one score");
 }
 
 /// A seat is worth a session that may be old; what is new is told when the store says it.

@@ -144,8 +144,51 @@ fn a_session_that_has_another_token_is_found_by_its_person() {
         }
         assert_eq!(store.take("f2", 2), Some((5, 3)));
         assert_eq!(store.take("a", 3), None);
+        // Nor does it come to somebody who plays by the former token, unsigned.
+        store.settle(win("a", 9, 1, 1, 1));
+        late.seq = 3;
+        late.ranked.clear();
+        assert_eq!(store.settle(late.clone()), former(7));
+        assert_eq!(store.take("a", 10), Some((1, 1)));
         let standing = store.rank("ada", this_week()).expect("on the board");
         assert_eq!(standing.own.points, 2);
+    });
+}
+
+/// Asked again in the same name it says a token that leads there. What was asked before somebody else
+/// came takes it from nobody.
+#[test]
+fn the_token_that_is_told_is_the_sessions() {
+    everywhere(|store| {
+        store.sign_in("ada", None, "f1", 1);
+        store.settle(win("f1", 1, 1, 3, 3));
+        let signed = store.sign_in("ada", None, "f2", 1);
+        assert_eq!(signed, ("f2".into(), Some((3, 3))));
+        assert_eq!(store.take("f2", 1), Some((3, 3)));
+        assert_eq!(store.take("f1", 1), None);
+        store.sign_in("ada", None, "f3", 2);
+        store.sign_in("ada", None, "f4", 1);
+        assert_eq!(store.take("f3", 2), Some((3, 3)));
+        assert_eq!(store.take("f4", 2), None);
+    });
+}
+
+/// Who wins a person's first point may have lost the session by then.
+#[test]
+fn nobody_is_on_the_board_without_a_name() {
+    everywhere(|store| {
+        store.sign_in("ada", Some("a"), "f1", 1);
+        store.sign_in("ada", Some("a"), "f2", 2);
+        let late = known_as(win("a", 1, 1, 2, 2), "p-1", "Ada");
+        assert_eq!(
+            store.settle(ranked(late, &[(this_week(), 2, START)])),
+            former(2)
+        );
+        assert_eq!(store.top(Week::EVER), [("Ada".into(), 2)]);
+        // What the owner says stays.
+        store.settle(known_as(win("a", 2, 1, 1, 1), "p-2", "Ada B"));
+        store.settle(known_as(win("a", 1, 2, 1, 3), "p-1", "Ada"));
+        assert_eq!(store.top(Week::EVER), [("Ada B".into(), 2)]);
     });
 }
 

@@ -232,7 +232,8 @@ local function session_of(sub, token, fresh, owner)
   local session = person[2] and find(person[2])
   if session then
     if token == session.hash then return session, token end
-    if fresh ~= session.hash and not knows(session, owner) then rename(session, fresh, sub) end
+    local was_its = session.owner ~= owner and knows(session, owner)
+    if fresh ~= session.hash and not was_its then rename(session, fresh, sub) end
     return session, fresh
   end
   local chosen = person[1] and fresh or adoptable(token, fresh, sub)
@@ -294,10 +295,11 @@ function orders.settle()
   seq, points, told, streak = number(seq), number(points), number(told), number(streak)
   if is_erased(hash) then return {'erased', 0} end
   local session = find(hash)
-  if not session and sub ~= '' then
-    if is_erased(sub_hash) then return {'erased', 0} end
+  -- Its token may be an older one of a session that has another by now.
+  if sub ~= '' and not (session and session.person == sub) then
+    if not session and is_erased(sub_hash) then return {'erased', 0} end
     local other = call('HGET', person_key(sub), 'session')
-    session = other and find(other) or nil
+    session = other and find(other) or session
   end
   if not session then
     local total = math.max(points, told)
@@ -318,6 +320,10 @@ function orders.settle()
     local place = place_of(session, owner)
     is_new, said = (place and session.former[place].seq or 0) < seq, 'former'
     if is_new then
+      -- A person's has none before its first point, and stands on the board with it.
+      if profile and profile_of(session.hash) == '' then
+        put_profile(session.hash, unpack(profile))
+      end
       if place then table.remove(session.former, place) end
       table.insert(session.former, {owner = owner, seq = seq, at = now})
       forget_owners(session)

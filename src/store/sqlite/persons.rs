@@ -155,7 +155,7 @@ fn keep_or_change<'a>(
         return Ok(token);
     }
     let key = Key::of(order.fresh);
-    if key != found.key && !found.record.knows(order.owner) {
+    if key != found.key && !found.record.was_of(order.owner) {
         let text = "UPDATE sessions SET token_sha256 = ?2 WHERE id = ?1";
         run(connection, text, (found.id, key.0))?;
     }

@@ -133,6 +133,13 @@ fn claim(
     })
 }
 
+/// Whether a session is this person's.
+fn is_of(connection: &Connection, found: Option<&Found>, sub: &str) -> rusqlite::Result<bool> {
+    let whose = found.map(|found| persons::of_session(connection, found.id));
+    let whose = whose.transpose()?.flatten();
+    Ok(whose.is_some_and(|(whose, _)| whose == sub))
+}
+
 /// A session that is there.
 pub(super) struct Found {
     pub(super) id: i64,
@@ -176,13 +183,14 @@ fn settle(connection: &Connection, settle: &Settle, now: Unix) -> rusqlite::Resu
         return Ok(Settled::Erased);
     }
     let mut found = find(connection, key, settle.owner)?;
-    if found.is_none()
-        && let Some(sub) = &settle.person
+    // Its token may be an older one of a session that has another by now.
+    if let Some(sub) = &settle.person
+        && !is_of(connection, found.as_ref(), sub)?
     {
-        if is_erased(connection, Key::of(sub), now)? {
+        if found.is_none() && is_erased(connection, Key::of(sub), now)? {
             return Ok(Settled::Erased);
         }
-        found = persons::session_of(connection, sub, settle.owner)?;
+        found = persons::session_of(connection, sub, settle.owner)?.or(found);
     }
     if let Some(mut found) = found {
         let before = found.record.clone();

@@ -1,0 +1,726 @@
+//! What the store and the clients have to have, kept from outside.
+//!
+//! What was told is counted by *family*: one session, or a person with every session that it ever
+//! brought. Whose the points of those are in the end depends on what each server knew when; how many
+//! there are together does not. Whose session it is, is kept by *key*: a token that is nobody's in
+//! particular, or a person.
+//!
+//! What is excused, and why it is no less:
+//!
+//! - 4001 for the newest connection of a key: only if another server took the session after that came,
+//!   and had been asked before, or held a connection of it in doubt ([`Hold`]). Each of the two asked
+//!   for somebody who had come; which of the orders comes last, lines that are slow decide.
+//! - Less than was told, after the store forgot something: only of sessions that no server knew then
+//!   or that knows it no more, because it was killed ([`Purse::sure`]); until all is answered.
+//! - 1012 with more than the store has: only from a server that has not heard yet that something was
+//!   forgotten. It hears that with its next call, which its beat makes once a second.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use roshambo::model::ConnId;
+use serde_json::Value;
+
+use super::{Client, HUBS, Line, PERSONS, World};
+use crate::common::shelf::Shelf;
+
+/// What a family is to have.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Purse {
+    /// In the store at least, and at most, without what is open.
+    pub(super) least: u64,
+    most: u64,
+    /// Told by each server's process, and perhaps not written yet.
+    open: [u64; HUBS],
+    /// What each server's process knows, and the store forgot.
+    sure: [u64; HUBS],
+    /// Won perhaps and told to nobody, in a round that ends by then.
+    untold: (u64, u64),
+    tokens: BTreeSet<String>,
+    /// The store forgot something of it.
+    rolled_back: bool,
+}
+
+impl Purse {
+    fn most(&self) -> u64 {
+        self.most + self.open.iter().sum::<u64>() + self.untold.0
+    }
+}
+
+/// Whose a session is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hold {
+    /// The connection that said `hello` last.
+    pub(super) newest: Option<(usize, ConnId)>,
+    /// Which servers may still take it for one that said so before.
+    late: [bool; HUBS],
+    /// One of them did.
+    lost: bool,
+    /// Which server took it last.
+    holder: Option<usize>,
+}
+
+/// All that was told.
+#[derive(Default)]
+pub(super) struct Book {
+    purses: BTreeMap<String, Purse>,
+    holds: BTreeMap<String, Hold>,
+    /// By token: the family of the person who brought it.
+    kin: BTreeMap<String, String>,
+    /// By token: the total that each server's process told last.
+    told: BTreeMap<String, [Option<u64>; HUBS]>,
+    /// By key, when all was answered last.
+    uids: BTreeMap<String, String>,
+    /// Families of which somebody erased the person or the session.
+    erased: BTreeSet<String>,
+}
+
+/// A session in a server, as it would be carried over.
+pub(super) struct Seat {
+    token: String,
+    account: Value,
+    sub: Option<String>,
+    signed_in: bool,
+}
+
+impl Seat {
+    fn is_pending(&self) -> bool {
+        self.account["pending"] == true
+    }
+
+    /// Who plays there asks the store about it as soon as he can.
+    pub(super) fn is_person(&self) -> bool {
+        self.sub.is_some()
+    }
+
+    pub(super) fn is_of(&self, line: &Line) -> bool {
+        Some(&self.token) == line.token.as_ref()
+    }
+
+    pub(super) fn is_in_doubt(&self) -> bool {
+        let unsigned = self.sub.is_some() && !self.signed_in;
+        let is = |what: &str| self.account[what] == true;
+        is("doubtful") || is("unclaimed") || self.is_pending() || unsigned
+    }
+}
+
+/// The family and the key of a person.
+pub(super) fn person(sub: &str) -> String {
+    format!("@{sub}")
+}
+
+fn kept(token: &str, store: &Shelf) -> u64 {
+    let row = store.session(token);
+    row.map_or(0, |(total, ..)| total.into())
+}
+
+impl Book {
+    pub(super) fn family(&self, token: &str) -> String {
+        let person = self.kin.get(token).cloned();
+        person.unwrap_or_else(|| token.to_owned())
+    }
+
+    pub(super) fn purse(&mut self, token: &str) -> &mut Purse {
+        let purse = self.purses.entry(self.family(token)).or_default();
+        purse.tokens.insert(token.to_owned());
+        purse
+    }
+
+    /// Whether a token is, or was brought by, somebody other than this person.
+    pub(super) fn is_of_another(&self, token: &str, sub: &str) -> bool {
+        self.kin.get(token).is_some_and(|kin| *kin != person(sub))
+    }
+
+    /// Whom a line plays for, perhaps.
+    pub(super) fn person_of(&self, line: &Line) -> Option<&'static str> {
+        let family = self.kin.get(line.token.as_ref()?);
+        let is_it = |sub: &&&str| family.is_some_and(|family| *family == person(sub));
+        line.sub.or_else(|| PERSONS.iter().find(is_it).copied())
+    }
+
+    /// Whether some person brought it.
+    pub(super) fn is_of_person(&self, token: &str) -> bool {
+        self.kin.contains_key(token)
+    }
+
+    /// Somebody came without a session, and has one.
+    pub(super) fn hold_fresh(&mut self, line: &Line, store: &Shelf) {
+        let token = line.token.as_deref().unwrap_or_default();
+        let hold = self.holds.entry(key(token, store)).or_default();
+        hold.newest.get_or_insert((line.at, line.conn));
+    }
+
+    pub(super) fn has_erased(&self) -> bool {
+        !self.erased.is_empty()
+    }
+
+    pub(super) fn is_erased(&self, family: &str) -> bool {
+        self.erased.contains(family)
+    }
+
+    /// A person brings a session.
+    pub(super) fn join(&mut self, token: &str, sub: &str) {
+        if self.kin.insert(token.to_owned(), person(sub)).is_some() {
+            return;
+        }
+        let had = self.purses.remove(token).unwrap_or_default();
+        let purse = self.purse(token);
+        purse.least += had.least;
+        purse.most += had.most;
+        for at in 0..HUBS {
+            purse.open[at] += had.open[at];
+            purse.sure[at] += had.sure[at];
+        }
+        purse.untold.0 += had.untold.0;
+        purse.untold.1 = purse.untold.1.max(had.untold.1);
+        purse.rolled_back |= had.rolled_back;
+        if self.erased.remove(token) {
+            self.erased.insert(person(sub));
+        }
+    }
+
+    /// By what it is known whose a line's session is: the person that came, and the session.
+    fn keys(&self, line: &Line, store: &Shelf) -> Vec<String> {
+        let token = line.token.as_deref().map(|token| key(token, store));
+        let keys = line.sub.map(person).into_iter().chain(token);
+        keys.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Somebody who waited for the store is let in, or its answer leads him to another session: he
+    /// comes there after those who are there already.
+    pub(super) fn let_in(&mut self, line: &Line, store: &Shelf) {
+        let person = self.person_of(line).map(person);
+        for key in self.keys(line, store).into_iter().chain(person) {
+            let hold = self.holds.entry(key).or_default();
+            if hold.newest.is_some_and(|(at, _)| at == line.at) {
+                hold.newest = Some((line.at, line.conn));
+            }
+        }
+    }
+
+    /// Whether nobody said `hello` for its session after this one.
+    pub(super) fn is_newest(&self, line: &Line, store: &Shelf) -> bool {
+        let newest = |key: &String| {
+            let hold = self.holds.get(key);
+            hold.is_none_or(|hold| hold.newest == Some((line.at, line.conn)))
+        };
+        self.keys(line, store).iter().all(newest)
+    }
+
+    /// Whether a server took its session that had been asked to before.
+    fn is_lost(&self, line: &Line, store: &Shelf) -> bool {
+        let lost = |key: &String| self.holds.get(key).is_some_and(|hold| hold.lost);
+        self.keys(line, store).iter().any(lost)
+    }
+
+    pub(super) fn newest(&self, key: &str) -> Option<(usize, ConnId)> {
+        self.holds.get(key)?.newest
+    }
+
+    pub(super) fn told(&mut self, token: &str, at: usize, total: u64) {
+        self.told.entry(token.to_owned()).or_default()[at] = Some(total);
+    }
+
+    /// A round is over, and somebody was told that he won.
+    pub(super) fn win(&mut self, token: &str, at: usize, points: u64) {
+        let is_erased = self.is_erased(&self.family(token));
+        let purse = self.purse(token);
+        match is_erased {
+            true => purse.most += points,
+            false => purse.open[at] += points,
+        }
+    }
+
+    /// It may win what it is not told, until then.
+    pub(super) fn untold(&mut self, line: &Line, until: u64) {
+        if let (true, Some(token)) = (line.playing, &line.token) {
+            let purse = self.purse(token);
+            purse.untold.0 += line.streak.unwrap_or(line.total) + 1;
+            purse.untold.1 = until;
+        }
+    }
+
+    pub(super) fn untold_of(&self, family: &str) -> u64 {
+        self.purses.get(family).map_or(0, |purse| purse.untold.0)
+    }
+
+    /// A server says that all is written: what it told is nobody's to lose any more.
+    pub(super) fn written(&mut self, at: usize) {
+        for purse in self.purses.values_mut() {
+            let open = std::mem::take(&mut purse.open[at]);
+            purse.least += open;
+            purse.most += open;
+        }
+    }
+
+    pub(super) fn killed(&mut self, at: usize) {
+        for purse in self.purses.values_mut() {
+            purse.most += std::mem::take(&mut purse.open[at]);
+            purse.sure[at] = 0;
+        }
+        for told in self.told.values_mut() {
+            told[at] = None;
+        }
+    }
+
+    /// A server's orders made it the owner of these.
+    pub(super) fn taken(&mut self, at: usize, tokens: Vec<String>, store: &Shelf) {
+        for token in tokens {
+            for key in BTreeSet::from([key(&token, store), token]) {
+                let hold = self.holds.entry(key).or_default();
+                hold.holder = Some(at);
+                let is_away = hold.newest.is_some_and(|(newest, _)| newest != at);
+                hold.lost |= is_away && hold.late[at];
+            }
+        }
+    }
+
+    /// What a session has that is told now: a bound from below and above, and who it is.
+    pub(super) fn check_told(&mut self, line: &Line, event: &Value, store: &Shelf) {
+        let (token, total) = (line.token.as_deref().unwrap_or_default(), line.total);
+        // A server that knows it learns that it was erased by its next result.
+        if self.is_erased(&self.family(token)) {
+            return;
+        }
+        let key = key(token, store);
+        let uid = self.uids.get(&key).filter(|uid| !uid.is_empty()).cloned();
+        let purse = self.purse(token);
+        let (least, most) = (line.least, purse.most());
+        let right = least <= total && total <= most;
+        assert!(right, "{least} to {most}, and it is told {event} {purse:?}");
+        let resumed = event[1]["resumed"] == true;
+        assert!(resumed || least == 0, "{token} is refused: {event}");
+        let sure = 0 < least && !purse.rolled_back;
+        assert!(
+            !sure || uid.is_none_or(|uid| uid == line.uid),
+            "somebody else: {event} {purse:?}"
+        );
+    }
+
+    /// What the store has of a token's session, by whatever token it has that now.
+    fn kept_of(&self, token: &str, store: &Shelf) -> u64 {
+        let person = self
+            .kin
+            .get(token)
+            .filter(|_| store.session(token).is_none());
+        let token = person
+            .and_then(|kin| store.token_of(&kin[1..]))
+            .unwrap_or(token);
+        kept(token, store)
+    }
+
+    fn kept_by(&self, family: &str, store: &Shelf) -> u64 {
+        let purse = &self.purses[family];
+        let person = family.strip_prefix('@').and_then(|sub| store.token_of(sub));
+        let person = person.map(str::to_owned).into_iter();
+        let tokens: BTreeSet<String> = purse.tokens.iter().cloned().chain(person).collect();
+        tokens.iter().map(|token| kept(token, store)).sum()
+    }
+
+    /// Nothing is in the store that was not told; `settled`: and nothing of that is missing. How
+    /// many families lost something.
+    fn check(&mut self, store: &Shelf, settled: Option<u64>) -> u64 {
+        let mut losses = 0;
+        let families: Vec<String> = self.purses.keys().cloned().collect();
+        for family in families {
+            let kept = self.kept_by(&family, store);
+            let is_erased = self.is_erased(&family);
+            let purse = self.purses.get_mut(&family).expect("its own");
+            let most = purse.most();
+            assert!(kept <= most, "counted twice: {family} {kept} {purse:?}");
+            let Some(now) = settled else { continue };
+            let open = purse.open.iter().sum::<u64>();
+            let right = purse.least + open <= kept || is_erased;
+            assert!(right, "lost: {family} {kept} {purse:?}");
+            let right = purse.sure.iter().all(|sure| *sure <= kept);
+            assert!(right, "a server knew it: {family} {kept} {purse:?}");
+            losses += u64::from(kept < most && !is_erased);
+            if purse.untold.1 < now {
+                purse.untold.0 = 0;
+            }
+            (purse.least, purse.most) = (kept, kept);
+            (purse.open, purse.sure) = ([0; HUBS], [0; HUBS]);
+            purse.rolled_back = false;
+            for token in &purse.tokens {
+                if let Some((.., uid)) = store.session(token) {
+                    self.uids.insert(key(token, store), uid.to_owned());
+                }
+            }
+        }
+        losses
+    }
+
+    /// How much a server told of a family's sessions that it knows.
+    fn known(&self, at: usize, seats: &[Seat], family: &str) -> u64 {
+        let is_known = |seat: &&Seat| !seat.is_pending() && self.family(&seat.token) == family;
+        let told = |seat: &Seat| self.told.get(&seat.token).and_then(|told| told[at]);
+        seats.iter().filter(is_known).filter_map(told).sum()
+    }
+
+    /// The store has at least what a server told of the sessions that it knows, whatever was
+    /// forgotten.
+    fn check_known(&self, at: usize, seats: &[Seat], store: &Shelf) {
+        for seat in seats.iter().filter(|seat| !seat.is_pending()) {
+            let token = &seat.token;
+            let told = self.told.get(token).and_then(|told| told[at]).unwrap_or(0);
+            let kept = self.kept_of(token, store);
+            let right = told <= kept || self.is_erased(&self.family(token));
+            assert!(
+                right,
+                "{at} told {told} of {token}: {kept} {}",
+                seat.account
+            );
+        }
+    }
+}
+
+/// By what it is known whose a session is.
+pub(super) fn key(token: &str, store: &Shelf) -> String {
+    let sub = store.of_session(token);
+    sub.map_or_else(|| token.to_owned(), |sub| person(&sub))
+}
+
+/// Whether a server waits for an answer about somebody already.
+fn is_asked(snapshot: &Value, line: &Line) -> bool {
+    let is_among = |questions: &Value, what: Option<&str>| {
+        let mut questions = questions.as_array().into_iter().flatten();
+        what.is_some() && questions.any(|question| question[0].as_str() == what)
+    };
+    let desk = &snapshot["desk"];
+    is_among(&desk["signs"], line.sub) || is_among(&desk["takes"], line.token.as_deref())
+}
+
+/// The sessions of a server by what it would carry over.
+fn seats(mut snapshot: Value) -> Vec<Seat> {
+    let mut found = Vec::new();
+    let mut values = vec![snapshot["world"]["players"].take()];
+    while let Some(mut value) = values.pop() {
+        if let Some(token) = value["token"].as_str().map(str::to_owned) {
+            let identity = &value["play"]["identity"];
+            found.push(Seat {
+                token,
+                sub: identity["person"]["sub"].as_str().map(str::to_owned),
+                signed_in: identity["signed_in"] == true,
+                account: value["play"]["account"].take(),
+            });
+            continue;
+        }
+        match value {
+            Value::Array(items) => values.extend(items),
+            Value::Object(items) => values.extend(items.into_iter().map(|(_, item)| item)),
+            _ => (),
+        }
+    }
+    found
+}
+
+impl World {
+    fn snapshot(&self, at: usize) -> Value {
+        serde_json::from_slice(&self.servers[at].bench.export()).expect("JSON")
+    }
+
+    pub(super) fn seats(&self, at: usize) -> Vec<Seat> {
+        seats(self.snapshot(at))
+    }
+
+    /// Somebody says `hello`: from now on he has it, but for servers that ask later for others. What
+    /// it has in the store if its server does not know it yet.
+    pub(super) fn hold(&mut self, line: &Line) -> u64 {
+        let mut keys = self.book.keys(line, &self.store);
+        keys.extend(line.token.clone());
+        let snapshots: [Value; HUBS] = std::array::from_fn(|at| self.snapshot(at));
+        let is_asked = is_asked(&snapshots[line.at], line);
+        let seats: Vec<Vec<Seat>> = snapshots.into_iter().map(seats).collect();
+        // Where the person plays it comes to that session, whatever the store thinks of it.
+        let is_person = |seat: &&Seat| line.sub.is_some() && seat.sub.as_deref() == line.sub;
+        let played = seats[line.at].iter().filter(is_person);
+        keys.extend(played.map(|seat| seat.token.clone()));
+        let is_new = line.sub.is_some_and(|sub| self.is_coming(&seats, sub));
+        for key in keys {
+            let late = std::array::from_fn(|at| at != line.at && self.may_take(at, &seats, &key));
+            let hold = self.book.holds.entry(key).or_default();
+            hold.newest = Some((line.at, line.conn));
+            (hold.late, hold.lost) = (late, false);
+        }
+        // A seat is worth a session that may be old.
+        let is_own = |seat: &Seat| {
+            let is_person = line.sub.is_some() && seat.sub.as_deref() == line.sub;
+            is_person || Some(&seat.token) == line.token.as_ref()
+        };
+        // The answer to what was asked before may be from before, until it has asked once more.
+        if is_new || is_asked || seats[line.at].iter().any(is_own) {
+            return 0;
+        }
+        let store = &self.store;
+        let person = line.sub.and_then(|sub| store.token_of(sub));
+        let token = person.or(line.token.as_deref());
+        let is_free = |token: &&str| match (line.sub, store.of_session(token)) {
+            (Some(sub), Some(whose)) => sub == whose,
+            _ => true,
+        };
+        token.filter(is_free).map_or(0, |token| kept(token, store))
+    }
+
+    /// Whether a person whom the store does not know yet comes with something else, too: it has what
+    /// comes first.
+    fn is_coming(&mut self, seats: &[Vec<Seat>], sub: &'static str) -> bool {
+        if self.store.token_of(sub).is_some() {
+            return false;
+        }
+        let lines = self.clients.iter_mut().flat_map(|client| &mut client.lines);
+        for line in lines.filter(|line| line.sub == Some(sub) && !line.greeted) {
+            line.least = 0;
+        }
+        let is_here = |seat: &Seat| seat.sub.as_deref() == Some(sub);
+        let mut all = seats.iter().flatten();
+        all.any(is_here) || (0..HUBS).any(|at| self.may_take(at, seats, &person(sub)))
+    }
+
+    /// Whether a server that a client left is about to take its session all the same: it asked
+    /// before, or still holds the client's connection for one that is good.
+    fn may_take(&mut self, at: usize, seats: &[Vec<Seat>], key: &str) -> bool {
+        let sub = key.strip_prefix('@');
+        let of_family = sub.and_then(|_| self.book.purses.get(key));
+        let is_own = |token: &str| {
+            token == key || of_family.is_some_and(|purse| purse.tokens.contains(token))
+        };
+        let shelf = self.servers[at].bench.shelf();
+        // Who settles after something was forgotten is taken for the owner.
+        let mut settling = shelf.unsettled();
+        let settles = self.has_forgotten && settling.any(|known| is_own(known));
+        drop(settling);
+        if shelf.is_to_take(is_own, sub) || settles {
+            return true;
+        }
+        seats[at].iter().any(|seat| {
+            let is_person = sub.is_some() && seat.sub.as_deref() == sub;
+            seat.is_in_doubt() && (is_person || is_own(&seat.token))
+        })
+    }
+
+    /// Nothing is in the store that was not told; `settled`: and nothing of that is missing.
+    pub(super) fn check(&mut self, settled: bool) {
+        if settled {
+            let seats: Vec<Vec<Seat>> = (0..HUBS).map(|at| self.seats(at)).collect();
+            for (at, seats) in seats.iter().enumerate() {
+                self.book.check_known(at, seats, &self.store);
+            }
+            self.update_holds(&seats);
+            self.find_sure(&seats);
+            self.check_ended();
+        }
+        self.check_ranks(settled);
+        let losses = self.book.check(&self.store, settled.then_some(self.now));
+        self.figures.add("lost", losses);
+        if settled {
+            for client in &self.clients {
+                self.check_online(client);
+            }
+        }
+    }
+
+    /// All is answered: who asks from now on has not been asked yet.
+    fn update_holds(&mut self, seats: &[Vec<Seat>]) {
+        let keys: Vec<String> = self.book.holds.keys().cloned().collect();
+        for key in keys {
+            let late = std::array::from_fn(|at| self.may_take(at, seats, &key));
+            let hold = self.book.holds.get_mut(&key).expect("its own");
+            let newest = hold.newest.map(|(at, _)| at);
+            hold.late = late;
+            hold.late
+                .iter_mut()
+                .enumerate()
+                .for_each(|(at, late)| *late &= Some(at) != newest);
+            hold.lost &= hold.holder != newest;
+        }
+    }
+
+    /// Who won something on a session that was another one's then is ended by now.
+    fn check_ended(&self) {
+        let lines = self.clients.iter().flat_map(|client| &client.lines);
+        for line in lines.filter(|line| line.outplayed) {
+            let is_late = |key: &String| {
+                let hold = self.book.holds.get(key);
+                hold.is_none_or(|hold| hold.lost || hold.late != [false; HUBS])
+            };
+            let keys = self.book.keys(line, &self.store);
+            let is_doubtful = |key: &String| {
+                let newest = self
+                    .book
+                    .newest(key)
+                    .and_then(|place| self.find_line(place));
+                newest.is_some_and(|(index, nth)| self.clients[index].lines[nth].doubtful)
+            };
+            let late = keys.iter().any(is_late) || keys.iter().any(is_doubtful);
+            assert!(late, "nobody ended {line:?}");
+        }
+    }
+
+    /// Who signed in is a person for sure. Who came back when his server could not ask is in doubt:
+    /// it asks before he loses the session, which is when he wins or loses a round.
+    fn find_sure(&mut self, seats: &[Vec<Seat>]) {
+        let lines = self.clients.iter_mut().flat_map(|client| &mut client.lines);
+        for line in lines {
+            let seat = seats[line.at].iter().find(|seat| seat.is_of(line));
+            let person = self.book.person_of(line);
+            let signed = |seat: &Seat| seat.signed_in && seat.sub.as_deref() == person;
+            line.sure = person.is_some() && line.greeted && seat.is_some_and(signed);
+            line.doubtful = seat.is_some_and(Seat::is_in_doubt);
+        }
+    }
+
+    /// Who is online has what it was told, and a person its one session.
+    fn check_online(&self, client: &Client) {
+        let Some(line) = client.lines.last() else {
+            return;
+        };
+        let (book, store) = (&self.book, &self.store);
+        let is_own = book.is_newest(line, store) && !book.is_lost(line, store);
+        if !line.greeted || line.pending || !is_own {
+            return;
+        }
+        let Some(token) = &line.token else { return };
+        if book.is_erased(&book.family(token)) {
+            return;
+        }
+        if let Some(sub) = line.sub.filter(|_| !line.doubtful) {
+            let own = store.token_of(sub);
+            assert_eq!(own, Some(token.as_str()), "another session: {line:?}");
+        }
+        let Some((total, streak, _)) = store.session(token) else {
+            return;
+        };
+        // Who has no points yet is a new player elsewhere.
+        if line.total == 0 {
+            return;
+        }
+        assert!(
+            line.total <= total.into(),
+            "{total} is less than {line:?} was told"
+        );
+        let right = line.streak.is_none_or(|told| told == u64::from(streak));
+        assert!(right, "{streak} is not the streak of {line:?}");
+    }
+
+    pub(super) fn check_closed(&mut self, line: &Line, code: u16) {
+        let (book, store) = (&self.book, &self.store);
+        match code {
+            4001 => {
+                self.figures.add("taken over", 1);
+                let right = !book.is_newest(line, store) || book.is_lost(line, store);
+                let holds = book.keys(line, store);
+                let holds: Vec<_> = holds.iter().map(|key| book.holds.get(key)).collect();
+                assert!(right, "nobody took it: {line:?} {holds:?}");
+            }
+            1012 => {
+                self.figures.add("sent on", 1);
+                let token = line.token.as_deref().unwrap_or_default();
+                let kept = book.kept_of(token, store);
+                let hears = !self.servers[line.at].bench.hub().is_store_away();
+                let sure = hears && !self.unaware[line.at] && !line.pending;
+                let right = line.total <= kept || !sure || book.is_erased(&book.family(token));
+                assert!(right, "{kept} is in the store, and sent on is {line:?}");
+            }
+            // More wait to be written than there may be sessions.
+            1008 => assert!(!line.greeted, "{line:?}"),
+            code => panic!("{code}: {line:?}"),
+        }
+    }
+
+    /// The store loses its last moments: what a server in reach knows is not lost.
+    pub(super) fn forget(&mut self) {
+        self.figures.add("forgets", 1);
+        for at in 0..HUBS {
+            // What it answered before is known.
+            while self.hear(at) {}
+        }
+        self.look();
+        let seats: Vec<Vec<Seat>> = (0..HUBS).map(|at| self.seats(at)).collect();
+        let (before, now) = (self.store.clone(), self.now);
+        self.store = self.earlier.clone();
+        self.store.now = now;
+        (self.unaware, self.has_forgotten) = ([true; HUBS], true);
+        for at in 0..HUBS {
+            self.with_store(at, |_| ());
+        }
+        let families: Vec<String> = self.book.purses.keys().cloned().collect();
+        for family in families {
+            let had = self.book.kept_by(&family, &before);
+            let has = self.book.kept_by(&family, &self.store);
+            if had == has {
+                continue;
+            }
+            let purse = self.book.purses.get_mut(&family).expect("its own");
+            purse.rolled_back = true;
+            purse.most += std::mem::take(&mut purse.open).iter().sum::<u64>();
+            purse.least = purse.least.min(has);
+            for (at, seats) in seats.iter().enumerate() {
+                let known = self.book.known(at, seats, &family);
+                let purse = self.book.purses.get_mut(&family).expect("its own");
+                purse.sure[at] = purse.sure[at].max(known);
+            }
+        }
+        self.doubt_all(&seats);
+        for at in 0..HUBS {
+            while self.hear(at) {}
+        }
+    }
+
+    /// The store has forgotten who took what: whoever settles first is taken for the owner, and so
+    /// may be a connection that was given up and is still open.
+    fn doubt_all(&mut self, seats: &[Vec<Seat>]) {
+        let keys: Vec<String> = self.book.holds.keys().cloned().collect();
+        for key in keys {
+            let mut lines = self.clients.iter().flat_map(|client| &client.lines);
+            let newest = self.book.newest(&key);
+            let is_former = |line: &Line| {
+                Some((line.at, line.conn)) != newest && line.token.as_ref() == Some(&key)
+            };
+            let is_open = lines.any(is_former);
+            let others = (0..HUBS).filter(|&at| Some(at) != newest.map(|(at, _)| at));
+            let late = others.fold(is_open, |late, at| late | self.may_take(at, seats, &key));
+            let hold = self.book.holds.get_mut(&key).expect("its own");
+            hold.lost |= late;
+        }
+        for line in self.clients.iter_mut().flat_map(|client| &mut client.lines) {
+            if let Some(token) = line
+                .token
+                .as_ref()
+                .filter(|_| !line.greeted || line.pending)
+            {
+                line.least = line.least.min(kept(token, &self.store));
+            }
+        }
+    }
+
+    /// Somebody erases a session, and the person whose it is; when all is answered.
+    pub(super) fn erase(&mut self) {
+        let index = self.rng.usize(..self.clients.len());
+        let Some(token) = self.clients[index].token.clone() else {
+            return;
+        };
+        self.settle();
+        if self.store.session(&token).is_none() {
+            return;
+        }
+        self.figures.add("erased", 1);
+        self.store.erase(&token);
+        let family = self.book.family(&token);
+        let kept = self.book.kept_by(&family, &self.store);
+        let purse = self.book.purse(&token);
+        (purse.least, purse.most) = (0, kept);
+        self.book.uids.remove(&family);
+        let whose = family.strip_prefix('@');
+        if let Some(sub) = whose.filter(|sub| self.store.token_of(sub).is_none()) {
+            self.ranks.erase(sub);
+        }
+        for line in self.clients.iter_mut().flat_map(|client| &mut client.lines) {
+            let token = line.token.as_deref().unwrap_or_default();
+            let is_own = self.book.family(token) == family
+                || line.sub.is_some_and(|sub| person(sub) == family);
+            if is_own {
+                line.least = 0;
+            }
+        }
+        self.book.erased.insert(family);
+    }
+}
