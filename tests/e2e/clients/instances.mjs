@@ -11,7 +11,7 @@ import { setTimeout as pause } from "node:timers/promises";
 
 import { Cluster, Player, Several } from "./lib/cluster.mjs";
 import { run } from "./lib/scene.mjs";
-import { check, same, until, within } from "./lib/util.mjs";
+import { check, pool, same, until, within } from "./lib/util.mjs";
 
 const LONG = Boolean(process.env.LONG);
 const PLAYERS = Number(process.env.PLAYERS ?? (LONG ? 1_000 : 24));
@@ -42,14 +42,14 @@ async function settle(cluster, players) {
   for (const player of players) await player.rest();
   await cluster.settled();
   let sum = 0;
-  for (const player of players) {
+  await pool(8, players.map((player) => async () => {
     const total = await cluster.total(player.token);
     same(total, player.told.total, `the points of ${player.name}`);
     // Who has not won a point yet is a new player elsewhere.
     const usual = ["restarted", "draining", "forgotten"];
     same(player.notes.filter((note) => !usual.includes(note)), [], player.name);
     sum += total;
-  }
+  }));
   check(0 < sum, "somebody won something");
 }
 
@@ -109,7 +109,7 @@ const friends = (options) => async (scene) => {
 
 /** One is killed in the middle of rounds, and comes back; a second one of a letter does not start. */
 const kills = (letters) => async (scene) => {
-  const cluster = await Cluster.start(scene, [], { letters });
+  const cluster = await Cluster.start(scene, [], { letters, crowd: LONG });
   const players = crowd(cluster, PLAYERS);
   await playOn(players);
   const double = spawn(process.env.ROSHAMBO_BIN, [...cluster.command("a"), "--listen", "127.0.0.1:0"]);
@@ -146,7 +146,7 @@ const kills = (letters) => async (scene) => {
 
 /** Each is restarted in turn, and then one sends its players on. */
 async function rolling(scene) {
-  const cluster = await Cluster.start(scene);
+  const cluster = await Cluster.start(scene, [], { crowd: LONG });
   const players = crowd(cluster, PLAYERS);
   await playOn(players);
   for (const letter of ["a", "b", "a"]) {

@@ -82,8 +82,10 @@ export class Cluster {
   /** Of whom, and when. */
   kills = [];
 
-  static async start(scene, flags = [], { letters = ["a", "b"], Kind = Site } = {}) {
+  /** Players of a `crowd` come without TLS: the handshakes of a thousand would be all that is seen. */
+  static async start(scene, flags = [], { letters = ["a", "b"], Kind = Site, crowd = false } = {}) {
     const cluster = new Cluster();
+    cluster.crowd = crowd;
     cluster.scene = scene;
     cluster.flags = flags;
     cluster.folder = scene.directory();
@@ -158,6 +160,7 @@ export class Cluster {
   }
 
   socket(query) {
+    if (this.crowd) return new WebSocket(`ws://127.0.0.2:${this.front.plainPort}${BASE}${query}`);
     return new WebSocket(`wss://127.0.0.1:${this.front.port}${BASE}${query}`, { ca: this.front.tls.ca });
   }
 
