@@ -491,6 +491,7 @@ impl Hub {
         self.world.signed_in(player, owner);
         // What a pending session had is in this answer.
         self.world.taken(now, &token, owner, kept.as_ref());
+        self.let_in_waiting(now, &token);
     }
 
     /// A person played on a session with points of its own, and has another one: it goes there, and
