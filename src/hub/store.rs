@@ -478,6 +478,7 @@ impl Hub {
     pub(super) fn kept(&mut self, stored: &Stored) -> Kept {
         Kept {
             profile: self.profile_of(&stored.profile),
+            named: !stored.profile.uid.is_empty(),
             score: Score {
                 total: stored.total,
                 streak: stored.streak,
@@ -492,7 +493,7 @@ impl Hub {
         if let (Some(player), Some(sub)) = (player, sub)
             && self.world.identity_of(player).is_none()
         {
-            let profile = kept.map(|kept| &kept.profile);
+            let profile = kept.filter(|kept| kept.named).map(|kept| &kept.profile);
             let person = Person {
                 sub,
                 name: profile.map(|profile| profile.name.clone()),
@@ -553,8 +554,8 @@ impl Hub {
         };
         let uid = kept.profile.uid.clone();
         let profile = match sub {
-            None => Profile { uid, name, avatar },
-            Some(_) => kept.profile.clone(),
+            Some(_) if kept.named => kept.profile.clone(),
+            _ => Profile { uid, name, avatar },
         };
         let session = (token.clone(), owner);
         let player = self.world.restore(now, conn, session, profile, kept);

@@ -79,8 +79,10 @@ pub struct Unasked {
 /// What a session has in the store.
 #[derive(Debug)]
 pub struct Kept {
-    /// Who it is there.
+    /// Who it is there; a drawn uid and no name as long as nobody has written that.
     pub profile: Profile,
+    /// Somebody has.
+    pub named: bool,
     /// Points and wins in a row.
     pub score: Score,
 }
@@ -424,7 +426,7 @@ impl World {
         kept: &Kept,
     ) -> PlayerId {
         self.make_room_for_one_more(now);
-        let known = profile == kept.profile;
+        let known = kept.named && profile == kept.profile;
         let link = Link::Online(conn);
         let id = self.insert_player(&profile, Generation::V2, Some(token), link);
         self.online += 1;
@@ -657,7 +659,7 @@ impl World {
             let mut score = known;
             if let Some(kept) = kept {
                 let same = (&card.name, &card.avatar) == (&kept.profile.name, &kept.profile.avatar);
-                account.profile_known = same;
+                account.profile_known = kept.named && same;
                 let won = played.unwrap_or_default().points;
                 score.total = kept.score.total.saturating_add(won);
                 if played.is_none() {

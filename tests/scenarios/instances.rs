@@ -310,6 +310,33 @@ fn a_person_in_doubt_is_found_by_who_it_is() {
     assert_eq!(a.0.shelf().len(), 1, "one score");
 }
 
+/// The store knows of a person from its first `hello` on, and its name from its first result on.
+#[test]
+fn a_person_without_a_written_name_has_the_one_that_it_says() {
+    let (mut a, mut b) = (Instance::new("a", 7), Instance::new("b", 8));
+    a.0.use_keys(keys("old"));
+    let (_, hi) = a.sign_in(None);
+    let token = hi["session"].as_str().expect("a token").to_owned();
+    a.hand(&mut b);
+    // She is not signed in there.
+    let conn = b.0.open(Dialect::Plain);
+    let hello = format!(
+        r#"["hello",{{"user":{{"uname":"Annie","uavatar":"builtin:3"}},"v":2,"session":"{token}"}}]"#
+    );
+    let told = b.say(conn, &hello);
+    let hi = &told.first().expect("a hi")[1];
+    assert_eq!(hi["session"], token.as_str(), "{hi}");
+    assert_eq!(
+        (&hi["uname"], &hi["uavatar"]),
+        (&Value::Null, &Value::Null),
+        "{hi}"
+    );
+    let uid = hi["uid"].as_str().expect("a uid").to_owned();
+    b.win(conn);
+    let (_, _, written) = b.0.shelf().session(&token).expect("a session");
+    assert_eq!(written, uid, "it is written with her first points");
+}
+
 /// A seat is worth a session that may be old; what is new is told when the store says it.
 #[test]
 fn a_session_that_went_on_elsewhere_while_its_seat_waited_is_told_anew() {
