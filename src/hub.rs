@@ -183,7 +183,11 @@ impl Hub {
             } => self.beat(now, conn),
             Input::Due {
                 timer: Timer::World(timer),
-            } => self.world.due(now, timer),
+            } => {
+                self.world.due(now, timer);
+                // A round's end may say what somebody has won who was gone.
+                self.take_pending();
+            }
             Input::Due { timer: Timer::Beat } => self.beat_store(now),
             Input::Stored { reply } => self.stored(now, reply),
             Input::Clock { unix_s } => self.set_clock(now, unix_s),

@@ -94,6 +94,7 @@ impl Hub {
     pub(super) fn beaten(&mut self, granted: bool, others: &[Peer]) {
         self.instances.doubled = !granted;
         self.set_others(others.to_vec());
+        self.take_pending();
     }
 
     fn set_others(&mut self, others: Vec<Peer>) {

@@ -473,10 +473,19 @@ impl World {
     ///
     /// Where the store is `shared`, nobody's session is taken who is not here: he may be elsewhere.
     pub fn next_unasked(&mut self, shared: bool) -> Option<Unasked> {
-        let mut id = self.unasked.pop_first()?;
-        while shared && self.leave_to_others(id) {
-            id = self.unasked.pop_first()?;
-        }
+        let mut later = Vec::new();
+        let next = loop {
+            let Some(id) = self.unasked.pop_first() else {
+                break None;
+            };
+            if shared && self.may_still_win(id) {
+                later.push(id);
+            } else if !(shared && self.leave_to_others(id)) {
+                break Some(id);
+            }
+        };
+        self.unasked.extend(later);
+        let id = next?;
         let owner = self.owner_of(id)?;
         let player = self.players.get(id)?;
         Some(Unasked {
@@ -484,6 +493,14 @@ impl World {
             owner,
             person: player.sub().cloned(),
         })
+    }
+
+    /// Whether its player is gone from a round that has not ended yet: what it wins is to be
+    /// written.
+    fn may_still_win(&self, id: PlayerId) -> bool {
+        let room = self.players.get(id).and_then(|player| player.room);
+        let room = room.and_then(|room| self.rooms.get(room));
+        self.conn_of(id).is_none() && room.and_then(Room::round).is_some()
     }
 
     /// Lets a pending session be whosever it is, if its player is gone: what it won here is added

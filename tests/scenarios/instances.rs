@@ -310,6 +310,35 @@ fn a_person_in_doubt_is_found_by_who_it_is() {
     assert_eq!(a.0.shelf().len(), 1, "one score");
 }
 
+/// Nobody asks about one who is gone, and what it wins is not known before its round ends.
+#[test]
+fn what_one_wins_who_is_gone_when_the_store_is_back_is_written() {
+    let mut a = Instance::new("a", 7);
+    a.pass(0);
+    a.0.shelf().set_away(true);
+    a.0.hear_store();
+    let token = format!("b.{}", "x".repeat(22));
+    let (gone, hi) = a.enter("Ann", Some(&token));
+    assert_eq!(hi["pending"], true);
+    let (other, _) = a.enter("Bob", None);
+    let told = a.say(gone, &room("new"));
+    let seat = told
+        .iter()
+        .find(|event| event[0] == "room")
+        .expect("a room");
+    let code = seat[1]["code"].as_str().expect("a code").to_owned();
+    a.say(other, &room(&code));
+    a.say(gone, r#"["choice",{"choice":2}]"#);
+    a.say(other, r#"["choice",{"choice":1}]"#);
+    a.lose(gone);
+    a.0.shelf().set_away(false);
+    a.0.hear_store();
+    a.pass(5_000);
+    assert_eq!(a.0.hub().owed(), 0, "it is owed for ever");
+    let (points, ..) = a.0.shelf().session(&token).expect("a session");
+    assert_eq!(points, 1);
+}
+
 /// The store knows of a person from its first `hello` on, and its name from its first result on.
 #[test]
 fn a_person_without_a_written_name_has_the_one_that_it_says() {
