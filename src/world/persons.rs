@@ -114,6 +114,7 @@ impl World {
             // The answer to that tells what a pending session is, too.
             Signed::Asked | Signed::In => _ = self.unasked.remove(&id),
         }
+        self.send_settlement(id);
     }
 
     /// A player's session is nobody's in particular.
@@ -131,6 +132,7 @@ impl World {
             true => _ = self.unasked.insert(id),
             false => _ = self.unasked.remove(&id),
         }
+        self.send_settlement(id);
     }
 
     /// What another token of the same person says goes from now on.
@@ -154,6 +156,7 @@ impl World {
             player.claimed();
             self.own(id, owner);
         }
+        self.send_settlement(id);
     }
 
     /// A player that is removed is nobody any more.

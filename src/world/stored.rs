@@ -260,12 +260,14 @@ impl World {
     }
 
     /// Sends what is unsent, unless a settlement is under way.
-    fn send_settlement(&mut self, id: PlayerId) {
+    pub(super) fn send_settlement(&mut self, id: PlayerId) {
         let Some(player) = self.players.get_mut(id) else {
             return;
         };
         let (profile, score) = (player.card.profile(), player.score);
         let absent = player.link.conn().is_none();
+        // Whose that is the store is being asked: by the token alone it may land with nobody.
+        let signs = player.unsigned().is_some();
         let person = player.person().cloned();
         let Some(token) = player.token.clone() else {
             return;
@@ -273,7 +275,7 @@ impl World {
         let Some(account) = player.account_mut() else {
             return;
         };
-        if account.under_way || account.pending {
+        if account.under_way || account.pending || signs {
             return;
         }
         let Some(unsent) = account.unsent.take() else {
@@ -495,12 +497,16 @@ impl World {
         })
     }
 
-    /// Whether its player is gone from a round that has not ended yet: what it wins is to be
-    /// written.
+    /// Whether a pending session has nothing to be written, and may have when a round ends that its
+    /// player is gone from.
     fn may_still_win(&self, id: PlayerId) -> bool {
         let room = self.players.get(id).and_then(|player| player.room);
         let room = room.and_then(|room| self.rooms.get(room));
-        self.conn_of(id).is_none() && room.and_then(Room::round).is_some()
+        let is_gone = self.conn_of(id).is_none();
+        is_gone
+            && self.is_provisional(id)
+            && !self.is_owed(id)
+            && room.and_then(Room::round).is_some()
     }
 
     /// Lets a pending session be whosever it is, if its player is gone: what it won here is added
