@@ -341,7 +341,8 @@ impl Writer {
         let mut deadline = match self.failures {
             0 if self.is_idle() => Instant::now() + IDLE,
             0 => Instant::now(),
-            _ => self.next_try,
+            // It looks around meanwhile, too.
+            _ => self.next_try.min(Instant::now() + IDLE),
         };
         loop {
             let Some(orders) = &self.orders else {
