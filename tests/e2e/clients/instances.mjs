@@ -39,6 +39,9 @@ async function playOn(players) {
 
 /** Everybody has what it was told, whoever is asked, and nobody was told otherwise meanwhile. */
 async function settle(cluster, players) {
+  // Those who came a moment ago may not have played yet, or to a draw.
+  const won = () => players.some((player) => 0 < player.told.total);
+  while (!won()) await playOn(players.filter((player) => player.plays));
   for (const player of players) await player.rest();
   await cluster.settled();
   let sum = 0;
