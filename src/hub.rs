@@ -75,6 +75,8 @@ pub struct Hub {
     board: BoardDesk,
     door: Door,
     max_sessions: usize,
+    /// How many v2 clients said `hello`, the low bits.
+    hellos: u32,
     /// What v2 players who lost their connections lately owe to the rate limit.
     parted: Recent<PlayerId, u64>,
     rng: Rng,
@@ -140,6 +142,7 @@ impl Hub {
             board: BoardDesk::default(),
             door: Door::new(config.token_audience.clone()),
             max_sessions: config.max_sessions,
+            hellos: 0,
             parted: Recent::new(PARTED_MAX, BURST_MS),
             rng,
             entropy,

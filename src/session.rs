@@ -82,8 +82,9 @@ pub struct Session {
     connected: bool,
     /// A packet of the dialect came.
     spoke: bool,
-    /// The low bits of when it was opened: enough for who has not spoken, which is over soon.
-    opened_at: u32,
+    /// The low bits of when it was opened, until it speaks, which is soon; from a v2 client's
+    /// `hello` on, of which of all `hello`s that was.
+    opened_or_hello: u32,
     seen_at: Millis,
     /// When it was pinged last, if it has not answered since; else [`NEVER`]. Engine.IO 4: when it
     /// was pinged last, or else opened.
@@ -159,7 +160,7 @@ impl Session {
             rounds: 0,
             connected: dialect != Dialect::Eio4,
             spoke: false,
-            opened_at: low_bits(now),
+            opened_or_hello: low_bits(now),
             seen_at: now,
             pinged_at: if dialect == Dialect::Eio4 { now } else { NEVER },
             earned_at: 0,
@@ -384,7 +385,24 @@ impl Session {
 
     /// When it was opened, if it has not spoken.
     fn opened_at(&self, now: Millis) -> Millis {
-        now - u64::from(low_bits(now).wrapping_sub(self.opened_at))
+        now - u64::from(low_bits(now).wrapping_sub(self.opened_or_hello))
+    }
+
+    /// It is a v2 client's, and this `hello` the `nth` of all.
+    pub fn said_hello(&mut self, nth: u32) {
+        (self.v2, self.opened_or_hello) = (true, nth);
+    }
+
+    /// Which of all `hello`s its own was, if it is a v2 client's.
+    fn nth_hello(&self) -> Option<u32> {
+        self.v2.then_some(self.opened_or_hello)
+    }
+
+    /// Whether it said `hello` after another one did.
+    #[must_use]
+    pub fn came_after(&self, other: &Self) -> bool {
+        let nths = self.nth_hello().zip(other.nth_hello());
+        nths.is_some_and(|(own, others)| others != own && own.wrapping_sub(others) < 1 << 31)
     }
 
     /// When the next event is within the limit, after `now`.

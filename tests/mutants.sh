@@ -454,8 +454,15 @@ mutant 'a session that may be elsewhere' src/hub/instances.rs \
 mutant 'a session that was elsewhere meanwhile' src/hub/instances.rs \
     'self.world.doubt(player, asked);' '' --test scenarios instances::who_comes_back
 mutant 'a session whose player is gone' src/hub/store.rs \
-    'self.world.next_unasked(self.is_beside_others())' 'self.world.next_unasked(false)' \
+    'self.world.next_unasked(shared, is_asked)' 'self.world.next_unasked(shared && false, is_asked)' \
     --test scenarios instances::who_is_not_here
+mutant 'a doubt that nothing follows from' src/world/stored.rs \
+    '!is_asked && self.retake(id, owner)' '!is_asked && false' --test scenarios instances::who_comes_back_while
+mutant 'who came last' src/session.rs \
+    'others != own &&' 'others == own &&' --test scenarios instances::of_two_devices
+mutant 'a session by its old name' src/world/stored.rs \
+    'account.quiet && !account.forgotten' 'account.quiet && account.forgotten' \
+    --test scenarios instances::a_session_that_has_another_name
 mutant 'whose a forgotten session is' src/store/redis/orders.lua \
     "if adopts and absent == '0' and not" 'if adopts and not' --features redis --test store shared::a_redis_that_lost
 mutant 'who waits when a gathering is over' src/world/mod.rs \

@@ -173,10 +173,9 @@ impl Hub {
         }
     }
 
-    /// The same of somebody who is not known yet: what was asked, perhaps before it came, will
-    /// tell.
-    pub(super) fn doubt_early(&mut self, player: PlayerId, asked: bool) {
-        if asked && self.is_beside_others() {
+    /// The same of somebody who is not known yet: what was asked before it came will tell.
+    pub(super) fn doubt_early(&mut self, player: PlayerId, joined: bool) {
+        if joined && self.is_beside_others() {
             self.world.doubt(player, true);
         }
     }

@@ -8,10 +8,11 @@
 //! # Who is whom
 //!
 //! A person that lives in this process is taken over by its newest connection, whatever session
-//! that came with. Any other one is asked about: a person that the store does not know has the
-//! session that it came with from now on, with its points; one that it knows has its own, and the
-//! session it came with stays nobody's. While the store cannot be asked, a person plays on
-//! unsigned: on the session it came with, or on a pending one.
+//! that came with: by the one that said `hello` last, not by the one that the store answered last.
+//! Any other one is asked about: a person that the store does not know has the session that it came
+//! with from now on, with its points; one that it knows has its own, and the session it came with
+//! stays nobody's. While the store cannot be asked, a person plays on unsigned: on the session it
+//! came with, or on a pending one.
 
 use serde::{Deserialize, Serialize};
 
@@ -229,6 +230,9 @@ impl Hub {
         person: &Person,
         named: (Name, Avatar),
     ) {
+        if self.is_overtaken(now, conn, player) {
+            return;
+        }
         self.world.vouch(player, person);
         if let Some(token) = self.world.token_of(player).cloned()
             && let Some(player) = self.world.resume(now, conn, &token, Some(named))
@@ -330,6 +334,7 @@ impl Hub {
         let asked = self.desk.signs.get(&arrival.person.sub);
         // Nobody begins anew in a name that has settled.
         let asked = asked.filter(|it| !it.reuses || self.goes_on(it.session.as_ref(), it.owner));
+        let joined = asked.is_some_and(|sign| sign.joined);
         let asked = asked.map(|sign| (sign.owner, sign.fresh.clone()));
         let signed = match asked {
             Some(_) => Signed::Asked,
@@ -341,13 +346,12 @@ impl Hub {
         if let Some(player) = known {
             self.world.bind(player, arrival.person.clone(), signed);
             self.resume_person(now, conn, player, &arrival.person, named);
-            self.doubt_early(player, asked.is_some());
+            self.look_after(player);
         } else {
             let owner = match asked {
                 Some((owner, _)) => owner,
                 None => self.owner_of_session(session.as_ref()),
             };
-            let is_asked = asked.is_some();
             let fresh = asked.map(|(_, fresh)| fresh);
             let token = session.or(fresh);
             let token = token.unwrap_or_else(|| Token::draw(self.instance, &mut self.entropy));
@@ -356,7 +360,7 @@ impl Hub {
             let player = self.world.enter_pending(now, conn, &profile, session, true);
             self.world.bind(player, arrival.person, signed);
             self.speak_for(conn, player);
-            self.doubt_early(player, is_asked);
+            self.doubt_early(player, joined);
             self.let_in_waiting(now, &token);
         }
         self.take_pending();
@@ -382,16 +386,24 @@ impl Hub {
             self.ask_anew(sub, sign);
             return self.take_pending();
         }
+        // To who asks in a name that it knows the store says what is there, and gives it to nobody.
+        let session = sign.session.as_ref().filter(|_| sign.reuses);
+        let session = session.and_then(|token| self.world.player_of(token));
+        let is_known = session.is_some_and(|player| !self.world.is_pending(player));
+        let is_late = sign.joined || is_known;
         let kept = stored.map(|stored| self.kept(stored));
         let found = Found { token, owner, kept };
         if let Some(conn) = sign.conn {
             if let Some(Wait::Person(arrival)) = self.release(conn) {
                 let named = (arrival.name, arrival.avatar);
                 self.enter_signed(now, conn, arrival.person, named, found);
-                self.look_after_late(conn, sign.joined);
+                self.look_after_late(conn, is_late);
             }
         } else if let Some(player) = self.world.player_of_person(sub) {
             self.sign_player(now, player, found);
+            if let Some(player) = self.world.player_of_person(sub).filter(|_| is_late) {
+                self.look_after(player);
+            }
         }
         self.take_pending();
     }
@@ -400,31 +412,47 @@ impl Hub {
     /// its owner's name, in which nobody may begin anew: whoever still wants to know asks in
     /// another.
     fn ask_anew(&mut self, sub: &Sub, sign: SignIn) {
-        let player = self.world.player_of_person(sub);
-        let (session, owner) = match player.filter(|_| sign.conn.is_none()) {
-            Some(player) => {
-                let token = self.world.token_of(player).cloned();
-                (token, self.world.owner_of(player))
-            }
-            None if sign.conn.is_none() => return,
-            None => (sign.session, None),
-        };
-        let owner = owner.unwrap_or_else(|| self.owner_of_session(session.as_ref()));
-        self.ask_who(sub.clone(), session, owner, sign.conn);
+        if sign.conn.is_some() {
+            let owner = self.owner_of_session(sign.session.as_ref());
+            return self.ask_who(sub.clone(), sign.session, owner, sign.conn);
+        }
+        if let Some(player) = self.world.player_of_person(sub) {
+            self.world.ask_about(player);
+            // What was asked took the session away from the name that it has here.
+            self.look_after(player);
+        }
     }
 
     /// The store says whose a session here is. What the person played on by an older name of it is
-    /// the person's, too.
+    /// the person's, too; and whoever came last goes on.
     pub(super) fn bind_known(&mut self, now: Millis, player: PlayerId, person: Person) {
         let former = self.world.player_of_person(&person.sub);
         let former = former.filter(|&former| former != player);
-        if let Some(former) = former.filter(|&former| self.world.person_of(former).is_some())
-            && let Some(conn) = self.world.fold(now, former)
-        {
-            self.counters.takeovers += 1;
-            self.end(now, conn, CloseReason::TakenOver);
-        }
+        let conn = former.and_then(|former| self.leave_session(now, former));
         self.world.bind(player, person, Signed::In);
+        if let Some(conn) = conn {
+            self.move_over(now, conn, player);
+        }
+    }
+
+    /// A person goes on by another session than this one. What was won by an older name of that
+    /// one, or before the store had said what this one is, is the person's; what else there is
+    /// stays where it is. The connection that it had.
+    fn leave_session(&mut self, now: Millis, player: PlayerId) -> Option<ConnId> {
+        if self.world.is_provisional(player)
+            && let Some(owner) = self.world.owner_of(player)
+        {
+            self.world.signed_in(player, owner);
+        }
+        if self.world.person_of(player).is_some() {
+            return self.world.fold(now, player);
+        }
+        let conn = self.world.conn_of(player);
+        self.world.unbind(player);
+        if conn.is_some() {
+            self.world.lost(now, player);
+        }
+        conn
     }
 
     /// A connection of a person goes on with the session that is the person's.
@@ -446,7 +474,7 @@ impl Hub {
             // What it settles is the person's, whatever token that has by then.
             self.bind_known(now, player, person.clone());
             // What a pending session had is in this answer.
-            self.world.taken(now, &token, owner, kept.as_ref());
+            self.world_taken(now, &token, owner, kept.as_ref());
             if self.desk.open {
                 self.world.own(player, owner);
             }
@@ -490,7 +518,7 @@ impl Hub {
         // What it settles is the person's, whatever token that has by then.
         self.world.signed_in(player, owner);
         // What a pending session had is in this answer.
-        self.world.taken(now, &token, owner, kept.as_ref());
+        self.world_taken(now, &token, owner, kept.as_ref());
         self.let_in_waiting(now, &token);
     }
 
@@ -499,15 +527,11 @@ impl Hub {
     fn move_person(&mut self, now: Millis, player: PlayerId, found: Found) {
         let person = self.world.identity_of(player).cloned();
         let named = self.world.named(player);
-        let conn = self.world.conn_of(player);
-        // An older name of the person's own session leads nowhere any more.
-        let is_own = self.world.person_of(player).is_some();
-        match is_own {
-            true => _ = self.world.fold(now, player),
-            false => self.world.unbind(player),
-        }
+        let conn = self.leave_session(now, player);
         if let (Some(conn), Some(person), Some(named)) = (conn, person, named) {
-            self.world.lost(now, player);
+            if let Some(session) = self.session_mut(conn) {
+                session.player = None;
+            }
             self.enter_signed(now, conn, person, named, found);
         }
     }

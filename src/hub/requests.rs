@@ -267,8 +267,10 @@ impl Hub {
         person: Option<Person>,
     ) -> Result<(), Ending> {
         // It is v2 also if it is refused: then it is told when to come back.
+        self.hellos = self.hellos.wrapping_add(1);
+        let nth = self.hellos;
         if let Some(session) = self.session_mut(conn) {
-            session.v2 = true;
+            session.said_hello(nth);
             let dialect = session.dialect;
             self.reclassify(dialect, ClientKind::V2);
         }
@@ -300,6 +302,9 @@ impl Hub {
     pub(super) fn resume(&mut self, now: Millis, conn: ConnId, greeting: Greeting) {
         let player = greeting.session.as_ref();
         let player = player.and_then(|token| self.world.player_of(token));
+        if player.is_some_and(|player| self.is_overtaken(now, conn, player)) {
+            return;
+        }
         let is_bound = player.is_some_and(|player| self.world.identity_of(player).is_some());
         let named = (!is_bound).then_some((greeting.name, greeting.avatar));
         let resumed = greeting
@@ -326,6 +331,41 @@ impl Hub {
         let player = self.world.enter(now, conn, profile, Generation::V2, token);
         self.speak_for(conn, player);
         self.refuse_token(conn, greeting.refused);
+    }
+
+    /// Whether a newer connection speaks for a player already: then this one, which waited, ends.
+    pub(super) fn is_overtaken(&mut self, now: Millis, conn: ConnId, player: PlayerId) -> bool {
+        let newest = self.world.conn_of(player);
+        let overtaken = newest.is_some_and(|newest| self.came_after(newest, conn));
+        if overtaken {
+            self.counters.takeovers += 1;
+            self.end(now, conn, CloseReason::TakenOver);
+        }
+        overtaken
+    }
+
+    /// Whether a connection said `hello` after another one did.
+    fn came_after(&self, conn: ConnId, other: ConnId) -> bool {
+        let sessions = self.session(conn).zip(self.session(other));
+        sessions.is_some_and(|(session, other)| session.came_after(other))
+    }
+
+    /// A connection that lost its player speaks for this one from now on, unless a newer one does.
+    pub(super) fn move_over(&mut self, now: Millis, conn: ConnId, player: PlayerId) {
+        if let Some(session) = self.session_mut(conn) {
+            session.player = None;
+        }
+        let current = self.world.conn_of(player);
+        if current.is_some_and(|current| !self.came_after(conn, current)) {
+            self.counters.takeovers += 1;
+            return self.end(now, conn, CloseReason::TakenOver);
+        }
+        let token = self.world.token_of(player).cloned();
+        if let Some(token) = token
+            && let Some(player) = self.world.resume(now, conn, &token, None)
+        {
+            self.speak_for(conn, player);
+        }
     }
 
     /// A connection's player is this one from now on.

@@ -73,6 +73,8 @@ pub struct HubSnapshot<'a> {
     /// Seconds since 1970 that were told, and when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     clock: Option<(Millis, u64)>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    hellos: u32,
     #[serde(default)]
     counters: Counters,
 }
@@ -126,6 +128,7 @@ impl Hub {
                 .map(|(since, player, until)| (since, player, until.saturating_sub(earned)))
                 .collect(),
             clock: self.clock(),
+            hellos: self.hellos,
             counters: self.counters,
         }
     }
@@ -167,6 +170,7 @@ impl Hub {
         if let Some((told, unix_s)) = snapshot.clock {
             hub.set_clock(told, unix_s);
         }
+        hub.hellos = snapshot.hellos;
         hub.counters = snapshot.counters;
         for session in snapshot.sessions {
             hub.take_up(now, session)?;

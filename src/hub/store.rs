@@ -398,7 +398,9 @@ impl Hub {
         token: Token,
         (name, avatar): (Name, Avatar),
     ) {
-        let asked = self.desk.takes.get(&token).map(|take| take.owner);
+        let take = self.desk.takes.get(&token);
+        let joined = take.is_some_and(|take| take.joined);
+        let asked = take.map(|take| take.owner);
         let signs = || self.desk.asked_owner(&token);
         let owner = asked.or_else(signs);
         let owner = owner.unwrap_or_else(|| self.world.draw_owner());
@@ -410,7 +412,7 @@ impl Hub {
             .world
             .enter_pending(now, conn, &profile, session, asked);
         self.speak_for(conn, player);
-        self.doubt_early(player, asked);
+        self.doubt_early(player, joined);
         self.take_pending();
     }
 
@@ -440,10 +442,23 @@ impl Hub {
             None => {
                 // What it settles is the person's, whatever token that has by then.
                 self.bind_stored(now, token, sub, kept.as_ref());
-                self.world.taken(now, token, owner, kept.as_ref());
+                self.world_taken(now, token, owner, kept.as_ref());
             }
         }
         self.take_pending();
+    }
+
+    /// The world learns what the store has of a pending session.
+    pub(super) fn world_taken(
+        &mut self,
+        now: Millis,
+        token: &Token,
+        owner: Owner,
+        kept: Option<&Kept>,
+    ) {
+        let entropy = &mut self.entropy;
+        let fresh = || Uid::draw("p-", 12, entropy);
+        self.world.taken(now, token, owner, kept, fresh);
     }
 
     /// Whether nobody is there who plays on a session, and the person whose it is plays on another.
@@ -468,10 +483,7 @@ impl Hub {
 
     fn signs_in(&self, token: &Token) -> bool {
         let player = self.world.player_of(token);
-        player.is_some_and(|player| {
-            let is_person = self.world.identity_of(player).is_some();
-            is_person && self.world.person_of(player).is_none()
-        })
+        player.is_some_and(|player| self.world.is_signing_in(player))
     }
 
     /// What the store has of a session, as the world takes it.
@@ -573,7 +585,9 @@ impl Hub {
     pub(super) fn take_pending(&mut self) {
         let room = |asked: usize| asked < WAITS_MAX;
         while !self.desk.away && room(self.desk.takes.len()) && room(self.desk.signs.len()) {
-            let Some(unasked) = self.world.next_unasked(self.is_beside_others()) else {
+            let (shared, desk) = (self.is_beside_others(), &self.desk);
+            let is_asked = |token: &Token, person: Option<&Sub>| desk.is_asked(token, person);
+            let Some(unasked) = self.world.next_unasked(shared, is_asked) else {
                 return;
             };
             let Unasked {

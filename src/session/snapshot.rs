@@ -30,6 +30,8 @@ pub struct SessionSnapshot {
     spoke: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     opened_at: Option<Millis>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    nth_hello: u32,
     seen_at: Millis,
     #[serde(skip_serializing_if = "Option::is_none")]
     pinged_at: Option<Millis>,
@@ -64,6 +66,7 @@ impl Session {
             connected: self.connected,
             spoke: self.spoke,
             opened_at: (!self.spoke).then(|| self.opened_at(now)),
+            nth_hello: self.nth_hello().unwrap_or_default(),
             seen_at: self.seen_at,
             pinged_at: self.pinged(),
             owes: self.earned_at.saturating_sub(pace.earned(now)),
@@ -74,6 +77,7 @@ impl Session {
     /// The connection that a snapshot, taken at `now`, is of.
     #[must_use]
     pub fn import(now: Millis, pace: &Pace, snapshot: SessionSnapshot) -> Self {
+        let opened_at = low_bits(snapshot.opened_at.unwrap_or(now));
         Self {
             generation: snapshot.conn.generation,
             from: snapshot.from,
@@ -82,7 +86,11 @@ impl Session {
             rounds: snapshot.rounds,
             connected: snapshot.connected,
             spoke: snapshot.spoke,
-            opened_at: low_bits(snapshot.opened_at.unwrap_or(now)),
+            opened_or_hello: if snapshot.v2 {
+                snapshot.nth_hello
+            } else {
+                opened_at
+            },
             seen_at: snapshot.seen_at,
             pinged_at: snapshot.pinged_at.unwrap_or(NEVER),
             earned_at: pace.earned(now).saturating_add(snapshot.owes),

@@ -134,11 +134,10 @@ impl World {
         ensure(self.by_token.len() == sessions, "sessions are miscounted")?;
         ensure(self.by_person.len() == persons, "persons are miscounted")?;
         ensure(self.owed == owed, "owed sessions are miscounted")?;
-        let is_open = |player: &Player| player.is_pending() || player.unsigned().is_some();
-        let is_open = |&id: &PlayerId| self.players.get(id).is_some_and(is_open);
+        let is_open = |&id: &PlayerId| self.players.get(id).is_some_and(Player::is_open);
         ensure(
             self.unasked.iter().all(is_open),
-            "a session is to be asked about that is not pending",
+            "a session is to be asked about that nothing is open of",
         )?;
         ensure(
             self.offline.len() == offline,

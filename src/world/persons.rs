@@ -87,6 +87,12 @@ impl World {
         self.players.get(id)?.person()
     }
 
+    /// Whether a token named a player's person, and the store does not know yet.
+    #[must_use]
+    pub fn is_signing_in(&self, id: PlayerId) -> bool {
+        self.players.get(id).and_then(Player::unsigned).is_some()
+    }
+
     /// The token of a player's session, if it has one.
     #[must_use]
     pub fn token_of(&self, id: PlayerId) -> Option<&Token> {
@@ -95,10 +101,12 @@ impl World {
 
     /// A v2 player's session is this person's from now on; that of another player is it no more.
     pub fn bind(&mut self, id: PlayerId, person: Person, signed: Signed) {
-        if let Some(former) = self.player_of_person(&person.sub) {
+        if let Some(former) = self.player_of_person(&person.sub)
+            && former != id
+        {
             self.unbind(former);
         }
-        self.unbind(id);
+        self.take_identity(id);
         let Some(player) = self.players.get_mut(id) else {
             return;
         };
@@ -109,16 +117,27 @@ impl World {
         if signed_in {
             player.claimed();
         }
+        // The answer to what is asked tells what a pending session is, too.
+        let is_open = player.is_open() && !player.is_pending();
         match signed {
             Signed::Unasked => _ = self.unasked.insert(id),
-            // The answer to that tells what a pending session is, too.
+            Signed::In if is_open => (),
             Signed::Asked | Signed::In => _ = self.unasked.remove(&id),
         }
         self.send_settlement(id);
     }
 
-    /// A player's session is nobody's in particular.
+    /// A player's session is nobody's in particular: what it settles from now on is its token's.
     pub fn unbind(&mut self, id: PlayerId) {
+        if self.is_signing_in(id) {
+            // By its token it may be somebody's who has less.
+            self.count_apart(id);
+        }
+        self.take_identity(id);
+        self.send_settlement(id);
+    }
+
+    fn take_identity(&mut self, id: PlayerId) {
         let Some(player) = self.players.get_mut(id) else {
             return;
         };
@@ -127,12 +146,11 @@ impl World {
             return;
         };
         self.by_person.remove(&identity.person.sub);
-        match player.is_pending() {
+        match player.is_open() {
             // It was asked about by its person; now it is as any other.
             true => _ = self.unasked.insert(id),
             false => _ = self.unasked.remove(&id),
         }
-        self.send_settlement(id);
     }
 
     /// What another token of the same person says goes from now on.
@@ -154,6 +172,9 @@ impl World {
         if let Some(identity) = play.and_then(|play| play.identity.as_mut()) {
             identity.signed_in = true;
             player.claimed();
+            if !player.is_open() {
+                self.unasked.remove(&id);
+            }
             self.own(id, owner);
         }
         self.send_settlement(id);

@@ -102,6 +102,9 @@ pub(super) struct Account {
     /// What was told of it a moment ago stands, if the store says the same.
     #[serde(default, skip_serializing_if = "is_default")]
     quiet: bool,
+    /// The store said that it lost some of what it had, since it was asked about this.
+    #[serde(default, skip_serializing_if = "is_default")]
+    forgotten: bool,
     /// What its player is told as its total may be another session's.
     #[serde(default, skip_serializing_if = "is_default")]
     uncounted: bool,
@@ -137,6 +140,7 @@ impl Account {
             under_way: false,
             pending: false,
             quiet: false,
+            forgotten: false,
             uncounted: false,
             unclaimed: false,
             doubtful: false,
@@ -152,7 +156,7 @@ impl Account {
         self.seq = 0;
         self.under_way = false;
         (self.unclaimed, self.doubtful) = (false, false);
-        (self.pending, self.quiet) = (true, true);
+        (self.pending, self.quiet, self.forgotten) = (true, true, false);
     }
 }
 
@@ -177,6 +181,13 @@ impl Player {
     /// Whether the store has not said yet what its session had.
     pub(super) fn is_pending(&self) -> bool {
         self.account().is_some_and(|account| account.pending)
+    }
+
+    /// Whether the store is to say something of its session yet.
+    pub(super) fn is_open(&self) -> bool {
+        let account = self.account();
+        let is_asked_about = |account: &Account| account.pending || account.doubtful;
+        account.is_some_and(is_asked_about) || self.unsigned().is_some()
     }
 
     /// The store said that a person has it, and that it is taken here.
@@ -257,15 +268,32 @@ impl World {
             }
         });
         self.send_settlement(id);
+        // Whose player is gone was left alone as long as it had nothing to be written.
+        if self.is_provisional(id) && self.conn_of(id).is_none() && !self.is_signing_in(id) {
+            self.unasked.insert(id);
+        }
+    }
+
+    /// What a player is told as its total from now on may be another session's.
+    pub(super) fn count_apart(&mut self, id: PlayerId) {
+        self.change_account(id, |player| {
+            if let Some(account) = player.account_mut() {
+                account.uncounted = true;
+            }
+        });
     }
 
     /// Sends what is unsent, unless a settlement is under way.
     pub(super) fn send_settlement(&mut self, id: PlayerId) {
+        let absent = self.conn_of(id).is_none();
+        self.send_settlement_of(id, absent);
+    }
+
+    fn send_settlement_of(&mut self, id: PlayerId, absent: bool) {
         let Some(player) = self.players.get_mut(id) else {
             return;
         };
         let (profile, score) = (player.card.profile(), player.score);
-        let absent = player.link.conn().is_none();
         // Whose that is the store is being asked: by the token alone it may land with nobody.
         let signs = player.unsigned().is_some();
         let person = player.person().cloned();
@@ -374,7 +402,7 @@ impl World {
                 if let Some(account) = player.account_mut() {
                     account.unsent.get_or_insert_default();
                     // It may be that it is not there.
-                    account.profile_known = false;
+                    (account.profile_known, account.forgotten) = (false, true);
                 }
             });
             self.send_settlement(id);
@@ -406,6 +434,7 @@ impl World {
             play.last_result = None;
             player.score = Score::default();
         });
+        self.unasked.remove(&id);
         if self.conn_of(id).is_none() {
             return self.end_session(now, id);
         }
@@ -470,24 +499,29 @@ impl World {
         id
     }
 
+    /// If the store is to say something of a session yet, it is asked about it.
+    pub fn ask_about(&mut self, id: PlayerId) {
+        if self.players.get(id).is_some_and(Player::is_open) {
+            self.unasked.insert(id);
+        }
+    }
+
     /// A session that the store is to be asked about now: a pending one, or one of a person who is
     /// to be signed in.
     ///
     /// Where the store is `shared`, nobody's session is taken who is not here: he may be elsewhere.
-    pub fn next_unasked(&mut self, shared: bool) -> Option<Unasked> {
-        let mut later = Vec::new();
-        let next = loop {
-            let Some(id) = self.unasked.pop_first() else {
-                break None;
-            };
-            if shared && self.may_still_win(id) {
-                later.push(id);
-            } else if !(shared && self.leave_to_others(id)) {
-                break Some(id);
+    /// One that is known is not asked about while `is_asked` says that it is already.
+    pub fn next_unasked(
+        &mut self,
+        shared: bool,
+        is_asked: impl Fn(&Token, Option<&Sub>) -> bool,
+    ) -> Option<Unasked> {
+        let id = loop {
+            let id = self.unasked.pop_first()?;
+            if !(shared && self.leave_to_others(id)) && self.may_be_asked_about(id, &is_asked) {
+                break id;
             }
         };
-        self.unasked.extend(later);
-        let id = next?;
         let owner = self.owner_of(id)?;
         let player = self.players.get(id)?;
         Some(Unasked {
@@ -497,23 +531,29 @@ impl World {
         })
     }
 
-    /// Whether a pending session has nothing to be written, and may have when a round ends that its
-    /// player is gone from.
-    fn may_still_win(&self, id: PlayerId) -> bool {
-        let room = self.players.get(id).and_then(|player| player.room);
-        let room = room.and_then(|room| self.rooms.get(room));
-        let is_gone = self.conn_of(id).is_none();
-        is_gone
-            && self.is_provisional(id)
-            && !self.is_owed(id)
-            && room.and_then(Room::round).is_some()
+    /// Whether a session is to be asked about now. If it was known, it is taken once more by that;
+    /// if it is asked about already, or has something to be written, as soon as that is answered.
+    fn may_be_asked_about(
+        &mut self,
+        id: PlayerId,
+        is_asked: impl Fn(&Token, Option<&Sub>) -> bool,
+    ) -> bool {
+        let Some(player) = self.players.get(id) else {
+            return false;
+        };
+        if player.is_pending() || player.unsigned().is_some() {
+            return true;
+        }
+        let token = player.token.as_ref();
+        let is_asked = token.is_none_or(|token| is_asked(token, player.sub()));
+        let owner = self.draw_owner();
+        !is_asked && self.retake(id, owner)
     }
 
     /// Lets a pending session be whosever it is, if its player is gone: what it won here is added
     /// to it. Whether it was left.
     fn leave_to_others(&mut self, id: PlayerId) -> bool {
-        let signs = self.players.get(id).and_then(Player::unsigned).is_some();
-        if signs || self.conn_of(id).is_some() {
+        if self.is_signing_in(id) || self.conn_of(id).is_some() {
             return false;
         }
         let owed = self.is_owed(id);
@@ -549,14 +589,17 @@ impl World {
     pub fn fold(&mut self, now: Millis, id: PlayerId) -> Option<ConnId> {
         self.settle(now, id);
         let conn = self.conn_of(id);
+        // The session that is the person's may have settled by the owner that this one has.
+        let owner = self.draw_owner();
         self.change_account(id, |player| {
             if let Some(account) = player.account_mut() {
+                (account.owner, account.seq) = (owner, 0);
                 (account.pending, account.quiet, account.under_way) = (false, false, false);
                 account.uncounted = true;
                 account.unsent = account.unsent.filter(|unsent| unsent.points != 0);
             }
         });
-        self.send_settlement(id);
+        self.send_settlement_of(id, true);
         self.change_account(id, |player| player.play_mut().account = None);
         self.end_session(now, id);
         self.arm_sweep(now);
@@ -569,6 +612,7 @@ impl World {
         let player = self.players.get(id);
         let free = player.is_some_and(|player| !player.is_owed() && !player.is_pending());
         if free {
+            self.unasked.remove(&id);
             self.own(id, owner);
             self.change_account(id, |player| {
                 if let Some(account) = player.account_mut() {
@@ -590,7 +634,7 @@ impl World {
                 account.doubtful = true;
             }
         });
-        if !asked && self.is_pending(id) {
+        if !asked {
             self.unasked.insert(id);
         }
     }
@@ -628,10 +672,16 @@ impl World {
         self.change_account(id, |player| {
             let account = player.account();
             let mut rekeyed = Account::new(owner);
+            // Nobody counts anew in a name that has settled.
+            rekeyed.seq = account
+                .filter(|it| it.owner == owner)
+                .map_or(0, |it| it.seq);
             rekeyed.uncounted = true;
             rekeyed.pending = account.is_some_and(|account| account.pending);
             rekeyed.doubtful = account.is_some_and(|account| account.doubtful);
-            rekeyed.unsent = account.and_then(|account| account.unsent);
+            // The streak of what is under way counts by the former name no more.
+            let again = account.filter(|it| it.under_way).map(|_| Unsent::default());
+            rekeyed.unsent = account.and_then(|account| account.unsent).or(again);
             rekeyed.ranked = account
                 .map(|account| account.ranked.clone())
                 .unwrap_or_default();
@@ -658,15 +708,39 @@ impl World {
 
     /// The store's answer for a pending session: what it had, or that nobody has its token. It is
     /// told another `hi`.
-    pub fn taken(&mut self, now: Millis, token: &Token, owner: Owner, kept: Option<&Kept>) {
+    ///
+    /// `fresh` is the uid of who had a session that is gone, and goes on as somebody new.
+    pub fn taken(
+        &mut self,
+        now: Millis,
+        token: &Token,
+        owner: Owner,
+        kept: Option<&Kept>,
+        fresh: impl FnOnce() -> Uid,
+    ) {
         let Some(id) = self.player_of(token) else {
             return;
         };
         let account = self.players.get(id).and_then(Player::account);
-        if !account.is_some_and(|account| account.pending && account.owner == owner) {
+        let is_asked = |account: &Account| account.pending && account.owner == owner;
+        let is_asked = account.is_some_and(is_asked);
+        if account.is_some_and(|account| account.doubtful && (is_asked || !account.pending)) {
+            // That was asked before its player came back: once more.
+            self.unasked.insert(id);
+        } else if is_asked {
+            self.unasked.remove(&id);
+        }
+        if !is_asked {
             return;
         }
         let quiet = account.is_some_and(|account| account.quiet);
+        // It has another name since a person signed in elsewhere, or it was erased.
+        let is_gone = account.is_some_and(|account| account.quiet && !account.forgotten)
+            && kept.is_none()
+            && self
+                .players
+                .get(id)
+                .is_some_and(|player| player.score.has_points());
         // A person's is taken here even if there is nothing in it yet.
         let unclaimed = kept.is_none() && self.person_of(id).is_none();
         self.settle(now, id);
@@ -693,8 +767,12 @@ impl World {
                 // Sessions without points are not written.
                 account.unsent = played.filter(|unsent| unsent.points != 0);
             }
-            let is_forgotten = score.total < known.total || (kept.is_none() && known.has_points());
-            if quiet && is_forgotten {
+            if is_gone {
+                let won = played.unwrap_or_default().points;
+                score.streak = if won == 0 { 0 } else { known.streak };
+                score.total = won;
+                account.profile_known = false;
+            } else if quiet && (score.total < known.total || kept.is_none()) && known.has_points() {
                 // All that was told of it was written once: the store lost some, and is told again.
                 score.total = known.total;
                 account.unsent.get_or_insert_default();
@@ -702,13 +780,15 @@ impl World {
             }
             player.score = score;
         });
-        if let Some(kept) = kept {
-            self.change_uid(id, kept.profile.uid.clone());
+        match kept {
+            Some(kept) => self.change_uid(id, kept.profile.uid.clone()),
+            None if is_gone => self.change_uid(id, fresh()),
+            None => (),
         }
         self.send_settlement(id);
         if !quiet || self.players.get(id).map(shown) != before {
             self.greet(id, kept.is_some());
-            if kept.is_some() {
+            if kept.is_some() || is_gone {
                 self.retell_room(id);
             }
         }

@@ -284,16 +284,17 @@ fn a_person_in_doubt_is_found_by_who_it_is() {
     a.0.hear_store();
     let (phone, hi) = a.sign_in(Some(&former));
     assert_eq!(hi["totalScore"], first);
-    a.0.shelf().set_away(false);
-    a.0.hear_store();
     a.hand(&mut b);
+    b.0.shelf().set_away(false);
+    b.0.hear_store();
     let (_, hi) = b.sign_in(None);
     assert_ne!(hi["session"], former.as_str());
     assert_eq!(hi["totalScore"], first);
     b.hand(&mut a);
-    // What she wins now is answered by that it is not this server's any more.
     a.0.slow_down(true);
     let second = a.win(phone);
+    a.0.shelf().set_away(true);
+    a.0.shelf().set_away(false);
     let mut told = Vec::new();
     for _ in 0..400 {
         if let Some(reply) = a.0.shelf().answer() {
@@ -308,6 +309,102 @@ fn a_person_in_doubt_is_found_by_who_it_is() {
     let token = hi["session"].as_str().expect("a token");
     assert_eq!(a.0.shelf().of_session(token).as_deref(), Some("ann"));
     assert_eq!(a.0.shelf().len(), 1, "one score");
+}
+
+/// What it was told may be from before it played elsewhere.
+#[test]
+fn who_comes_back_while_the_store_is_away_is_told_anew_as_soon_as_it_is_back() {
+    let (mut a, mut b) = (Instance::new("a", 7), Instance::new("b", 8));
+    let (ann, hi) = a.enter("Ann", None);
+    let token = hi["session"].as_str().expect("a token").to_owned();
+    let first = a.win(ann);
+    a.hand(&mut b);
+    let (moved, _) = b.enter("Ann", Some(&token));
+    let second = b.win(moved);
+    b.lose(moved);
+    b.hand(&mut a);
+    a.0.shelf().set_away(true);
+    a.0.hear_store();
+    let (back, hi) = a.enter("Ann", Some(&token));
+    assert_eq!(hi["totalScore"], first);
+    a.0.shelf().set_away(false);
+    a.0.hear_store();
+    let told = a.told(back);
+    let hi = told.iter().rfind(|event| event[0] == "hi");
+    assert_eq!(hi.expect("the news")[1]["totalScore"], second);
+}
+
+/// A session that is a person's now, by another name: its points are there.
+#[test]
+fn a_session_that_has_another_name_now_is_not_written_by_the_old_one() {
+    let (mut a, mut b) = (Instance::new("a", 7), Instance::new("b", 8));
+    b.0.use_keys(keys("old"));
+    let (ann, hi) = a.enter("Ann", None);
+    let token = hi["session"].as_str().expect("a token").to_owned();
+    let first = a.win(ann);
+    a.lose(ann);
+    a.0.shelf().set_away(true);
+    a.0.hear_store();
+    let (ann, hi) = a.enter("Ann", Some(&token));
+    assert_eq!(hi["totalScore"], first);
+    a.hand(&mut b);
+    b.0.shelf().set_away(false);
+    b.0.hear_store();
+    let (phone, hi) = b.sign_in(Some(&token));
+    assert_eq!(hi["totalScore"], first);
+    b.lose(phone);
+    let (_, hi) = b.sign_in(None);
+    let renamed = hi["session"].as_str().expect("a token").to_owned();
+    assert_ne!(renamed, token);
+    b.hand(&mut a);
+    a.0.shelf().set_away(true);
+    a.0.shelf().set_away(false);
+    a.0.hear_store();
+    let told = a.told(ann);
+    let hi = &told
+        .iter()
+        .find(|event| event[0] == "hi")
+        .expect("the news")[1];
+    assert_eq!(
+        (&hi["totalScore"], &hi["resumed"]),
+        (&0.into(), &false.into())
+    );
+    assert_eq!(a.0.shelf().len(), 1);
+    let (total, ..) = a.0.shelf().session(&renamed).expect("hers");
+    assert_eq!(u64::from(total), first);
+}
+
+/// By a session that turns out to be the person's somebody came before; it waited for the store.
+#[test]
+fn of_two_devices_of_a_person_the_one_that_came_last_goes_on() {
+    let (mut a, mut b) = (Instance::new("a", 7), Instance::new("b", 8));
+    a.0.use_keys(keys("old"));
+    b.0.use_keys(keys("old"));
+    let (phone, _) = a.sign_in(None);
+    a.win(phone);
+    a.hand(&mut b);
+    let (_, hi) = b.sign_in(None);
+    let token = hi["session"].as_str().expect("a token").to_owned();
+    b.hand(&mut a);
+    a.0.slow_down(true);
+    let waits = a.0.open(Dialect::Plain);
+    let hello = format!(r#"["hello",{{"user":{{}},"v":2,"session":"{token}"}}]"#);
+    assert_eq!(a.say(waits, &hello), Vec::<Value>::new());
+    let (last, hi) = a.sign_in(None);
+    assert_ne!(hi["session"], token.as_str());
+    a.0.take_deeds();
+    while let Some(reply) = a.0.shelf().answer() {
+        a.0.tell(Input::Stored { reply: &reply });
+    }
+    let deeds = a.0.take_deeds();
+    let closed = |conn| {
+        deeds
+            .iter()
+            .any(|deed| deed.conn == conn && deed.act == Act::Close(4001))
+    };
+    assert_eq!((closed(waits), closed(last)), (true, false), "{deeds:?}");
+    let hi = deeds.iter().find(|deed| deed.conn == last);
+    assert!(format!("{hi:?}").contains(&token), "{deeds:?}");
 }
 
 /// Nobody asks about one who is gone, and what it wins is not known before its round ends.

@@ -364,8 +364,5 @@ fn the_board_is_the_sum_of_what_persons_won_from_persons() {
 
 #[test]
 fn a_store_that_counts_twice_or_not_at_all_is_caught() {
-    for fault in [Fault::Twice, Fault::Dropped] {
-        let caught = (0..20).any(|seed| run(seed, Some(fault)).is_err());
-        assert!(caught, "{fault:?} is not seen");
-    }
+    crate::all_caught(&[Fault::Twice, Fault::Dropped], 20, run);
 }

@@ -580,8 +580,5 @@ fn what_is_told_is_kept_once_whatever_the_store_and_the_process_do() {
 
 #[test]
 fn a_store_that_breaks_its_promise_is_caught() {
-    for fault in Fault::ALL {
-        let caught = (0..100).any(|seed| run(seed, Some(fault)).is_err());
-        assert!(caught, "{fault:?} is not seen");
-    }
+    crate::all_caught(&Fault::ALL, 100, run);
 }

@@ -24,6 +24,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use common::shelf::Fault;
 use run::{Failure, Options, Success, run};
 use shadow::{Figures, rules};
 use tamper::Bug;
@@ -137,6 +138,18 @@ fn all_survived<F: Send>(usual: u64, run: impl Fn(u64) -> Result<F, String> + Sy
         failures.first()
     );
     figures
+}
+
+/// Each fault breaks one of these seeds.
+fn all_caught<F>(
+    faults: &[Fault],
+    seeds: u64,
+    run: impl Fn(u64, Option<Fault>) -> Result<F, String>,
+) {
+    for &fault in faults {
+        let caught = (0..seeds).any(|seed| run(seed, Some(fault)).is_err());
+        assert!(caught, "{fault:?} is not seen");
+    }
 }
 
 #[test]

@@ -75,13 +75,20 @@ impl World {
     fn say(&mut self, line: &Line, text: &str) {
         let conn = line.conn;
         let bench = &mut self.servers[line.at].bench;
+        if bench.hub().is_held(conn)
+            && let Some((index, nth)) = self.find_line((line.at, conn))
+        {
+            // It may leave a round that has not begun yet.
+            self.clients[index].lines[nth].leaves = true;
+        }
+        let bench = &mut self.servers[line.at].bench;
         bench.tell(Input::Text { conn, text });
     }
 
     /// It may win what it is not told.
     fn untold(&mut self, line: &Line) {
         self.book.untold(line, self.now + GAME_MS);
-        if line.playing {
+        if line.may_play() {
             self.blur(line);
         }
     }
@@ -133,7 +140,8 @@ impl World {
             self.sign(index);
         }
         let conn = self.servers[at].bench.open(Dialect::Plain);
-        let mut line = Line::new(at, conn, &self.clients[index]);
+        self.came += 1;
+        let mut line = Line::new(at, (conn, self.came), &self.clients[index]);
         if let (Some(sub), Some(token)) = (line.sub, &line.token) {
             self.book.join(token, sub);
         }
@@ -155,6 +163,10 @@ impl World {
         let text = format!(r#"["hello",{{"user":{{"uname":"c{index}"}},"v":2{session}{signed}}}]"#);
         let bench = &mut self.servers[at].bench;
         bench.tell(Input::Text { conn, text: &text });
+        // Its server may ask the store for it rather than go on with what it knows.
+        if let Some(token) = self.clients[index].token.clone() {
+            self.look_up(at, &token);
+        }
     }
 
     /// What the clients were told.
@@ -215,6 +227,7 @@ impl World {
                 line.playing = true;
                 // One that is told again to who came back says less than when it began.
                 line.began = Some(when).filter(|&at| line.greeted_at != at);
+                self.name_all();
                 self.clients[index].lines[nth].rival = self.find_rival(place, body);
             }
             "result" => self.hear_result(when, place, body),
@@ -249,14 +262,21 @@ impl World {
             self.untold(&former);
         }
         let line = &mut self.clients[index].lines[nth];
-        line.playing &= former.token.as_ref() == Some(&token);
+        let is_renamed = former.token.as_ref() != Some(&token);
+        line.renamed |= line.playing && is_renamed;
+        line.playing &= !is_renamed;
         line.token = Some(token.clone());
         line.pending = body["pending"] == true;
         (line.greeted, line.greeted_at, line.sure) = (true, when, false);
         line.uid = body["uid"].as_str().expect("a uid").to_owned();
         line.total = body["totalScore"].as_u64().expect("a total");
         line.streak = body["winStreak"].as_u64();
-        self.know(&former, (index, nth));
+        self.know(&former, (index, nth), body["resumed"] == true);
+        if former.may_play() {
+            // For its rival it may be still whom that began to play.
+            let uid = &self.clients[index].lines[nth].uid;
+            self.ranks.rename(&former.uid, uid);
+        }
         if is_last {
             self.clients[index].token = Some(token.clone());
         }
@@ -287,7 +307,7 @@ impl World {
     }
 
     /// Whose the session is that a line was told.
-    fn know(&mut self, former: &Line, (index, nth): (usize, usize)) {
+    fn know(&mut self, former: &Line, (index, nth): (usize, usize), resumed: bool) {
         let seats = match self.book.has_erased() {
             true => self.seats(former.at),
             false => Vec::new(),
@@ -295,14 +315,19 @@ impl World {
         let line = &mut self.clients[index].lines[nth];
         let token = line.token.clone().expect("it was greeted");
         let seat = seats.iter().find(|seat| seat.is_of(line));
-        let is_person = seat.is_some_and(oracle::Seat::is_person);
+        let is_seated = |sub: &&&str| seat.is_some_and(|seat| seat.is_person(sub));
+        let seated = PERSONS.iter().find(is_seated);
         let brought = former.token.as_ref().map(|token| self.book.family(token));
         let family = line.sub.map(oracle::person).or(brought).unwrap_or_default();
-        let is_known = self.book.is_of_person(&token) || is_person;
+        let is_known = self.book.is_of_person(&token) || seated.is_some();
+        let whose = PERSONS.iter().find(|sub| oracle::person(sub) == family);
         if self.book.is_erased(&family) && former.greeted && !is_known && line.total == 0 {
             // Who was erased goes on as somebody new.
             line.sub = None;
         } else if let Some(sub) = line.sub {
+            self.book.join(&token, sub);
+        } else if let Some(sub) = seated.or(whose.filter(|_| resumed && former.greeted)) {
+            // It has another name since the person signed in elsewhere.
             self.book.join(&token, sub);
         } else if let (true, Some(sub)) = (0 < line.total, family.strip_prefix('@'))
             && self.book.is_erased(&family)
@@ -315,13 +340,23 @@ impl World {
         }
     }
 
+    /// Whose a session is may have come out since somebody was told of it.
+    pub(super) fn name_all(&mut self) {
+        let lines = self.clients.iter().flat_map(|client| &client.lines);
+        for line in lines.filter(|line| line.greeted) {
+            if let Some(sub) = self.book.person_of(line) {
+                self.ranks.name(&line.uid, sub);
+            }
+        }
+    }
+
     fn hear_result(&mut self, when: u64, (index, nth): (usize, usize), body: &Value) {
         let line = &mut self.clients[index].lines[nth];
         // A result that is repeated is no news.
         if line.greeted_at == when {
             return;
         }
-        line.playing = false;
+        (line.playing, line.renamed, line.leaves) = (false, false, false);
         if let Some(began) = line.began.take() {
             assert_eq!(when - began, GAME_MS, "a round was held");
         }
@@ -332,12 +367,14 @@ impl World {
         let (points, total) = (number("roundScore"), number("totalScore"));
         assert!(line.total + points <= total, "{line:?}: {own}");
         (line.total, line.streak) = (total, Some(number("winStreak")));
-        let rival = line.rival.take();
+        let rival = line.rival.take().filter(Rival::is_known);
         let line = line.clone();
         self.figures.add("points", points);
         if 0 < points {
-            let rival = rival.unwrap_or_else(|| Rival::unsure(self.ranks.rival(&line.uid, body)));
-            self.rank(&line, when, rival, points);
+            self.name_all();
+            for rival in rival.map_or_else(|| self.rivals(&line, body), |rival| vec![rival]) {
+                self.rank(&line, when, rival, points);
+            }
         }
         let outplayed = 0 < points && self.is_outplayed(&line);
         self.clients[index].lines[nth].outplayed |= outplayed;
@@ -361,6 +398,9 @@ impl World {
         let Some((index, nth)) = newest else {
             return false;
         };
+        if self.book.is_key_lost(&key) {
+            return false;
+        }
         let newest = &self.clients[index].lines[nth];
         let seats = self.seats(newest.at);
         let seat = seats.iter().find(|seat| seat.is_of(newest));

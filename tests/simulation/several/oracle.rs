@@ -8,10 +8,14 @@
 //! What is excused, and why it is no less:
 //!
 //! - 4001 for the newest connection of a key: only if another server took the session after that came,
-//!   and had been asked before, or held a connection of it in doubt ([`Hold`]). Each of the two asked
-//!   for somebody who had come; which of the orders comes last, lines that are slow decide.
+//!   and had been asked before, or held a connection of it in doubt, or knew it and had not heard yet
+//!   that something was forgotten ([`Hold`]). Each of the two asked for somebody who had come; which of
+//!   the orders comes last, lines that are slow decide.
 //! - Less than was told, after the store forgot something: only of sessions that no server knew then
-//!   or that knows it no more, because it was killed ([`Purse::sure`]); until all is answered.
+//!   or that knows it no more, because it was killed, or because its player came back to it before it
+//!   had heard of the loss ([`Purse::sure`]); until all is answered.
+//! - Another uid than before: of who has points by now, but had not been written when two servers let
+//!   it in; each of them told its own ([`World::check`]).
 //! - 1012 with more than the store has: only from a server that has not heard yet that something was
 //!   forgotten. It hears that with its next call, which its beat makes once a second.
 
@@ -51,6 +55,8 @@ impl Purse {
 pub(super) struct Hold {
     /// The connection that said `hello` last.
     pub(super) newest: Option<(usize, ConnId)>,
+    /// Which of all that came that is.
+    nth: u64,
     /// Which servers may still take it for one that said so before.
     late: [bool; HUBS],
     /// One of them did.
@@ -68,6 +74,8 @@ pub(super) struct Book {
     kin: BTreeMap<String, String>,
     /// By token: the total that each server's process told last.
     told: BTreeMap<String, [Option<u64>; HUBS]>,
+    /// The sessions whose holds went over to their persons.
+    joined: BTreeSet<String>,
     /// By key, when all was answered last.
     uids: BTreeMap<String, String>,
     /// Families of which somebody erased the person or the session.
@@ -77,9 +85,12 @@ pub(super) struct Book {
 /// A session in a server, as it would be carried over.
 pub(super) struct Seat {
     token: String,
+    uid: String,
     account: Value,
     sub: Option<String>,
     signed_in: bool,
+    /// It is not there yet: the store is asked about it, and somebody waits for that.
+    waits: bool,
 }
 
 impl Seat {
@@ -87,19 +98,23 @@ impl Seat {
         self.account["pending"] == true
     }
 
-    /// Who plays there asks the store about it as soon as he can.
-    pub(super) fn is_person(&self) -> bool {
-        self.sub.is_some()
+    fn is_known(&self) -> bool {
+        !self.is_pending() && !self.waits
+    }
+
+    /// Whether its server takes it for this person's.
+    pub(super) fn is_person(&self, sub: &str) -> bool {
+        self.sub.as_deref() == Some(sub)
     }
 
     pub(super) fn is_of(&self, line: &Line) -> bool {
-        Some(&self.token) == line.token.as_ref()
+        Some(&self.token) == line.token.as_ref() && !self.waits
     }
 
     pub(super) fn is_in_doubt(&self) -> bool {
         let unsigned = self.sub.is_some() && !self.signed_in;
         let is = |what: &str| self.account[what] == true;
-        is("doubtful") || is("unclaimed") || self.is_pending() || unsigned
+        is("doubtful") || is("unclaimed") || self.is_pending() || unsigned || self.waits
     }
 }
 
@@ -146,7 +161,9 @@ impl Book {
     pub(super) fn hold_fresh(&mut self, line: &Line, store: &Shelf) {
         let token = line.token.as_deref().unwrap_or_default();
         let hold = self.holds.entry(key(token, store)).or_default();
-        hold.newest.get_or_insert((line.at, line.conn));
+        if hold.newest.is_none() {
+            (hold.newest, hold.nth) = (Some((line.at, line.conn)), line.nth);
+        }
     }
 
     pub(super) fn has_erased(&self) -> bool {
@@ -181,19 +198,40 @@ impl Book {
     /// By what it is known whose a line's session is: the person that came, and the session.
     fn keys(&self, line: &Line, store: &Shelf) -> Vec<String> {
         let token = line.token.as_deref().map(|token| key(token, store));
-        let keys = line.sub.map(person).into_iter().chain(token);
+        // A name that leads nowhere is one that a person's session had.
+        let is_former = line
+            .token
+            .as_deref()
+            .map(|token| store.session(token).is_none());
+        let former = self.person_of(line).filter(|_| is_former == Some(true));
+        let subs = line.sub.into_iter().chain(former);
+        let keys = subs.map(person).chain(token);
         keys.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// Somebody who waited for the store is let in, or its answer leads him to another session: he
-    /// comes there after those who are there already.
+    /// Somebody who waited for the store is let in, or its answer leads him to another session: it is
+    /// his, unless somebody is there who came after him.
     pub(super) fn let_in(&mut self, line: &Line, store: &Shelf) {
         let person = self.person_of(line).map(person);
         for key in self.keys(line, store).into_iter().chain(person) {
             let hold = self.holds.entry(key).or_default();
-            if hold.newest.is_some_and(|(at, _)| at == line.at) {
-                hold.newest = Some((line.at, line.conn));
+            if hold.newest.is_some_and(|(at, _)| at == line.at) && hold.nth < line.nth {
+                (hold.newest, hold.nth) = (Some((line.at, line.conn)), line.nth);
             }
+        }
+    }
+
+    /// A session is a person's now: it is whose who came last by either.
+    pub(super) fn join_hold(&mut self, token: &str, sub: &str) {
+        if !self.joined.insert(token.to_owned()) {
+            return;
+        }
+        let Some(had) = self.holds.get(token).cloned() else {
+            return;
+        };
+        let hold = self.holds.entry(person(sub)).or_default();
+        if hold.nth < had.nth {
+            *hold = had;
         }
     }
 
@@ -208,8 +246,22 @@ impl Book {
 
     /// Whether a server took its session that had been asked to before.
     fn is_lost(&self, line: &Line, store: &Shelf) -> bool {
-        let lost = |key: &String| self.holds.get(key).is_some_and(|hold| hold.lost);
-        self.keys(line, store).iter().any(lost)
+        let keys = self.keys(line, store);
+        keys.iter().any(|key| self.is_key_lost(key))
+    }
+
+    pub(super) fn is_key_lost(&self, key: &str) -> bool {
+        self.holds.get(key).is_some_and(|hold| hold.lost)
+    }
+
+    /// A server does not know a session, or no more.
+    fn unknown(&mut self, token: &str, at: usize) {
+        if let Some(told) = self.told.get_mut(token) {
+            told[at] = None;
+        }
+        if let Some(purse) = self.purses.get_mut(&self.family(token)) {
+            purse.sure[at] = 0;
+        }
     }
 
     pub(super) fn newest(&self, key: &str) -> Option<(usize, ConnId)> {
@@ -232,9 +284,16 @@ impl Book {
 
     /// It may win what it is not told, until then.
     pub(super) fn untold(&mut self, line: &Line, until: u64) {
-        if let (true, Some(token)) = (line.playing, &line.token) {
+        if let (true, Some(token)) = (line.may_play(), &line.token) {
             let purse = self.purse(token);
-            purse.untold.0 += line.streak.unwrap_or(line.total) + 1;
+            // It wins with the streak that the session turns out to have.
+            let streak = line.streak.filter(|_| !line.pending);
+            let most = if line.pending {
+                purse.most()
+            } else {
+                line.total
+            };
+            purse.untold.0 += streak.unwrap_or(most) + 1;
             purse.untold.1 = until;
         }
     }
@@ -351,7 +410,8 @@ impl Book {
 
     /// How much a server told of a family's sessions that it knows.
     fn known(&self, at: usize, seats: &[Seat], family: &str) -> u64 {
-        let is_known = |seat: &&Seat| !seat.is_pending() && self.family(&seat.token) == family;
+        let is_known =
+            |seat: &&Seat| !seat.is_pending() && !seat.waits && self.family(&seat.token) == family;
         let told = |seat: &Seat| self.told.get(&seat.token).and_then(|told| told[at]);
         seats.iter().filter(is_known).filter_map(told).sum()
     }
@@ -359,7 +419,10 @@ impl Book {
     /// The store has at least what a server told of the sessions that it knows, whatever was
     /// forgotten.
     fn check_known(&self, at: usize, seats: &[Seat], store: &Shelf) {
-        for seat in seats.iter().filter(|seat| !seat.is_pending()) {
+        for seat in seats
+            .iter()
+            .filter(|seat| !seat.is_pending() && !seat.waits)
+        {
             let token = &seat.token;
             let told = self.told.get(token).and_then(|told| told[at]).unwrap_or(0);
             let kept = self.kept_of(token, store);
@@ -389,18 +452,40 @@ fn is_asked(snapshot: &Value, line: &Line) -> bool {
     is_among(&desk["signs"], line.sub) || is_among(&desk["takes"], line.token.as_deref())
 }
 
+/// Those that a server is asking about for somebody who waits, and may ask about once more.
+fn waiting(desk: &Value) -> Vec<Seat> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let questions = |which: &str| desk[which].as_array().into_iter().flatten();
+    let seat = |token: Option<String>, sub| Seat {
+        token: token.unwrap_or_default(),
+        uid: String::new(),
+        account: Value::Null,
+        sub,
+        signed_in: false,
+        waits: true,
+    };
+    let waits = |question: &&Value| question[1]["joined"] == true || question[1]["reuses"] == true;
+    let takes = questions("takes").filter(waits);
+    let takes = takes.map(|take| seat(text(&take[0]), None));
+    let signs = questions("signs").filter(waits);
+    let signs = signs.map(|sign| seat(text(&sign[1]["session"]), text(&sign[0])));
+    takes.chain(signs).collect()
+}
+
 /// The sessions of a server by what it would carry over.
 fn seats(mut snapshot: Value) -> Vec<Seat> {
-    let mut found = Vec::new();
+    let mut found = waiting(&snapshot["desk"]);
     let mut values = vec![snapshot["world"]["players"].take()];
     while let Some(mut value) = values.pop() {
         if let Some(token) = value["token"].as_str().map(str::to_owned) {
             let identity = &value["play"]["identity"];
             found.push(Seat {
                 token,
+                uid: value["card"]["uid"].as_str().unwrap_or_default().to_owned(),
                 sub: identity["person"]["sub"].as_str().map(str::to_owned),
                 signed_in: identity["signed_in"] == true,
                 account: value["play"]["account"].take(),
+                waits: false,
             });
             continue;
         }
@@ -422,6 +507,15 @@ impl World {
         seats(self.snapshot(at))
     }
 
+    /// Whether a server knows a session that somebody came for.
+    pub(super) fn look_up(&mut self, at: usize, token: &str) {
+        let seats = self.seats(at);
+        let mut known = seats.iter().filter(|seat| seat.is_known());
+        if !known.any(|seat| seat.token == token) {
+            self.book.unknown(token, at);
+        }
+    }
+
     /// Somebody says `hello`: from now on he has it, but for servers that ask later for others. What
     /// it has in the store if its server does not know it yet.
     pub(super) fn hold(&mut self, line: &Line) -> u64 {
@@ -438,7 +532,7 @@ impl World {
         for key in keys {
             let late = std::array::from_fn(|at| at != line.at && self.may_take(at, &seats, &key));
             let hold = self.book.holds.entry(key).or_default();
-            hold.newest = Some((line.at, line.conn));
+            (hold.newest, hold.nth) = (Some((line.at, line.conn)), line.nth);
             (hold.late, hold.lost) = (late, false);
         }
         // A seat is worth a session that may be old.
@@ -467,7 +561,8 @@ impl World {
             return false;
         }
         let lines = self.clients.iter_mut().flat_map(|client| &mut client.lines);
-        for line in lines.filter(|line| line.sub == Some(sub) && !line.greeted) {
+        let waits = |line: &Line| !line.greeted || line.pending;
+        for line in lines.filter(|line| line.sub == Some(sub) && waits(line)) {
             line.least = 0;
         }
         let is_here = |seat: &Seat| seat.sub.as_deref() == Some(sub);
@@ -491,9 +586,11 @@ impl World {
         if shelf.is_to_take(is_own, sub) || settles {
             return true;
         }
+        // Who has not heard of a loss tells again all that he knows.
+        let tells = self.has_forgotten && self.unaware[at];
         seats[at].iter().any(|seat| {
             let is_person = sub.is_some() && seat.sub.as_deref() == sub;
-            seat.is_in_doubt() && (is_person || is_own(&seat.token))
+            (tells || seat.is_in_doubt()) && (is_person || is_own(&seat.token))
         })
     }
 
@@ -510,10 +607,26 @@ impl World {
         }
         self.check_ranks(settled);
         let losses = self.book.check(&self.store, settled.then_some(self.now));
+        if settled {
+            self.forget_uids();
+        }
         self.figures.add("lost", losses);
         if settled {
             for client in &self.clients {
                 self.check_online(client);
+            }
+        }
+    }
+
+    /// A server that told another uid writes that with its next result.
+    fn forget_uids(&mut self) {
+        let seats: Vec<Seat> = (0..HUBS).flat_map(|at| self.seats(at)).collect();
+        for seat in seats.into_iter().filter(Seat::is_known) {
+            let sub = seat.sub.as_deref().map(person);
+            for key in sub.into_iter().chain([seat.token]) {
+                if self.book.uids.get(&key).is_some_and(|uid| *uid != seat.uid) {
+                    self.book.uids.remove(&key);
+                }
             }
         }
     }
@@ -534,8 +647,9 @@ impl World {
         }
     }
 
-    /// Who won something on a session that was another one's then is ended by now.
-    fn check_ended(&self) {
+    /// Who won something on a session that was another one's then is ended by now, or his server
+    /// took it back.
+    fn check_ended(&mut self) {
         let lines = self.clients.iter().flat_map(|client| &client.lines);
         for line in lines.filter(|line| line.outplayed) {
             let is_late = |key: &String| {
@@ -552,6 +666,9 @@ impl World {
             };
             let late = keys.iter().any(is_late) || keys.iter().any(is_doubtful);
             assert!(late, "nobody ended {line:?}");
+        }
+        for line in self.clients.iter_mut().flat_map(|client| &mut client.lines) {
+            line.outplayed = false;
         }
     }
 
@@ -597,7 +714,8 @@ impl World {
             line.total <= total.into(),
             "{total} is less than {line:?} was told"
         );
-        let right = line.streak.is_none_or(|told| told == u64::from(streak));
+        let told = line.streak.filter(|_| !line.leaves);
+        let right = told.is_none_or(|told| told == u64::from(streak));
         assert!(right, "{streak} is not the streak of {line:?}");
     }
 
@@ -638,9 +756,17 @@ impl World {
         let (before, now) = (self.store.clone(), self.now);
         self.store = self.earlier.clone();
         self.store.now = now;
-        (self.unaware, self.has_forgotten) = ([true; HUBS], true);
+        let unaware = std::mem::replace(&mut self.unaware, [true; HUBS]);
+        self.has_forgotten = true;
         for at in 0..HUBS {
             self.with_store(at, |_| ());
+        }
+        let renamed: Vec<String> = self.book.uids.keys().cloned().collect();
+        for key in renamed {
+            let uid_in = |store: &Shelf| Some(store.session(&key)?.2.to_owned());
+            if uid_in(&before) != uid_in(&self.store) {
+                self.book.uids.remove(&key);
+            }
         }
         let families: Vec<String> = self.book.purses.keys().cloned().collect();
         for family in families {
@@ -656,7 +782,9 @@ impl World {
             for (at, seats) in seats.iter().enumerate() {
                 let known = self.book.known(at, seats, &family);
                 let purse = self.book.purses.get_mut(&family).expect("its own");
-                purse.sure[at] = purse.sure[at].max(known);
+                // Who has told again what was lost before has told it in vain by now.
+                let before = if unaware[at] { purse.sure[at] } else { 0 };
+                purse.sure[at] = before.max(known);
             }
         }
         self.doubt_all(&seats);

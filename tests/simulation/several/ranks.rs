@@ -51,6 +51,10 @@ impl Rival {
     pub(super) fn unsure(sub: Option<&'static str>) -> Self {
         Self { sub, sure: false }
     }
+
+    pub(super) fn is_known(&self) -> bool {
+        self.sub.is_some()
+    }
 }
 
 #[derive(Default)]
@@ -68,12 +72,15 @@ impl Ranks {
         self.names.insert(uid.to_owned(), sub);
     }
 
+    pub(super) fn rename(&mut self, former: &str, uid: &str) {
+        if let Some(&sub) = self.names.get(former) {
+            self.names.entry(uid.to_owned()).or_insert(sub);
+        }
+    }
+
     /// Who else is in these rows.
     pub(super) fn rival(&self, uid: &str, body: &Value) -> Option<&'static str> {
-        let rows = body["result"].as_array().or(body["roomUsers"].as_array());
-        let mut others = rows?.iter().filter(|row| row["uid"] != *uid);
-        let other = others.next()?["uid"].as_str()?;
-        self.names.get(other).copied()
+        self.names.get(other_uid(uid, body)?).copied()
     }
 
     pub(super) fn erase(&mut self, sub: &str) {
@@ -114,6 +121,12 @@ impl Ranks {
     }
 }
 
+fn other_uid<'a>(uid: &str, body: &'a Value) -> Option<&'a str> {
+    let rows = body["result"].as_array().or(body["roomUsers"].as_array());
+    let mut others = rows?.iter().filter(|row| row["uid"] != *uid);
+    others.next()?["uid"].as_str()
+}
+
 impl World {
     fn unix_at(&self, at: usize, when: u64) -> u64 {
         let (told, unix_s) = self.servers[at].clock;
@@ -126,10 +139,27 @@ impl World {
         line.began?;
         let sub = self.ranks.rival(&line.uid, body);
         let mut lines = self.clients.iter().flat_map(|client| &client.lines);
+        let uid = other_uid(&line.uid, body);
+        let is_it = |other: &Line| other.at == line.at && Some(other.uid.as_str()) == uid;
         let is_sure =
-            |other: &Line| other.at == line.at && self.book.person_of(other) == sub && other.sure;
+            |other: &Line| is_it(other) && self.book.person_of(other) == sub && other.sure;
         let sure = line.sure && sub.is_some() && lines.any(is_sure);
         Some(Rival { sub, sure })
+    }
+
+    /// Against whom somebody may have played who was not told when his round began.
+    pub(super) fn rivals(&self, line: &Line, body: &Value) -> Vec<Rival> {
+        if let Some(sub) = self.ranks.rival(&line.uid, body) {
+            return vec![Rival::unsure(Some(sub))];
+        }
+        let uid = other_uid(&line.uid, body).unwrap_or("robot-");
+        let mut lines = self.clients.iter().flat_map(|client| &client.lines);
+        if uid.starts_with("robot-") || lines.any(|line| line.uid == uid) {
+            return Vec::new();
+        }
+        // Nobody was told of that name yet: it may be a person's.
+        let all = PERSONS.iter().map(|sub| Rival::unsure(Some(*sub)));
+        all.collect()
     }
 
     /// It may win from somebody what nobody is told.
@@ -181,7 +211,7 @@ impl World {
         let (least, most) = (if sure { left(pair.most) } else { 0 }, left(pair.least));
         pair.least += if sure { left(pair.least) } else { 0 };
         pair.most += left(pair.most);
-        self.figures.add("ranked", least.into());
+        self.figures.add("ranked", most.into());
         let week = Week::of(self.unix_at(line.at, when)).expect("a week");
         for week in [week, Week::EVER] {
             let tally = self.ranks.tallies.entry((winner, week)).or_default();
