@@ -436,12 +436,11 @@ impl Hub {
     }
 
     /// A person goes on by another session than this one. What was won by an older name of that
-    /// one, or before the store had said what this one is, is the person's; what else there is
-    /// stays where it is. The connection that it had.
+    /// one, or is not written yet, is the person's; what else there is stays where it is. The
+    /// connection that it had.
     fn leave_session(&mut self, now: Millis, player: PlayerId) -> Option<ConnId> {
-        if self.world.is_provisional(player)
-            && let Some(owner) = self.world.owner_of(player)
-        {
+        let is_unwritten = self.world.is_provisional(player) || self.world.is_owed(player);
+        if is_unwritten && let Some(owner) = self.world.owner_of(player) {
             self.world.signed_in(player, owner);
         }
         if self.world.person_of(player).is_some() {

@@ -220,14 +220,15 @@ impl Hub {
         } in self.world.remind()
         {
             let Some(sub) = person else { continue };
-            let text = token.as_str().to_owned();
-            // Nobody waits for the answer; before its settlement, so that this is the person's.
-            self.order_store(StoreOp::SignIn {
-                sub: sub.as_str().to_owned(),
-                token: Some(text.clone()),
-                fresh: text,
-                owner,
-            });
+            // Before its settlement, so that this is the person's.
+            let asked = self.desk.is_asked(&token, Some(&sub));
+            if asked || WAITS_MAX <= self.desk.signs.len() {
+                if let Some(player) = self.world.player_of(&token) {
+                    self.world.doubt(player, asked);
+                }
+            } else {
+                self.ask_who(sub, Some(token), owner, None);
+            }
         }
     }
 

@@ -175,11 +175,26 @@ impl Memory {
         // Its token may be an older one of a session that has another by now.
         let is_own = |sub: &String| self.persons.session_of(sub) == Some(key);
         let known = self.sessions.contains_key(&key);
+        let mut new_person = None;
         if let Some(sub) = settle.person.as_ref().filter(|sub| !known || !is_own(sub)) {
-            if !known && self.is_erased(Key::of(sub), now) {
+            let is_erased = self.is_erased(Key::of(sub), now);
+            if !known && is_erased {
                 return Settled::Erased;
             }
-            key = self.persons.session_of(sub).unwrap_or(key);
+            let own = self.persons.session_of(sub);
+            // One that was lost here has this session.
+            new_person = Some(sub).filter(|_| own.is_none() && !is_erased);
+            key = own.unwrap_or(key);
+        }
+        let total = settle.points.max(settle.told);
+        if !self.sessions.contains_key(&key) && total == 0 {
+            return Settled::Kept { total };
+        }
+        if let Some(sub) = new_person.filter(|_| self.persons.of_session(key).is_none()) {
+            if !self.sessions.contains_key(&key) {
+                self.insert(key, Record::empty(settle.owner), now);
+            }
+            self.persons.insert(sub, key);
         }
         if let Some(session) = self.sessions.get_mut(&key) {
             let (settled, is_new) = session.record.settle(settle, now);
@@ -189,10 +204,7 @@ impl Memory {
             }
             return settled;
         }
-        let total = settle.points.max(settle.told);
-        if total != 0 {
-            self.insert(key, Record::new(settle), now);
-        }
+        self.insert(key, Record::new(settle), now);
         Settled::Kept { total }
     }
 

@@ -678,6 +678,8 @@ impl World {
                 .map_or(0, |it| it.seq);
             rekeyed.uncounted = true;
             rekeyed.pending = account.is_some_and(|account| account.pending);
+            // What was told of it is told again, if the store lost it.
+            rekeyed.forgotten = account.is_some_and(|account| account.forgotten);
             rekeyed.doubtful = account.is_some_and(|account| account.doubtful);
             // The streak of what is under way counts by the former name no more.
             let again = account.filter(|it| it.under_way).map(|_| Unsent::default());
@@ -772,7 +774,10 @@ impl World {
                 score.streak = if won == 0 { 0 } else { known.streak };
                 score.total = won;
                 account.profile_known = false;
-            } else if quiet && (score.total < known.total || kept.is_none()) && known.has_points() {
+            } else if (quiet || account.forgotten)
+                && (score.total < known.total || kept.is_none())
+                && known.has_points()
+            {
                 // All that was told of it was written once: the store lost some, and is told again.
                 score.total = known.total;
                 account.unsent.get_or_insert_default();

@@ -567,6 +567,20 @@ impl Shelf {
         if settle.points.max(settle.told) == 0 && !self.sessions.contains_key(&token) {
             return Settled::Kept { total: 0 };
         }
+        // A person that was forgotten has this session.
+        if let Some(sub) = settle
+            .person
+            .as_ref()
+            .filter(|sub| !self.erased.contains(*sub))
+            && !self.persons.contains_key(sub)
+            && self.of_session(&token).is_none()
+        {
+            let person = Person {
+                token: token.clone(),
+                ..Person::default()
+            };
+            self.persons.insert(sub.clone(), person);
+        }
         if self.forgot_at.is_some_and(|at| self.now < at + ADOPTS_MS)
             && !settle.absent
             && let Some(row) = self.sessions.get_mut(&token)

@@ -155,6 +155,37 @@ fn a_session_that_has_another_token_is_found_by_its_person() {
     });
 }
 
+/// The sign-in may be among what a store has lost.
+#[test]
+fn a_person_that_is_not_known_has_the_session_that_it_settles() {
+    everywhere(|store| {
+        let by = |owner, seq, token, sub: &str| {
+            let mut win = ranked(win(token, owner, seq, 2, 2), &[(this_week(), 2, START)]);
+            win.person = Some(sub.into());
+            win
+        };
+        assert_eq!(store.settle(by(1, 1, "a", "ada")), kept(2));
+        store.settle(win("b", 2, 1, 3, 3));
+        assert_eq!(store.settle(by(2, 2, "b", "bob")), kept(5));
+        for (sub, points) in [("ada", 2), ("bob", 2)] {
+            let standing = store.rank(sub, this_week()).expect("on the board");
+            assert_eq!(standing.own.points, points);
+        }
+        assert_eq!(
+            store.sign_in("ada", None, "f1", 3),
+            ("f1".into(), Some((2, 2)))
+        );
+        // Another one's session does not become his, and one without points is not made.
+        assert_eq!(store.settle(by(4, 1, "f1", "cem")), former(4));
+        let mut blank = by(5, 1, "d", "dan");
+        (blank.points, blank.told) = (0, 0);
+        assert_eq!(store.settle(blank), kept(0));
+        for (sub, fresh) in [("cem", "f2"), ("dan", "f3")] {
+            assert_eq!(store.sign_in(sub, None, fresh, 6), (fresh.into(), None));
+        }
+    });
+}
+
 /// Asked again in the same name it says a token that leads there. What was asked before somebody else
 /// came takes it from nobody.
 #[test]

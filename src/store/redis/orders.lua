@@ -226,6 +226,16 @@ local function rename(session, hash, sub)
   session.hash = hash
 end
 
+-- A session is a person's from now on.
+local function give(session, sub)
+  session.person = sub
+  call('HSET', session_key(session.hash), 'person', sub)
+  call('HSET', person_key(sub), 'session', session.hash, 'seen_at', now)
+  call('HSETNX', person_key(sub), 'made_at', now)
+  call('HSETNX', person_key(sub), 'is_barred', '0')
+  keep(person_key(sub), ttl)
+end
+
 -- The session of a person, made if it is not there, and the token that it has from now on.
 local function session_of(sub, token, fresh, owner)
   local person = call('HMGET', person_key(sub), 'made_at', 'session')
@@ -238,12 +248,7 @@ local function session_of(sub, token, fresh, owner)
   end
   local chosen = person[1] and fresh or adoptable(token, fresh, sub)
   session = find(chosen) or make(chosen, owner, 0, 0, 0)
-  session.person = sub
-  call('HSET', session_key(chosen), 'person', sub)
-  call('HSET', person_key(sub), 'session', chosen, 'seen_at', now)
-  call('HSETNX', person_key(sub), 'made_at', now)
-  call('HSETNX', person_key(sub), 'is_barred', '0')
-  keep(person_key(sub), ttl)
+  give(session, sub)
   return session, chosen
 end
 
@@ -295,17 +300,29 @@ function orders.settle()
   seq, points, told, streak = number(seq), number(points), number(told), number(streak)
   if is_erased(hash) then return {'erased', 0} end
   local session = find(hash)
+  local is_new_person = false
   -- Its token may be an older one of a session that has another by now.
   if sub ~= '' and not (session and session.person == sub) then
-    if not session and is_erased(sub_hash) then return {'erased', 0} end
+    local erased = is_erased(sub_hash)
+    if not session and erased then return {'erased', 0} end
     local other = call('HGET', person_key(sub), 'session')
-    session = other and find(other) or session
+    local own = other and find(other)
+    session = own or session
+    -- One that was lost here has this session.
+    is_new_person = not (own or erased or session and session.person)
   end
   if not session then
     local total = math.max(points, told)
-    if total ~= 0 then make(hash, owner, seq, total, streak, profile) end
+    if total ~= 0 then
+      session = make(hash, owner, seq, total, streak, profile)
+      if is_new_person then
+        give(session, sub)
+        add_ranked(sub, ranked)
+      end
+    end
     return {'kept', total}
   end
+  if is_new_person then give(session, sub) end
   -- Its take is among what was lost here.
   if adopts and absent == '0' and not knows(session, owner) then make_owner(session, owner) end
   local is_new, said

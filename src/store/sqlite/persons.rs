@@ -95,10 +95,9 @@ pub(super) fn sign_in(
                     insert(connection, key, &Record::empty(owner), now)?;
                 }
                 let found = find(connection, key, owner)?;
-                let text = "INSERT INTO persons (person, session, is_barred, made_at, seen_at)
-                    VALUES (?1, ?2, 0, ?3, ?3) ON CONFLICT (person) DO UPDATE SET session = ?2";
-                let id = found.as_ref().map(|found| found.id);
-                run(connection, text, (sub, id, date(now)))?;
+                if let Some(found) = &found {
+                    give(connection, sub, found.id, now)?;
+                }
                 found
             }
         };
@@ -186,6 +185,19 @@ pub(super) fn session_of(
         Some(id) => find_by_id(connection, id, asks),
         None => Ok(None),
     }
+}
+
+/// A session is a person's from now on.
+pub(super) fn give(
+    connection: &Connection,
+    sub: &str,
+    session: i64,
+    now: Unix,
+) -> rusqlite::Result<()> {
+    let text = "INSERT INTO persons (person, session, is_barred, made_at, seen_at)
+        VALUES (?1, ?2, 0, ?3, ?3) ON CONFLICT (person) DO UPDATE SET session = ?2";
+    run(connection, text, (sub, session, date(now)))?;
+    Ok(())
 }
 
 /// Adds points to those of the person whose session it is.

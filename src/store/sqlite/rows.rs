@@ -183,14 +183,34 @@ fn settle(connection: &Connection, settle: &Settle, now: Unix) -> rusqlite::Resu
         return Ok(Settled::Erased);
     }
     let mut found = find(connection, key, settle.owner)?;
+    let mut new_person = None;
     // Its token may be an older one of a session that has another by now.
     if let Some(sub) = &settle.person
         && !is_of(connection, found.as_ref(), sub)?
     {
-        if found.is_none() && is_erased(connection, Key::of(sub), now)? {
+        let is_erased = is_erased(connection, Key::of(sub), now)?;
+        if found.is_none() && is_erased {
             return Ok(Settled::Erased);
         }
-        found = persons::session_of(connection, sub, settle.owner)?.or(found);
+        let own = persons::session_of(connection, sub, settle.owner)?;
+        // One that was lost here has this session.
+        new_person = Some(sub).filter(|_| own.is_none() && !is_erased);
+        found = own.or(found);
+    }
+    let total = settle.points.max(settle.told);
+    if found.is_none() && total == 0 {
+        return Ok(Settled::Kept { total });
+    }
+    if let Some(sub) = new_person {
+        if found.is_none() {
+            insert(connection, key, &Record::empty(settle.owner), now)?;
+            found = find(connection, key, settle.owner)?;
+        }
+        if let Some(found) = &found
+            && persons::of_session(connection, found.id)?.is_none()
+        {
+            persons::give(connection, sub, found.id, now)?;
+        }
     }
     if let Some(mut found) = found {
         let before = found.record.clone();
@@ -201,10 +221,7 @@ fn settle(connection: &Connection, settle: &Settle, now: Unix) -> rusqlite::Resu
         }
         return Ok(settled);
     }
-    let total = settle.points.max(settle.told);
-    if total != 0 {
-        insert(connection, key, &Record::new(settle), now)?;
-    }
+    insert(connection, key, &Record::new(settle), now)?;
     Ok(Settled::Kept { total })
 }
 

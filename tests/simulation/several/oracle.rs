@@ -16,6 +16,8 @@
 //!   had heard of the loss ([`Purse::sure`]); until all is answered.
 //! - Another uid than before: of who has points by now, but had not been written when two servers let
 //!   it in; each of them told its own ([`World::check`]).
+//! - More than was told, after the store forgot something: each name that a person's session had may
+//!   be there with all of it; never more under one name.
 //! - 1012 with more than the store has: only from a server that has not heard yet that something was
 //!   forgotten. It hears that with its next call, which its beat makes once a second.
 
@@ -74,6 +76,8 @@ pub(super) struct Book {
     kin: BTreeMap<String, String>,
     /// By token: the total that each server's process told last.
     told: BTreeMap<String, [Option<u64>; HUBS]>,
+    /// The store forgot something.
+    pub(super) has_forgotten: bool,
     /// The sessions whose holds went over to their persons.
     joined: BTreeSet<String>,
     /// By key, when all was answered last.
@@ -385,7 +389,14 @@ impl Book {
             let is_erased = self.is_erased(&family);
             let purse = self.purses.get_mut(&family).expect("its own");
             let most = purse.most();
-            assert!(kept <= most, "counted twice: {family} {kept} {purse:?}");
+            let mut rows = purse.tokens.iter().map(|token| self::kept(token, store));
+            // A name that it had before may be there again, with what it had.
+            let has_names = self.has_forgotten && family.starts_with('@');
+            let right = match has_names {
+                true => rows.all(|kept| kept <= most),
+                false => kept <= most,
+            };
+            assert!(right, "counted twice: {family} {kept} {purse:?}");
             let Some(now) = settled else { continue };
             let open = purse.open.iter().sum::<u64>();
             let right = purse.least + open <= kept || is_erased;
@@ -581,13 +592,13 @@ impl World {
         let shelf = self.servers[at].bench.shelf();
         // Who settles after something was forgotten is taken for the owner.
         let mut settling = shelf.unsettled();
-        let settles = self.has_forgotten && settling.any(|known| is_own(known));
+        let settles = self.book.has_forgotten && settling.any(|known| is_own(known));
         drop(settling);
         if shelf.is_to_take(is_own, sub) || settles {
             return true;
         }
         // Who has not heard of a loss tells again all that he knows.
-        let tells = self.has_forgotten && self.unaware[at];
+        let tells = self.book.has_forgotten && self.unaware[at];
         seats[at].iter().any(|seat| {
             let is_person = sub.is_some() && seat.sub.as_deref() == sub;
             (tells || seat.is_in_doubt()) && (is_person || is_own(&seat.token))
@@ -757,10 +768,11 @@ impl World {
         self.store = self.earlier.clone();
         self.store.now = now;
         let unaware = std::mem::replace(&mut self.unaware, [true; HUBS]);
-        self.has_forgotten = true;
+        self.book.has_forgotten = true;
         for at in 0..HUBS {
             self.with_store(at, |_| ());
         }
+        self.ranks.forgot(&self.store);
         let renamed: Vec<String> = self.book.uids.keys().cloned().collect();
         for key in renamed {
             let uid_in = |store: &Shelf| Some(store.session(&key)?.2.to_owned());

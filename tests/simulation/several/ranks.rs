@@ -94,6 +94,16 @@ impl Ranks {
         }
     }
 
+    /// The board does not outlive what the store forgets.
+    pub(super) fn forgot(&mut self, store: &Shelf) {
+        for ((sub, week), tally) in &mut self.tallies {
+            let kept = store.ranked(sub, *week);
+            tally.written.least = tally.written.least.min(kept);
+            // Of that some may have been written a moment ago.
+            tally.open.iter_mut().for_each(|open| open.least = 0);
+        }
+    }
+
     pub(super) fn killed(&mut self, at: usize) {
         for tally in self.tallies.values_mut() {
             tally.written.most += std::mem::take(&mut tally.open[at]).most;
