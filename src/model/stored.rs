@@ -45,7 +45,8 @@ pub struct Settle {
     /// If it is not known to the store yet, or was changed.
     pub profile: Option<StoredProfile>,
     /// The person whose session it is: if the session has another token by now, it is found by
-    /// this. If the store knows no session of the person's, this one is it from now on.
+    /// this. If the store knows no session of the person's, this one is it from now on, unless
+    /// nobody says its name.
     #[serde(default)]
     pub person: Option<String>,
     /// What counts for the board of the person whose session it is; each week once.

@@ -182,8 +182,11 @@ impl Memory {
                 return Settled::Erased;
             }
             let own = self.persons.session_of(sub);
-            // One that was lost here has this session.
-            new_person = Some(sub).filter(|_| own.is_none() && !is_erased);
+            // One that was lost here has this session, if it is known by which name.
+            let has_name = |session: &Session| !session.record.profile.uid.is_empty();
+            let is_named =
+                settle.profile.is_some() || self.sessions.get(&key).is_some_and(has_name);
+            new_person = Some(sub).filter(|_| own.is_none() && !is_erased && is_named);
             key = own.unwrap_or(key);
         }
         let total = settle.points.max(settle.told);

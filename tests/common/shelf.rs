@@ -567,11 +567,14 @@ impl Shelf {
         if settle.points.max(settle.told) == 0 && !self.sessions.contains_key(&token) {
             return Settled::Kept { total: 0 };
         }
-        // A person that was forgotten has this session.
-        if let Some(sub) = settle
-            .person
-            .as_ref()
-            .filter(|sub| !self.erased.contains(*sub))
+        // A person that was forgotten has this session, if it is known by which name.
+        let row = self.sessions.get(&token);
+        let is_named = row.is_some_and(|row| !row.profile.uid.is_empty());
+        if (is_named || settle.profile.is_some())
+            && let Some(sub) = settle
+                .person
+                .as_ref()
+                .filter(|sub| !self.erased.contains(*sub))
             && !self.persons.contains_key(sub)
             && self.of_session(&token).is_none()
         {

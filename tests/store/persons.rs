@@ -160,10 +160,15 @@ fn a_session_that_has_another_token_is_found_by_its_person() {
 fn a_person_that_is_not_known_has_the_session_that_it_settles() {
     everywhere(|store| {
         let by = |owner, seq, token, sub: &str| {
-            let mut win = ranked(win(token, owner, seq, 2, 2), &[(this_week(), 2, START)]);
+            let win = known_as(win(token, owner, seq, 2, 2), "p-1", sub);
+            let mut win = ranked(win, &[(this_week(), 2, START)]);
             win.person = Some(sub.into());
             win
         };
+        let mut nameless = by(7, 1, "e", "eva");
+        nameless.profile = None;
+        assert_eq!(store.settle(nameless), kept(2));
+        assert_eq!(store.rank("eva", this_week()), None);
         assert_eq!(store.settle(by(1, 1, "a", "ada")), kept(2));
         store.settle(win("b", 2, 1, 3, 3));
         assert_eq!(store.settle(by(2, 2, "b", "bob")), kept(5));

@@ -308,8 +308,9 @@ function orders.settle()
     local other = call('HGET', person_key(sub), 'session')
     local own = other and find(other)
     session = own or session
-    -- One that was lost here has this session.
+    -- One that was lost here has this session, if it is known by which name.
     is_new_person = not (own or erased or session and session.person)
+      and (profile or session and profile_of(session.hash) ~= '')
   end
   if not session then
     local total = math.max(points, told)

@@ -193,8 +193,10 @@ fn settle(connection: &Connection, settle: &Settle, now: Unix) -> rusqlite::Resu
             return Ok(Settled::Erased);
         }
         let own = persons::session_of(connection, sub, settle.owner)?;
-        // One that was lost here has this session.
-        new_person = Some(sub).filter(|_| own.is_none() && !is_erased);
+        // One that was lost here has this session, if it is known by which name.
+        let has_name = |found: &Found| !found.record.profile.uid.is_empty();
+        let is_named = settle.profile.is_some() || found.as_ref().is_some_and(has_name);
+        new_person = Some(sub).filter(|_| own.is_none() && !is_erased && is_named);
         found = own.or(found);
     }
     let total = settle.points.max(settle.told);

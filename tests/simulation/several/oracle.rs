@@ -12,8 +12,8 @@
 //!   that something was forgotten ([`Hold`]). Each of the two asked for somebody who had come; which of
 //!   the orders comes last, lines that are slow decide.
 //! - Less than was told, after the store forgot something: only of sessions that no server knew then
-//!   or that knows it no more, because it was killed, or because its player came back to it before it
-//!   had heard of the loss ([`Purse::sure`]); until all is answered.
+//!   or that knows it no more, because it was killed, or because its time was over or its player came
+//!   back to it before it had heard of the loss ([`Purse::sure`]); until all is answered.
 //! - Another uid than before: of who has points by now, but had not been written when two servers let
 //!   it in; each of them told its own ([`World::check`]).
 //! - More than was told, after the store forgot something: each name that a person's session had may
@@ -427,6 +427,18 @@ impl Book {
         seats.iter().filter(is_known).filter_map(told).sum()
     }
 
+    /// What a server knew of sessions that ended there by their time before it heard of the loss.
+    fn drop_unknown(&mut self, seats: &[Vec<Seat>]) {
+        let families: Vec<String> = self.purses.keys().cloned().collect();
+        for family in families {
+            for (at, seats) in seats.iter().enumerate() {
+                let known = self.known(at, seats, &family);
+                let purse = self.purses.get_mut(&family).expect("its own");
+                purse.sure[at] = purse.sure[at].min(known);
+            }
+        }
+    }
+
     /// The store has at least what a server told of the sessions that it knows, whatever was
     /// forgotten.
     fn check_known(&self, at: usize, seats: &[Seat], store: &Shelf) {
@@ -612,6 +624,7 @@ impl World {
             for (at, seats) in seats.iter().enumerate() {
                 self.book.check_known(at, seats, &self.store);
             }
+            self.book.drop_unknown(&seats);
             self.update_holds(&seats);
             self.find_sure(&seats);
             self.check_ended();
@@ -822,11 +835,9 @@ impl World {
             hold.lost |= late;
         }
         for line in self.clients.iter_mut().flat_map(|client| &mut client.lines) {
-            if let Some(token) = line
-                .token
-                .as_ref()
-                .filter(|_| !line.greeted || line.pending)
-            {
+            if !line.greeted || line.pending {
+                let person = line.sub.and_then(|sub| self.store.token_of(sub));
+                let token = person.or(line.token.as_deref()).unwrap_or_default();
                 line.least = line.least.min(kept(token, &self.store));
             }
         }
