@@ -441,6 +441,8 @@ impl Hub {
     fn leave_session(&mut self, now: Millis, player: PlayerId) -> Option<ConnId> {
         let is_unwritten = self.world.is_provisional(player) || self.world.is_owed(player);
         if is_unwritten && let Some(owner) = self.world.owner_of(player) {
+            // What was told is the total of this session, and not the person's.
+            self.world.count_apart(player);
             self.world.signed_in(player, owner);
         }
         if self.world.person_of(player).is_some() {

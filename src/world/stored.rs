@@ -275,7 +275,7 @@ impl World {
     }
 
     /// What a player is told as its total from now on may be another session's.
-    pub(super) fn count_apart(&mut self, id: PlayerId) {
+    pub fn count_apart(&mut self, id: PlayerId) {
         self.change_account(id, |player| {
             if let Some(account) = player.account_mut() {
                 account.uncounted = true;
