@@ -58,6 +58,16 @@ impl Hub {
         self.close(now, conn, Ended::Closed(reason));
     }
 
+    /// Ends a connection that another one has taken over from.
+    pub(super) fn supersede(&mut self, now: Millis, conn: ConnId) {
+        self.counters.takeovers += 1;
+        // It speaks for nobody from now on: its end is not taken for the player's.
+        if let Some(session) = self.session_mut(conn) {
+            session.player = None;
+        }
+        self.end(now, conn, CloseReason::TakenOver);
+    }
+
     /// Orders the end of a connection, and lets its player go.
     pub(super) fn close(&mut self, now: Millis, conn: ConnId, ended: Ended) {
         if let Some(session) = self.remove_session(conn) {

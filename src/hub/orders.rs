@@ -4,7 +4,7 @@
 //! Absent: why something is told.
 
 use super::{Hub, Played, Timer};
-use crate::model::{CloseReason, ConnId, Ended, Event, StoreOp};
+use crate::model::{ConnId, Ended, Event, StoreOp};
 use crate::time::Millis;
 use crate::wire::event;
 use crate::world::Effect;
@@ -52,14 +52,7 @@ impl Hub {
         while let Some(effect) = self.world.pop_effect() {
             match effect {
                 Effect::Tell { conn, event } => self.tell(conn, &event),
-                Effect::Supersede { conn } => {
-                    self.counters.takeovers += 1;
-                    // It speaks for nobody from now on: its end is not taken for the player's.
-                    if let Some(session) = self.session_mut(conn) {
-                        session.player = None;
-                    }
-                    self.end(now, conn, CloseReason::TakenOver);
-                }
+                Effect::Supersede { conn } => self.supersede(now, conn),
                 Effect::Arm { at, timer } => {
                     self.orders.push_back(Order::Arm {
                         at,

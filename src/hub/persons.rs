@@ -22,8 +22,8 @@ use super::requests::Greeting;
 use super::store::{Desk, WAITS_MAX, Wait};
 use crate::identity::{self, Keys, Refusal};
 use crate::model::{
-    Avatar, CloseReason, ConnId, Event, Generation, Name, Owner, Person, PlayerId, Profile,
-    StoreOp, Stored, Sub, Token, TokenOutcome, Uid, Vouched, is_default,
+    Avatar, ConnId, Event, Generation, Name, Owner, Person, PlayerId, Profile, StoreOp, Stored,
+    Sub, Token, TokenOutcome, Uid, Vouched, is_default,
 };
 use crate::time::Millis;
 use crate::world::{Kept, Signed};
@@ -266,8 +266,7 @@ impl Hub {
             session.and_then(|token| self.desk.takes.get_mut(token)?.conn.take()),
         ];
         for earlier in earlier.into_iter().flatten() {
-            self.counters.takeovers += 1;
-            self.end(now, earlier, CloseReason::TakenOver);
+            self.supersede(now, earlier);
         }
         let full = WAITS_MAX <= self.desk.signs.len() && !known;
         if self.desk.is_away() || full || WAITS_MAX <= self.desk.waiting() {
@@ -437,8 +436,9 @@ impl Hub {
 
     /// A person goes on by another session than this one. What was won by an older name of that
     /// one, or is not written yet, is the person's; what else there is stays where it is. The
-    /// connection that it had.
+    /// connection that it had, which speaks for nobody from now on.
     fn leave_session(&mut self, now: Millis, player: PlayerId) -> Option<ConnId> {
+        let conn = self.world.conn_of(player);
         let is_unwritten = self.world.is_provisional(player) || self.world.is_owed(player);
         if is_unwritten && let Some(owner) = self.world.owner_of(player) {
             // What was told is the total of this session, and not the person's.
@@ -446,12 +446,15 @@ impl Hub {
             self.world.signed_in(player, owner);
         }
         if self.world.person_of(player).is_some() {
-            return self.world.fold(now, player);
+            self.world.fold(now, player);
+        } else {
+            self.world.unbind(player);
+            if conn.is_some() {
+                self.world.lost(now, player);
+            }
         }
-        let conn = self.world.conn_of(player);
-        self.world.unbind(player);
-        if conn.is_some() {
-            self.world.lost(now, player);
+        if let Some(session) = conn.and_then(|conn| self.session_mut(conn)) {
+            session.player = None;
         }
         conn
     }
@@ -530,9 +533,6 @@ impl Hub {
         let named = self.world.named(player);
         let conn = self.leave_session(now, player);
         if let (Some(conn), Some(person), Some(named)) = (conn, person, named) {
-            if let Some(session) = self.session_mut(conn) {
-                session.player = None;
-            }
             self.enter_signed(now, conn, person, named, found);
         }
     }

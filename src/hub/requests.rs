@@ -338,8 +338,7 @@ impl Hub {
         let newest = self.world.conn_of(player);
         let overtaken = newest.is_some_and(|newest| self.came_after(newest, conn));
         if overtaken {
-            self.counters.takeovers += 1;
-            self.end(now, conn, CloseReason::TakenOver);
+            self.supersede(now, conn);
         }
         overtaken
     }
@@ -352,13 +351,9 @@ impl Hub {
 
     /// A connection that lost its player speaks for this one from now on, unless a newer one does.
     pub(super) fn move_over(&mut self, now: Millis, conn: ConnId, player: PlayerId) {
-        if let Some(session) = self.session_mut(conn) {
-            session.player = None;
-        }
         let current = self.world.conn_of(player);
         if current.is_some_and(|current| !self.came_after(conn, current)) {
-            self.counters.takeovers += 1;
-            return self.end(now, conn, CloseReason::TakenOver);
+            return self.supersede(now, conn);
         }
         let token = self.world.token_of(player).cloned();
         if let Some(token) = token

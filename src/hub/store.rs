@@ -16,8 +16,8 @@ use super::requests::{Asked, Greeting};
 use super::snapshot::{ensure, pairs};
 use super::{Hub, Order};
 use crate::model::{
-    Avatar, CloseReason, ConnId, Join, Letter, Name, Owner, Person, ProblemCode, Profile, Request,
-    RoomCode, Settle, StoreOp, StoreReply, Stored, StoredProfile, Sub, Token, Uid, is_default,
+    Avatar, ConnId, Join, Letter, Name, Owner, Person, ProblemCode, Profile, Request, RoomCode,
+    Settle, StoreOp, StoreReply, Stored, StoredProfile, Sub, Token, Uid, is_default,
 };
 use crate::time::Millis;
 use crate::world::rules::Score;
@@ -244,8 +244,7 @@ impl Hub {
         let asked = self.desk.takes.get_mut(token);
         let known = asked.is_some();
         if let Some(earlier) = asked.and_then(|take| take.conn.take()) {
-            self.counters.takeovers += 1;
-            self.end(now, earlier, CloseReason::TakenOver);
+            self.supersede(now, earlier);
         }
         let full = WAITS_MAX <= self.desk.takes.len() && !known;
         if self.desk.away || full || WAITS_MAX <= self.desk.waits.len() {

@@ -585,10 +585,8 @@ impl World {
     }
 
     /// A session was an older name of its person's, and ends: what was won by it is the person's.
-    /// The connection that it had.
-    pub fn fold(&mut self, now: Millis, id: PlayerId) -> Option<ConnId> {
+    pub fn fold(&mut self, now: Millis, id: PlayerId) {
         self.settle(now, id);
-        let conn = self.conn_of(id);
         // The session that is the person's may have settled by the owner that this one has.
         let owner = self.draw_owner();
         self.change_account(id, |player| {
@@ -603,7 +601,6 @@ impl World {
         self.change_account(id, |player| player.play_mut().account = None);
         self.end_session(now, id);
         self.arm_sweep(now);
-        conn
     }
 
     /// A session that was taken up here may have gone on elsewhere: it is taken once more, in the
