@@ -93,7 +93,7 @@ export const passes = (page, name, value) => page.waitForFunction(
 /** Waits for an element; in vain, it tells what the page went through instead. */
 async function reaches(page, selector) {
   await page.waitForSelector(selector).catch(async (error) => {
-    const passed = await page.evaluate(() => window.passed.slice(-9).concat(document.querySelector('#status').textContent));
+    const passed = await page.evaluate(() => (window.passed ?? []).slice(-9).concat(document.querySelector('#status').textContent));
     throw new Error(`${error.message}\nIt went through ${passed.join(' ')}`);
   });
 }
@@ -208,6 +208,7 @@ export async function ready(page, server) {
   const there = { viewport: page.viewportSize(), locale: 'en-US', reducedMotion: 'reduce' };
   const context = await page.context().browser().newContext(there);
   context.setDefaultTimeout(PATIENCE_MS);
+  await context.addInitScript(remember);
   return () => copied(page, context, server);
 }
 
