@@ -473,7 +473,8 @@ impl Hub {
         let here = self.world.player_of(&token);
         if let Some(player) = here.or_else(|| self.world.player_of_person(&person.sub)) {
             if here.is_none() {
-                self.world.rekey(now, player, token.clone(), owner);
+                self.world
+                    .rekey(now, player, (token.clone(), owner), kept.is_none());
             }
             // What it settles is the person's, whatever token that has by then.
             self.bind_known(now, player, person.clone());
@@ -517,7 +518,8 @@ impl Hub {
         }
         let Found { token, owner, kept } = found;
         if here.is_none() {
-            self.world.rekey(now, player, token.clone(), owner);
+            self.world
+                .rekey(now, player, (token.clone(), owner), kept.is_none());
         }
         // What it settles is the person's, whatever token that has by then.
         self.world.signed_in(player, owner);

@@ -318,7 +318,9 @@ impl World {
             points: unsent.points,
             streak: score.streak,
             told: if account.uncounted { 0 } else { score.total },
-            profile: (!account.profile_known).then_some(profile),
+            // Who is on the board has a name there, also if the store lost it and this process ends
+            // before it hears of that.
+            profile: (!account.profile_known || !account.ranked.is_empty()).then_some(profile),
             person,
             ranked: std::mem::take(&mut account.ranked),
             absent,
@@ -665,7 +667,14 @@ impl World {
     /// The store has a player's session under another token and owner: so it is here.
     ///
     /// What is under way for the former token is found by its person, and answered to nobody.
-    pub fn rekey(&mut self, now: Millis, id: PlayerId, token: Token, owner: Owner) {
+    /// `is_new`: nothing was there.
+    pub fn rekey(
+        &mut self,
+        now: Millis,
+        id: PlayerId,
+        (token, owner): (Token, Owner),
+        is_new: bool,
+    ) {
         self.change_account(id, |player| {
             let account = player.account();
             let mut rekeyed = Account::new(owner);
@@ -673,10 +682,12 @@ impl World {
             rekeyed.seq = account
                 .filter(|it| it.owner == owner)
                 .map_or(0, |it| it.seq);
-            rekeyed.uncounted = true;
             rekeyed.pending = account.is_some_and(|account| account.pending);
             // What was told of it is told again, if the store lost it.
             rekeyed.forgotten = account.is_some_and(|account| account.forgotten);
+            // Where it lost all there was, that is also all there is.
+            let is_all = is_new && account.is_some_and(|it| it.forgotten && !it.uncounted);
+            rekeyed.uncounted = !is_all;
             rekeyed.doubtful = account.is_some_and(|account| account.doubtful);
             // The streak of what is under way counts by the former name no more.
             let again = account.filter(|it| it.under_way).map(|_| Unsent::default());

@@ -239,6 +239,11 @@ impl Shelf {
         })
     }
 
+    /// Whether who settles what it was never known to own is taken for its owner.
+    pub(crate) fn adopts(&self) -> bool {
+        self.forgot_at.is_some_and(|at| self.now < at + ADOPTS_MS)
+    }
+
     /// Whether it is about to tell that it lost something.
     pub(crate) fn is_to_tell_loss(&self) -> bool {
         self.answers.contains(&StoreReply::Forgot)
@@ -584,7 +589,7 @@ impl Shelf {
             };
             self.persons.insert(sub.clone(), person);
         }
-        if self.forgot_at.is_some_and(|at| self.now < at + ADOPTS_MS)
+        if self.adopts()
             && !settle.absent
             && let Some(row) = self.sessions.get_mut(&token)
             && !row.seqs.contains_key(&settle.owner.0)

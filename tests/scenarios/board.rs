@@ -514,6 +514,23 @@ fn what_was_won_during_an_outage_over_midnight_comes_to_both_weeks() {
     assert_eq!(settles(&mut pair), Some(5));
 }
 
+/// The store lost who that is, and the server that knows it is gone before it hears of the loss.
+#[test]
+fn points_for_the_board_come_with_the_name_that_they_belong_to() {
+    let mut pair = Pair::new();
+    let nothing = pair.bench.shelf().clone();
+    pair.win(pair.ann);
+    pair.bench.shelf().lazy = true;
+    pair.win(pair.ann);
+    let shelf = pair.bench.shelf();
+    shelf.roll_back(&nothing);
+    shelf.work(usize::MAX);
+    assert_ne!(shelf.ranked("ann", Week::EVER), 0);
+    let token = shelf.token_of("ann").expect("a person");
+    let (.., uid) = shelf.session(token).expect("hers");
+    assert_ne!(uid, "", "nobody's name");
+}
+
 #[test]
 fn without_a_clock_that_can_be_right_nothing_is_ranked() {
     let mut pair = Pair::new();

@@ -407,6 +407,37 @@ fn of_two_devices_of_a_person_the_one_that_came_last_goes_on() {
     assert!(format!("{hi:?}").contains(&token), "{deeds:?}");
 }
 
+/// A session that was made anew after a loss has what was told of the former one, also if the store
+/// loses that, too, before it says so.
+#[test]
+fn what_a_person_was_told_is_told_again_by_the_name_that_a_loss_gave_it() {
+    let (mut a, mut b) = (Instance::new("a", 7), Instance::new("b", 8));
+    a.0.use_keys(keys("old"));
+    b.0.use_keys(keys("old"));
+    b.sign_in(None);
+    b.hand(&mut a);
+    let earlier = a.0.shelf().clone();
+    let (ann, hi) = a.sign_in(None);
+    let token = hi["session"].clone();
+    let told = a.win(ann);
+    a.0.shelf().lazy = true;
+    for _ in 0..2 {
+        a.0.shelf().roll_back(&earlier);
+        a.0.hear_store();
+        a.0.shelf().work(usize::MAX);
+        a.0.hear_store();
+    }
+    a.0.shelf().lazy = false;
+    a.0.shelf().work(usize::MAX);
+    a.0.hear_store();
+    let (_, hi) = a.sign_in(None);
+    assert_ne!(hi["session"], token);
+    assert_eq!(hi["totalScore"], told);
+    let renamed = hi["session"].as_str().expect("a token").to_owned();
+    let (total, ..) = a.0.shelf().session(&renamed).expect("hers");
+    assert_eq!(u64::from(total), told);
+}
+
 /// Nobody asks about one who is gone, and what it wins is not known before its round ends.
 #[test]
 fn what_one_wins_who_is_gone_when_the_store_is_back_is_written() {

@@ -9,8 +9,8 @@
 //!
 //! - 4001 for the newest connection of a key: only if another server took the session after that came,
 //!   and had been asked before, or held a connection of it in doubt, or knew it and had not heard yet
-//!   that something was forgotten ([`Hold`]). Each of the two asked for somebody who had come; which of
-//!   the orders comes last, lines that are slow decide.
+//!   that something was forgotten, or a minute ago at most, and had never written it ([`Hold`]). Each of
+//!   the two asked for somebody who had come; which of the orders comes last, lines that are slow decide.
 //! - Less than was told, after the store forgot something: only of sessions that no server knew then
 //!   or that knows it no more, because it was killed, or because its time was over or its player came
 //!   back to it before it had heard of the loss ([`Purse::sure`]); until all is answered.
@@ -603,6 +603,7 @@ impl World {
         };
         let shelf = self.servers[at].bench.shelf();
         // Who settles after something was forgotten is taken for the owner.
+        let adopts = shelf.adopts();
         let mut settling = shelf.unsettled();
         let settles = self.book.has_forgotten && settling.any(|known| is_own(known));
         drop(settling);
@@ -613,7 +614,8 @@ impl World {
         let tells = self.book.has_forgotten && self.unaware[at];
         seats[at].iter().any(|seat| {
             let is_person = sub.is_some() && seat.sub.as_deref() == sub;
-            (tells || seat.is_in_doubt()) && (is_person || is_own(&seat.token))
+            let writes_first = adopts && seat.account.is_null();
+            (tells || writes_first || seat.is_in_doubt()) && (is_person || is_own(&seat.token))
         })
     }
 
