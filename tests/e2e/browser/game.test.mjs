@@ -17,7 +17,7 @@ const SLOWLY = ['--robot-after', '1m', '--rematch-wait', '1m', '--game-time', '1
 /** Where much is done within a round. Who waits for its end, waits. */
 const LONG = ['--game-time', '30s'];
 /** Where nobody waits for the end of a round that a page of a busy machine has to come back to. */
-const ENDLESS = ['--game-time', '1m'];
+const ENDLESS = ['--game-time', '1m', '--drain-timeout', '65s'];
 /** They mostly wait: for the ends of rounds, and for a busy machine. */
 const AT_ONCE = 4;
 
