@@ -3,7 +3,9 @@
 
     make -s -C benches/peers/raw-epoll OUT=build && cargo build --release
     benches/floor.py                              prints a table, some 6 minutes
-    benches/floor.py --pairs 12 --seconds 30      what an aim is compared with: an hour
+    benches/floor.py --pairs 12 --seconds 30      what an aim is compared with: an hour and a half
+    benches/floor.py --only "TCP: 5,000"          one row
+    benches/floor.py --flags "--log-level warn"   ours with other settings
 
 Both play the same game over Engine.IO 3 with 200 players, without limits, and without a store's file. The
 server has core 0, the client core 1, and each measurement a fresh process. Of each pair the ratio is taken,
@@ -38,6 +40,8 @@ def main():
     options.add_argument("--floor", default=ROOT / "benches/peers/raw-epoll/build/server")
     options.add_argument("--pairs", type=int, default=7)
     options.add_argument("--seconds", type=int, default=3)
+    options.add_argument("--only", default="", metavar="TEXT", help="rows that have this in their title")
+    options.add_argument("--flags", default="", help="for our server, beside those that lift its limits")
     options = options.parse_args()
     for program in (options.binary, options.floor):
         if not pathlib.Path(program).exists():
@@ -48,6 +52,8 @@ def main():
     for number in range(options.pairs):
         for way in ("TCP", "unix socket"):
             for title, mode, key in COLUMNS:
+                if options.only not in f"{way}: {title}":
+                    continue
                 pair = [measure(options, ours, way, mode, key) for ours in (True, False)]
                 figures.setdefault((way, title), []).append(pair)
         print(f"pair {number + 1} of {options.pairs}: done", file=sys.stderr)
@@ -83,7 +89,7 @@ def measure(options, ours, way, mode, key):
         environment = {"PORT": port} if way == "TCP" else {"UNIX_SOCKET": path}
         if ours:
             command = ["taskset", "-c", "0", options.binary, "--listen", place, "--store", "memory"]
-            command, environment = command + LIMITS_OFF, {}
+            command, environment = command + LIMITS_OFF + options.flags.split(), {}
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         server = subprocess.Popen(command, env=environment, **quiet)
         try:

@@ -621,8 +621,9 @@ impl World {
 
     /// Nothing is in the store that was not told; `settled`: and nothing of that is missing.
     pub(super) fn check(&mut self, settled: bool) {
+        let hubs = if settled { HUBS } else { 0 };
+        let seats: Vec<Vec<Seat>> = (0..hubs).map(|at| self.seats(at)).collect();
         if settled {
-            let seats: Vec<Vec<Seat>> = (0..HUBS).map(|at| self.seats(at)).collect();
             for (at, seats) in seats.iter().enumerate() {
                 self.book.check_known(at, seats, &self.store);
             }
@@ -634,7 +635,7 @@ impl World {
         self.check_ranks(settled);
         let losses = self.book.check(&self.store, settled.then_some(self.now));
         if settled {
-            self.forget_uids();
+            self.forget_uids(seats.into_iter().flatten());
         }
         self.figures.add("lost", losses);
         if settled {
@@ -645,9 +646,8 @@ impl World {
     }
 
     /// A server that told another uid writes that with its next result.
-    fn forget_uids(&mut self) {
-        let seats: Vec<Seat> = (0..HUBS).flat_map(|at| self.seats(at)).collect();
-        for seat in seats.into_iter().filter(Seat::is_known) {
+    fn forget_uids(&mut self, seats: impl Iterator<Item = Seat>) {
+        for seat in seats.filter(Seat::is_known) {
             let sub = seat.sub.as_deref().map(person);
             for key in sub.into_iter().chain([seat.token]) {
                 if self.book.uids.get(&key).is_some_and(|uid| *uid != seat.uid) {
