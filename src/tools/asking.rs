@@ -2,10 +2,13 @@
 //! it.
 //!
 //! It listens under a name of that process's number and sends SIGUSR2; the server connects, finds
-//! out by the name what is asked for, and says one line. Absent: what is asked for.
+//! out by the name what is asked for, and says one line. Such names belong to a network
+//! (network_namespaces(7)), and a service may have one of its own. Absent: what is asked for.
 
 use std::ffi::OsString;
+use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write as _};
+use std::os::fd::AsFd as _;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::process::ExitCode;
@@ -14,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use lexopt::ValueExt as _;
 use rustix::process::{Pid, Signal};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// How long until the server connects: it does so in its next turn.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -61,6 +65,7 @@ pub(super) struct Wish {
 pub(super) fn ask(process: Pid, wish: Wish) -> Result<String, String> {
     let Wish { name, patience, .. } = wish;
     let pid = process.as_raw_nonzero();
+    enter_network_of(process)?;
     let listener = SocketAddr::from_abstract_name(format!("roshambo-{name}-{pid}"))
         .and_then(|name| UnixListener::bind_addr(&name));
     let listener = listener.map_err(|error| match error.kind() {
@@ -83,6 +88,26 @@ pub(super) fn ask(process: Pid, wish: Wish) -> Result<String, String> {
         (_, Some(why)) => Err(why.to_owned()),
         _ => Err(format!("process {pid} ended meanwhile: see its log")),
     }
+}
+
+/// Goes where the server is, if that has a network of its own.
+fn enter_network_of(process: Pid) -> Result<(), String> {
+    let pid = process.as_raw_nonzero();
+    let path = format!("/proc/{pid}/ns/net");
+    // Who may not look there may not ask either, and is told so by the signal.
+    let (Ok(ours), Ok(its)) = (fs::read_link("/proc/self/ns/net"), fs::read_link(&path)) else {
+        return Ok(());
+    };
+    if ours == its {
+        return Ok(());
+    }
+    let entered = File::open(&path).and_then(|link| {
+        let kind = Some(LinkNameSpaceType::Network);
+        Ok(move_into_link_name_space(link.as_fd(), kind)?)
+    });
+    entered.map_err(|error| {
+        format!("process {pid} has a network of its own, and cannot be asked there ({error}): ask as root")
+    })
 }
 
 /// Waits for that process; others may connect, and are not heard.

@@ -33,8 +33,8 @@ Usage: roshambo gather PID
 
 Meanwhile that instance answers 503, so that the proxy passes over it; then it serves as before. It
 prints one line and ends with 0 when nobody is left, with 1 when somebody is, or nobody was sent on,
-and with 2 when it was asked wrongly. It has to run as the server's user or as root, on the same
-machine and in the same container.
+and with 2 when it was asked wrongly. It has to run as the server's user, or as root where
+the server has a network of its own, on the same machine and in the same container.
 ";
 
 /// Runs the command; `args` come after its name.

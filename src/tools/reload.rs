@@ -39,8 +39,8 @@ Usage: roshambo reload PID [--check]
 
 It prints one line and ends with 0 when the new program runs, with 1 when the old one goes on, and
 with 2 when it was asked wrongly. Flags, environment and sandbox stay those of the old program:
-settings that were changed need a restart. It has to run as the server's user or as root, on the
-same machine and in the same container.
+settings that were changed need a restart. It has to run as the server's user, or as
+root where the server has a network of its own, on the same machine and in the same container.
 ";
 
 struct Asked {

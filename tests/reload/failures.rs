@@ -1,13 +1,13 @@
 //! Whatever is wrong with the new program, or the moment, the old one goes on and says why.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use crate::place::{Place, reload, reload_process};
 use crate::support::client::{Client, Dialect};
-use crate::support::process::{Server, command, run_command};
+use crate::support::process::{Server, command, command_by, run_command};
 use crate::support::raw::{Raw, frame};
-use crate::support::side_by_side;
+use crate::support::{Directory, side_by_side};
 
 /// Somebody who is there before and after.
 struct Witness(Client);
@@ -129,6 +129,26 @@ fn a_proof_alone_changes_nothing() {
         exit.stdout
     );
     assert!(!server.log().text().contains("reloaded"));
+}
+
+/// As the services that are shipped have.
+#[test]
+fn a_server_with_a_network_of_its_own_is_asked_there() {
+    let folder = Directory::new();
+    let socket = folder.file("socket").display().to_string();
+    let uid = fs::metadata("/proc/self").expect("a kernel").uid();
+    // As root of a user namespace, where the test's user is none.
+    let flags = if uid == 0 { "-n" } else { "-Urn" };
+    let mut command = command_by(&["unshare", flags]);
+    command.args(["--listen", &format!("unix:{socket}")]);
+    let server = Server::spawn(command);
+    let exit = reload(&server, &["--check"]);
+    if uid == 0 {
+        assert_eq!(exit.code(), Some(0), "{}", exit.stderr);
+    } else {
+        assert_eq!(exit.code(), Some(1), "{}", exit.stdout);
+        assert!(exit.stderr.contains("ask as root"), "{}", exit.stderr);
+    }
 }
 
 #[test]
