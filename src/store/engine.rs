@@ -78,6 +78,16 @@ pub trait Engine: Send {
     /// It did not work; nothing depends on it.
     fn expire(&mut self, at_most: usize, now: Unix) -> Result<usize, Trouble>;
 
+    /// Looks after what it keeps when nothing is asked of it: whether some of that was lost since it
+    /// was last told. Who loses nothing behind our back has nothing to look at.
+    ///
+    /// # Errors
+    ///
+    /// It did not work; nothing depends on it.
+    fn look(&mut self, _now: Unix) -> Result<bool, Trouble> {
+        Ok(false)
+    }
+
     /// Erases somebody; returns how many sessions and persons that were.
     ///
     /// # Errors
@@ -120,7 +130,22 @@ pub(super) enum Place {
     /// A file, with all links followed; its lock and its identity come as descriptors.
     File(PathBuf),
     /// A Redis.
-    Redis(RedisUrl),
+    Redis(RedisState),
+}
+
+/// What was known of a Redis.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct RedisState {
+    pub(super) url: RedisUrl,
+    /// By what name this process calls there, and how often it had.
+    pub(super) caller: String,
+    pub(super) calls: u64,
+    /// So many milliseconds ago it lost something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) lost_ms: Option<u64>,
+    /// That it did is still to be told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) forgot: bool,
 }
 
 /// What a session is known by: the SHA-256 of its token.

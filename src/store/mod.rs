@@ -103,7 +103,7 @@ use std::time::{Duration, Instant};
 
 use self::clock::Clock;
 pub use self::engine::{Engine, Limits, Trouble, Unix, Who};
-use self::engine::{LEASE_SECONDS, Place};
+use self::engine::{LEASE_SECONDS, Place, RedisState};
 use self::memory::Memory;
 use self::sqlite::Sqlite;
 use self::writer::Carried;
@@ -190,12 +190,12 @@ fn open_redis(_: &RedisUrl, _: Limits) -> Result<Box<dyn Engine>, OpenError> {
 }
 
 #[cfg(feature = "redis")]
-fn taken_redis(url: RedisUrl, limits: Limits) -> Result<Box<dyn Engine>, OpenError> {
-    Ok(Box::new(redis::Redis::taken(url, limits)))
+fn taken_redis(state: RedisState, limits: Limits) -> Result<Box<dyn Engine>, OpenError> {
+    Ok(Box::new(redis::Redis::taken(state, limits)))
 }
 
 #[cfg(not(feature = "redis"))]
-fn taken_redis(_: RedisUrl, _: Limits) -> Result<Box<dyn Engine>, OpenError> {
+fn taken_redis(_: RedisState, _: Limits) -> Result<Box<dyn Engine>, OpenError> {
     Err(OpenError(NO_REDIS.into()))
 }
 
@@ -225,9 +225,9 @@ pub fn take_over(
             let place = format!("in {}", path.display());
             (Box::new(Sqlite::taken(path, limits, descriptors)?), place)
         }
-        Place::Redis(url) => {
-            let place = format!("in {url}");
-            (taken_redis(url, limits)?, place)
+        Place::Redis(state) => {
+            let place = format!("in {}", state.url);
+            (taken_redis(state, limits)?, place)
         }
         Place::Anew => return Err(OpenError("the store's part is empty".into())),
     };

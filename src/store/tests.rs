@@ -22,6 +22,8 @@ enum Fate {
     Lost,
     /// A fault of the engine.
     Panics,
+    /// Something was lost that nobody has asked for yet.
+    Forgets,
 }
 
 /// Memory behind a line that breaks.
@@ -45,7 +47,7 @@ impl Engine for Fragile {
             let _ = gate.recv();
         }
         match self.fates.pop_front().unwrap_or(Fate::Well) {
-            Fate::Well => self.memory.apply(orders, now),
+            Fate::Well | Fate::Forgets => self.memory.apply(orders, now),
             Fate::Fails(why) => Err(Trouble(why.into())),
             Fate::Panics => panic!("planted"),
             Fate::Lost => {
@@ -57,6 +59,14 @@ impl Engine for Fragile {
 
     fn expire(&mut self, at_most: usize, now: Unix) -> Result<usize, Trouble> {
         self.memory.expire(at_most, now)
+    }
+
+    fn look(&mut self, _: Unix) -> Result<bool, Trouble> {
+        let forgets = self.fates.front() == Some(&Fate::Forgets);
+        if forgets {
+            self.fates.pop_front();
+        }
+        Ok(forgets)
     }
 
     fn forget(&mut self, who: &Who, now: Unix) -> Result<usize, Trouble> {
@@ -296,6 +306,13 @@ fn an_end_that_cannot_write_says_how_much_is_lost() {
     let unwritten = bench.running.finish(Duration::ZERO).expect_err("all fail");
     assert_eq!(unwritten.orders, 3);
     assert_eq!(unwritten.trouble.as_deref(), Some("no space"));
+}
+
+#[test]
+fn what_was_lost_is_found_out_though_nothing_is_asked() {
+    let bench = Bench::start(&[Fate::Forgets]);
+    assert_eq!(bench.next(), StoreReply::Forgot);
+    assert_eq!(bench.calls(), [0; 0]);
 }
 
 #[test]

@@ -38,8 +38,9 @@ const RETRIES: [Duration; 4] = [
 const IDLE: Duration = Duration::from_millis(100);
 /// How long the last commit may take to return.
 const RETURN: Duration = Duration::from_secs(1);
-/// How often it looks for what is too old, and how much of that it deletes at a time.
-const EXPIRE_EVERY: Duration = Duration::from_secs(60);
+/// How often it looks whether something was lost and for what is too old, and how much of that it
+/// deletes at a time.
+const LOOK_EVERY: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 60 });
 const EXPIRE_MAX: usize = 200;
 /// A trouble that only changes its words is a line of the log so often.
 const LOG_EVERY: Duration = Duration::from_secs(60);
@@ -220,7 +221,7 @@ pub(super) fn start(
         commits: carried.commits,
         started,
         clock: Clock::start(),
-        next_expiry: Instant::now() + EXPIRE_EVERY,
+        next_look: Instant::now() + LOOK_EVERY,
         until: Arc::clone(&until),
     };
     writer.report(None);
@@ -278,7 +279,7 @@ struct Writer {
     commits: u64,
     started: Instant,
     clock: Clock,
-    next_expiry: Instant,
+    next_look: Instant,
     until: Arc<Mutex<Option<Until>>>,
 }
 
@@ -302,8 +303,8 @@ impl Writer {
                 }
                 break;
             }
-            if self.next_expiry <= now && self.failures == 0 {
-                self.expire();
+            if self.next_look <= now && self.failures == 0 {
+                self.look();
             }
         }
         let unread = self
@@ -434,17 +435,23 @@ impl Writer {
         }
     }
 
-    fn expire(&mut self) {
+    /// What nobody has to ask for.
+    fn look(&mut self) {
         let now = Instant::now();
-        self.next_expiry = now + EXPIRE_EVERY;
+        self.next_look = now + LOOK_EVERY;
+        match self.engine.look(self.clock.now()) {
+            Ok(false) => (),
+            Ok(true) => (self.reply)(StoreReply::Forgot),
+            // The next order will meet the same, and say so.
+            Err(trouble) => return log::debug!("the store cannot be looked at: {trouble}"),
+        }
         if !self.clock.is_steady() {
             return;
         }
         match self.engine.expire(EXPIRE_MAX, self.clock.now()) {
             // There is more: after the orders that came meanwhile.
-            Ok(deleted) if EXPIRE_MAX <= deleted => self.next_expiry = now,
+            Ok(deleted) if EXPIRE_MAX <= deleted => self.next_look = now,
             Ok(_) => (),
-            // The next order will meet the same, and say so.
             Err(trouble) => log::debug!("nothing was deleted: {trouble}"),
         }
     }

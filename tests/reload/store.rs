@@ -7,6 +7,8 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use crate::place::{Place, reload, reload_process};
+#[cfg(feature = "redis")]
+use crate::support::PATIENCE;
 use crate::support::client::{Client, Dialect, Hi};
 use crate::support::process::Server;
 
@@ -41,15 +43,15 @@ impl Table {
         assert_eq!(total, self.won);
     }
 
-    /// A process that has nothing but the file knows the points.
+    /// A process that has nothing but the store knows the points.
     #[track_caller]
-    fn check_kept(self, server: Server, path: &Path) {
+    fn check_kept(self, server: Server, place: &str) {
         drop(self.bob);
         self.ann.0.leave();
         server.signal("TERM");
         let exit = server.wait();
         assert_eq!(exit.code(), Some(0), "{}", exit.stderr);
-        let server = Server::start(&["--store", path.to_str().expect("ASCII")]);
+        let server = Server::start(&["--store", place]);
         let token = &self.ann.1.session;
         let (_, hi) = Client::resume(server.address(), Dialect::Plain, token);
         assert_eq!(hi.total, self.won);
@@ -97,7 +99,7 @@ fn what_a_store_that_is_away_has_not_written_is_written_by_the_next_program() {
     }
     fs::rename(&aside, folder).expect("ours");
     server.log().wait_for(BACK, |line| line.contains(BACK));
-    table.check_kept(server, &path);
+    table.check_kept(server, path.to_str().expect("ASCII"));
 }
 
 #[test]
@@ -130,7 +132,7 @@ fn a_store_that_is_slow_is_waited_for_and_what_it_does_not_take_travels_along() 
     }
     other.execute_batch("COMMIT").expect("it was begun");
     drop(other);
-    table.check_kept(server, &path);
+    table.check_kept(server, path.to_str().expect("ASCII"));
 }
 
 /// Only who has it open can write it anew.
@@ -151,5 +153,30 @@ fn a_file_that_was_deleted_is_not_let_go() {
     let exit = reload(&server, &[]);
     assert_eq!(exit.code(), Some(0), "{}", exit.stderr);
     table.play();
-    table.check_kept(server, &path);
+    table.check_kept(server, path.to_str().expect("ASCII"));
+}
+
+/// What Redis has lost the next program finds out, also if that was just before it began.
+#[cfg(feature = "redis")]
+#[test]
+fn a_redis_that_was_emptied_is_told_again_by_the_next_program() {
+    let place = Place::new();
+    let redis = crate::support::redis::Redis::start(&[]);
+    let url = redis.url(0);
+    let flags = ["--game-time", "1s", "--robot-after", "60s", "--store", &url];
+    let server = place.start(&flags);
+    let (mut first, mut second) = (Table::new(&server), Table::new(&server));
+    first.play();
+    let until = std::time::Instant::now() + PATIENCE;
+    while redis.say("KEYS *session:*").is_empty() {
+        assert!(std::time::Instant::now() < until, "nothing is written");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    redis.say("FLUSHALL");
+    let exit = reload(&server, &[]);
+    assert_eq!(exit.code(), Some(0), "{}", exit.stderr);
+    // Others win something.
+    second.play();
+    drop(second);
+    first.check_kept(server, &url);
 }

@@ -28,7 +28,7 @@ use self::script::Script;
 pub(super) use self::script::{Call, key};
 use super::OpenError;
 use super::clock::Clock;
-use super::engine::{Engine, Limits, Luggage, Place, Trouble, Unix, Who, oldest_week};
+use super::engine::{Engine, Limits, Luggage, Place, RedisState, Trouble, Unix, Who, oldest_week};
 use crate::model::{RedisUrl, StoreOp, StoreReply};
 
 /// Most orders in one call: some two milliseconds, in which Redis does nothing else.
@@ -65,7 +65,16 @@ impl Redis {
     ///
     /// What is wrong with it and what to do.
     pub(super) fn open(url: &RedisUrl, limits: Limits, now: Unix) -> Result<Self, OpenError> {
-        let mut redis = Self::taken(url.clone(), limits);
+        let mut redis = Self::taken(
+            RedisState {
+                url: url.clone(),
+                caller: Clock::start().mark(),
+                calls: 0,
+                lost_ms: None,
+                forgot: false,
+            },
+            limits,
+        );
         // Whether the user may do all that is needed, and there is memory for it.
         redis
             .call(&[], now)
@@ -80,16 +89,17 @@ impl Redis {
     }
 
     /// The one that the program before this one had; it is spoken to with the first order.
-    pub(super) fn taken(url: RedisUrl, limits: Limits) -> Self {
+    pub(super) fn taken(state: RedisState, limits: Limits) -> Self {
+        let ago = |ms| Instant::now().checked_sub(Duration::from_millis(ms));
         Self {
-            url,
+            url: state.url,
             limits,
-            script: Script::new(Clock::start().mark()),
+            script: Script::new(state.caller),
             line: None,
             state: State::default(),
-            calls: 0,
-            lost_at: None,
-            forgot: false,
+            calls: state.calls,
+            lost_at: state.lost_ms.and_then(ago),
+            forgot: state.forgot,
         }
     }
 
@@ -305,6 +315,11 @@ impl Engine for Redis {
         self.count(Call::expire(at_most, oldest), now)
     }
 
+    fn look(&mut self, now: Unix) -> Result<bool, Trouble> {
+        self.call(&[], now)?;
+        Ok(std::mem::take(&mut self.forgot))
+    }
+
     fn forget(&mut self, who: &Who, now: Unix) -> Result<usize, Trouble> {
         self.connect()?;
         match who {
@@ -331,7 +346,15 @@ impl Engine for Redis {
 
     fn carry(&self) -> Option<Luggage> {
         Some(Luggage {
-            state: Place::Redis(self.url.clone()),
+            state: Place::Redis(RedisState {
+                url: self.url.clone(),
+                caller: self.script.caller().to_owned(),
+                calls: self.calls,
+                lost_ms: self
+                    .lost_at
+                    .and_then(|at| u64::try_from(at.elapsed().as_millis()).ok()),
+                forgot: self.forgot,
+            }),
             descriptors: Vec::new(),
         })
     }

@@ -66,6 +66,11 @@ impl Script {
         Self { text, sha1, caller }
     }
 
+    /// By what name this process calls.
+    pub(super) fn caller(&self) -> &str {
+        &self.caller
+    }
+
     /// Brings the script there.
     pub(super) fn load(&self) -> Cmd {
         let mut command = redis::cmd("SCRIPT");
