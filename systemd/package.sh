@@ -82,7 +82,7 @@ tarball() {
     install -D -m 644 -t "$root/systemd" systemd/*.service systemd/*.socket \
         systemd/no-socket.conf systemd/tls.conf systemd/redis-*.conf systemd/backoff.conf \
         systemd/roshambo.sysctl systemd/roshambo.rules.yml \
-        systemd/README.md systemd/README.zh-CN.md
+        systemd/README.md systemd/README.zh-CN.md systemd/redis.md
     install -m 755 systemd/install-certificate "$root/systemd"
     install -m 644 systemd/deb/default "$root/systemd/default"
     install -D -m 644 -t "$root/systemd/examples" systemd/cloud-init.yaml systemd/nginx/*.conf \

@@ -48,7 +48,7 @@ class Site extends Nginx {
     const text = here(shipped, folder);
     writeFileSync(file("site.conf"), this.site(text, [
       // All players of a test come from one address.
-      ["limit_conn roshambo_players 300;", ""],
+      ["limit_conn roshambo_players 600;", ""],
       ["limit_req  zone=roshambo_requests burst=600 nodelay;", ""],
     ]));
     // The same without TLS, for who does not believe this certificate.
