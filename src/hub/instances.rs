@@ -147,12 +147,16 @@ impl Hub {
     /// Asks the store whether a session that was taken up here went on elsewhere meanwhile; nobody
     /// waits for it.
     pub(super) fn look_after(&mut self, player: PlayerId) {
+        if self.is_beside_others() {
+            self.look_again(player);
+        }
+    }
+
+    /// Asks the store for a session that is here once more, in the name of another owner.
+    pub(super) fn look_again(&mut self, player: PlayerId) {
         let Some(token) = self.world.token_of(player).cloned() else {
             return;
         };
-        if !self.is_beside_others() {
-            return;
-        }
         let person = self.world.identity_of(player);
         let person = person.map(|person| person.sub.clone());
         let asked = self.desk.is_asked(&token, person.as_ref());

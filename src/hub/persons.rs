@@ -404,6 +404,14 @@ impl Hub {
                 self.look_after(player);
             }
         }
+        // It goes on by another session than the one whose owner's name was said: in that name
+        // others have settled, and may again.
+        if let Some(player) = self.world.player_of_person(sub)
+            && session.is_some_and(|session| session != player)
+            && self.world.is_owner(player, owner)
+        {
+            self.look_again(player);
+        }
         self.take_pending();
     }
 
@@ -418,7 +426,7 @@ impl Hub {
         if let Some(player) = self.world.player_of_person(sub) {
             self.world.ask_about(player);
             // What was asked took the session away from the name that it has here.
-            self.look_after(player);
+            self.look_again(player);
         }
     }
 
@@ -440,13 +448,13 @@ impl Hub {
     fn leave_session(&mut self, now: Millis, player: PlayerId) -> Option<ConnId> {
         let conn = self.world.conn_of(player);
         let is_unwritten = self.world.is_provisional(player) || self.world.is_owed(player);
-        if is_unwritten && let Some(owner) = self.world.owner_of(player) {
+        if is_unwritten {
             // What was told is the total of this session, and not the person's.
             self.world.count_apart(player);
-            self.world.signed_in(player, owner);
+            self.world.settle_as_person(player);
         }
         if self.world.person_of(player).is_some() {
-            self.world.fold(now, player);
+            self.world.fold(now, player, None);
         } else {
             self.world.unbind(player);
             if conn.is_some() {

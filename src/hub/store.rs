@@ -221,8 +221,10 @@ impl Hub {
         {
             let Some(sub) = person else { continue };
             // Before its settlement, so that this is the person's.
-            let asked = self.desk.is_asked(&token, Some(&sub));
-            if asked || WAITS_MAX <= self.desk.signs.len() {
+            let full = WAITS_MAX <= self.desk.signs.len();
+            // Who is put off is asked about only if nobody does by then.
+            let asked = !full && self.desk.is_asked(&token, Some(&sub));
+            if full || asked {
                 if let Some(player) = self.world.player_of(&token) {
                     self.world.doubt(player, asked);
                 }
@@ -474,7 +476,8 @@ impl Hub {
     /// The person goes on, and is asked about once more: its session was taken for somebody gone.
     fn leave_to_person(&mut self, now: Millis, token: &Token, sub: Option<Sub>) {
         if let Some(player) = self.world.player_of(token) {
-            self.world.fold(now, player);
+            // By its name alone it may be nobody's by then.
+            self.world.fold(now, player, sub.clone());
         }
         if let Some(person) = sub.and_then(|sub| self.world.player_of_person(&sub)) {
             self.look_after(person);
@@ -654,7 +657,7 @@ impl Hub {
                 person: settlement.person.map(|sub| sub.as_str().to_owned()),
                 ranked: settlement.ranked,
                 told: settlement.told,
-                absent: shared && settlement.absent,
+                absent: settlement.ended || (shared && settlement.absent),
             })),
             Note::RoomOpened(code) => StoreOp::OpenRoom {
                 code: text(code),

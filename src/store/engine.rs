@@ -10,7 +10,8 @@ use sha2::{Digest as _, Sha256};
 use super::memory::MemoryState;
 use crate::model::{RedisUrl, StoreOp, StoreReply, Week};
 
-/// Owners of a session whose last number is remembered, the present one among them.
+/// Owners of a session whose last number is remembered, the present one among them; of those that
+/// settled nothing there is none, and they are the first to go.
 pub(super) const OWNERS_MAX: usize = 8;
 /// How long a former owner is remembered, in seconds: a day.
 pub(super) const FORMER_OWNER_SECONDS: u64 = 86_400;

@@ -135,7 +135,10 @@ impl Record {
     fn forget_owners(&mut self, now: Unix) {
         let is_young = |former: &Former| now.0 < former.at.0 + FORMER_OWNER_SECONDS;
         self.former.retain(is_young);
-        let excess = self.former.len().saturating_sub(OWNERS_MAX - 1);
-        self.former.drain(..excess);
+        while OWNERS_MAX <= self.former.len() {
+            // Whose number nothing depends on goes first, then whoever had it longest ago.
+            let unused = self.former.iter().position(|former| former.seq == 0);
+            self.former.remove(unused.unwrap_or(0));
+        }
     }
 }

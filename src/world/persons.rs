@@ -165,19 +165,28 @@ impl World {
 
     /// The store knows now whose session it is.
     pub fn signed_in(&mut self, id: PlayerId, owner: Owner) {
-        let Some(player) = self.players.get_mut(id) else {
-            return;
-        };
-        let play = player.play.as_mut();
-        if let Some(identity) = play.and_then(|play| play.identity.as_mut()) {
-            identity.signed_in = true;
-            player.claimed();
-            if !player.is_open() {
-                self.unasked.remove(&id);
-            }
+        if self.settle_as_person(id) {
             self.own(id, owner);
         }
         self.send_settlement(id);
+    }
+
+    /// What a player settles from now on is its person's, if it has one; whether it has. Nothing is
+    /// sent by that.
+    pub fn settle_as_person(&mut self, id: PlayerId) -> bool {
+        let Some(player) = self.players.get_mut(id) else {
+            return false;
+        };
+        let play = player.play.as_mut();
+        let Some(identity) = play.and_then(|play| play.identity.as_mut()) else {
+            return false;
+        };
+        identity.signed_in = true;
+        player.claimed();
+        if !player.is_open() {
+            self.unasked.remove(&id);
+        }
+        true
     }
 
     /// A player that is removed is nobody any more.

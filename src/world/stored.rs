@@ -63,6 +63,8 @@ pub struct Settlement {
     pub told: u32,
     /// Its player is not here.
     pub absent: bool,
+    /// The session ended, and its person goes on by another one.
+    pub ended: bool,
 }
 
 /// A session that the store is to be asked about.
@@ -285,18 +287,20 @@ impl World {
 
     /// Sends what is unsent, unless a settlement is under way.
     pub(super) fn send_settlement(&mut self, id: PlayerId) {
-        let absent = self.conn_of(id).is_none();
-        self.send_settlement_of(id, absent);
+        self.send_settlement_of(id, None);
     }
 
-    fn send_settlement_of(&mut self, id: PlayerId, absent: bool) {
+    /// The same; `ended`: of a session that ended, and is this person's or its own.
+    fn send_settlement_of(&mut self, id: PlayerId, ended: Option<Option<Sub>>) {
+        let absent = ended.is_some() || self.conn_of(id).is_none();
         let Some(player) = self.players.get_mut(id) else {
             return;
         };
         let (profile, score) = (player.card.profile(), player.score);
         // Whose that is the store is being asked: by the token alone it may land with nobody.
         let signs = player.unsigned().is_some();
-        let person = player.person().cloned();
+        let is_ended = ended.is_some();
+        let person = ended.flatten().or_else(|| player.person().cloned());
         let Some(token) = player.token.clone() else {
             return;
         };
@@ -324,6 +328,7 @@ impl World {
             person,
             ranked: std::mem::take(&mut account.ranked),
             absent,
+            ended: is_ended,
         };
         account.profile_known = true;
         let note = Note::Settle(Box::new(settlement));
@@ -586,8 +591,9 @@ impl World {
         account.is_some_and(|account| account.owner == owner)
     }
 
-    /// A session was an older name of its person's, and ends: what was won by it is the person's.
-    pub fn fold(&mut self, now: Millis, id: PlayerId) {
+    /// A session was an older name of its person's, and ends: what was won by it is the person's, or
+    /// that of `whose` it is.
+    pub fn fold(&mut self, now: Millis, id: PlayerId, whose: Option<Sub>) {
         self.settle(now, id);
         // The session that is the person's may have settled by the owner that this one has.
         let owner = self.draw_owner();
@@ -599,7 +605,7 @@ impl World {
                 account.unsent = account.unsent.filter(|unsent| unsent.points != 0);
             }
         });
-        self.send_settlement_of(id, true);
+        self.send_settlement_of(id, Some(whose));
         self.change_account(id, |player| player.play_mut().account = None);
         self.end_session(now, id);
         self.arm_sweep(now);

@@ -32,6 +32,13 @@ impl Instance {
         Self(bench)
     }
 
+    /// One that shares its store with nobody, but for the process that comes after it.
+    fn alone(nonce: u64) -> Self {
+        Self(Bench::with_store(config(|config| {
+            config.seed = Some(nonce);
+        })))
+    }
+
     /// The store is the other one's from now on, as of the same moment.
     fn hand(&mut self, to: &mut Self) {
         std::mem::swap(self.0.shelf(), to.0.shelf());
@@ -436,6 +443,71 @@ fn what_a_person_was_told_is_told_again_by_the_name_that_a_loss_gave_it() {
     let renamed = hi["session"].as_str().expect("a token").to_owned();
     let (total, ..) = a.0.shelf().session(&renamed).expect("hers");
     assert_eq!(u64::from(total), told);
+}
+
+/// What it won before the store could say who it is, and what it wins by the session that is its own.
+#[test]
+fn who_played_on_another_session_wins_on_by_its_own() {
+    let (mut first, mut second) = (Instance::alone(7), Instance::alone(8));
+    first.0.use_keys(keys("old"));
+    second.0.use_keys(keys("old"));
+    let (phone, hi) = first.sign_in(None);
+    let own = hi["session"].as_str().expect("a token").to_owned();
+    let uid = hi["uid"].as_str().expect("a uid").to_owned();
+    let had = first.win(phone);
+    first.lose(phone);
+    first.hand(&mut second);
+    second.0.shelf().set_away(true);
+    second.0.hear_store();
+    let (guest, hi) = second.enter("Guest", None);
+    let other = hi["session"].as_str().expect("a token").to_owned();
+    second.lose(guest);
+    let (ann, _) = second.sign_in(Some(&other));
+    let won = second.win(ann);
+    second.0.shelf().set_away(false);
+    second.0.hear_store();
+    let told = second.told(ann);
+    let hi = told.iter().rfind(|event| event[0] == "hi");
+    let renamed = hi.expect("its own")[1]["session"]
+        .as_str()
+        .expect("a token");
+    assert!(renamed != own && renamed != other, "{renamed}");
+    let before = had + won;
+    let after = second.win(ann);
+    assert!(before < after, "{before} and more, not {after}");
+    let (total, _, kept) = second.0.shelf().session(renamed).expect("its own");
+    assert_eq!((u64::from(total), kept), (after, uid.as_str()));
+    assert_eq!(second.0.shelf().len(), 1);
+}
+
+/// Somebody played by a person's session without saying who it is, and that person is here, too.
+#[test]
+fn what_was_won_by_a_former_name_is_the_person_s_also_where_that_name_leads_nowhere() {
+    let (mut first, mut second) = (Instance::alone(7), Instance::alone(8));
+    first.0.use_keys(keys("old"));
+    second.0.use_keys(keys("old"));
+    let (phone, hi) = first.sign_in(None);
+    let token = hi["session"].as_str().expect("a token").to_owned();
+    let had = first.win(phone);
+    first.hand(&mut second);
+    second.0.shelf().set_away(true);
+    second.0.hear_store();
+    let (tablet, _) = second.enter("Ann", Some(&token));
+    let won = second.win(tablet);
+    second.lose(tablet);
+    let (phone, _) = second.sign_in(None);
+    second.0.shelf().set_away(false);
+    second.0.hear_store();
+    second.pass(1_000);
+    let told = second.told(phone);
+    let hi = told
+        .iter()
+        .rfind(|event| event[0] == "hi")
+        .expect("her own");
+    let token = hi[1]["session"].as_str().expect("a token");
+    let (total, ..) = second.0.shelf().session(token).expect("hers");
+    assert_eq!(u64::from(total), had + won);
+    assert_eq!(second.0.shelf().len(), 1);
 }
 
 /// Nobody asks about one who is gone, and what it wins is not known before its round ends.

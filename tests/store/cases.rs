@@ -107,6 +107,19 @@ fn a_former_owner_adds_points_and_does_not_write_the_streak() {
     });
 }
 
+/// As of one who comes back again and again at one server while another's answer is lost.
+#[test]
+fn many_who_settled_nothing_make_nobody_forgotten_who_did() {
+    everywhere(|store| {
+        store.settle(win("a", 1, 1, 1, 1));
+        for owner in 2..40 {
+            assert_eq!(store.take("a", owner), Some((1, 1)));
+        }
+        assert_eq!(store.settle(win("a", 1, 1, 1, 1)), former(1));
+        assert_eq!(store.settle(win("a", 1, 2, 1, 1)), former(2));
+    });
+}
+
 /// Who plays while the store is away owns nothing, and his points are added all the same.
 #[test]
 fn somebody_who_never_took_it_is_a_former_owner_too() {
@@ -140,6 +153,7 @@ fn owners_of_long_ago_are_not_remembered() {
         store.settle(win("a", 1, 5, 1, 1));
         for owner in 2..=8 {
             store.take("a", owner);
+            store.settle(win("a", owner, 1, 0, 0));
         }
         assert_eq!(store.settle(win("a", 1, 5, 1, 1)), former(1));
         store.take("a", 9);

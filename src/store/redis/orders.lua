@@ -53,7 +53,14 @@ local function forget_owners(session)
   for _, former in ipairs(session.former) do
     if now < former.at + FORMER_OWNER_SECONDS then young[#young + 1] = former end
   end
-  while OWNERS_MAX - 1 < #young do table.remove(young, 1) end
+  while OWNERS_MAX - 1 < #young do
+    -- Whose number nothing depends on goes first, then whoever had it longest ago.
+    local first = 1
+    for index = #young, 1, -1 do
+      if young[index].seq == 0 then first = index end
+    end
+    table.remove(young, first)
+  end
   session.former = young
 end
 
