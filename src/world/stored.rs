@@ -560,10 +560,13 @@ impl World {
     /// Lets a pending session be whosever it is, if its player is gone: what it won here is added
     /// to it. Whether it was left.
     fn leave_to_others(&mut self, id: PlayerId) -> bool {
-        if self.is_signing_in(id) || self.conn_of(id).is_some() {
+        if self.conn_of(id).is_some() {
             return false;
         }
         let owed = self.is_owed(id);
+        if owed {
+            self.settle_as_person(id);
+        }
         self.change_account(id, |player| {
             if let Some(account) = player.account_mut().filter(|it| owed || it.quiet) {
                 account.uncounted |= !account.quiet;
