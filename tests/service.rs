@@ -122,8 +122,13 @@ fn a_long_drain_asks_the_manager_for_more_time() {
 /// What the shipped unit allows for a stop is more than a drain takes by default, and what its
 /// comment says about that is so.
 #[test]
-fn the_unit_waits_longer_than_a_drain_takes() {
-    let unit = include_str!("../systemd/roshambo.service");
+fn the_units_wait_longer_than_a_drain_takes() {
+    check_drain(include_str!("../systemd/roshambo.service"));
+    check_drain(include_str!("../systemd/roshambo@.service"));
+}
+
+#[track_caller]
+fn check_drain(unit: &str) {
     let value = |name: &str| {
         let line = unit.lines().find_map(|line| line.strip_prefix(name));
         let seconds = line.and_then(|line| line.strip_suffix('s')?.parse::<u64>().ok());
@@ -347,7 +352,7 @@ fn systemd_itself_hands_sockets_over() {
     assert!(manager.next().starts_with("READY=1\n"));
     let mut stream = UnixStream::connect(&admin).expect("it listens");
     stream
-        .write_all(b"GET /metrics HTTP/1.1\r\n\r\n")
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
         .expect("room for a line");
     let text = read_until(&mut stream, b"roshambo_draining 0\n");
     assert!(text.starts_with("HTTP/1.1 200 OK\r\n"), "{text}");
@@ -455,6 +460,9 @@ fn metrics_and_status_tell_what_happened_and_promtool_finds_nothing_wrong() {
     for (line, want) in [
         ("GET /healthz HTTP/1.1", "404"),
         ("POST /metrics HTTP/1.1", "405"),
+        ("GET http://a/statusz HTTP/1.1", "200"),
+        ("GET http:// HTTP/1.1", "400"),
+        ("GET /statusz HTTP/1.1\r\nHost: b", "400"),
         ("nonsense", "400"),
     ] {
         let answer = ask(&admin_address, line);

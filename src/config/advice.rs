@@ -333,6 +333,23 @@ mod tests {
         }
     }
 
+    /// As many as may come by default, each at its worst, before the units slow the process down.
+    #[test]
+    fn the_worst_that_connections_hold_fits_the_units() {
+        let config = Config::default();
+        let worst = config.connection_bytes_max() * config.max_connections as u64;
+        for unit in [
+            include_str!("../../systemd/roshambo.service"),
+            include_str!("../../systemd/roshambo@.service"),
+        ] {
+            let line = unit
+                .lines()
+                .find_map(|line| line.strip_prefix("MemoryHigh="));
+            let mebibytes = line.and_then(|line| line.strip_suffix('M')?.parse::<u64>().ok());
+            assert!(worst <= mebibytes.expect("in MiB") << 20, "{worst} bytes");
+        }
+    }
+
     /// The unit's own time is the one that is compared to.
     #[test]
     fn a_drain_that_outlasts_the_unit_is_told() {

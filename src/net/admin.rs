@@ -18,7 +18,7 @@ use std::ops::Range;
 
 use mio::{Interest, Registry, Token};
 
-use super::http::{FIELDS_MAX, HEAD_BYTES_MAX};
+use super::http::{self, FIELDS_MAX, HEAD_BYTES_MAX};
 use super::listen::{Listener, Socket};
 use super::server::StoreEnd;
 use super::tls::keys::Keys;
@@ -238,13 +238,14 @@ fn respond(asked: &[u8], figures: &Figures<'_>, process: &Process) -> Option<Vec
         }
         Err(_) => return Some(refuse("400 Bad Request")),
     }
-    let head_only = match request.method {
-        Some("GET") => false,
-        Some("HEAD") => true,
+    let Some((method, path)) = http::asked(&request) else {
+        return Some(refuse("400 Bad Request"));
+    };
+    let head_only = match method {
+        "GET" => false,
+        "HEAD" => true,
         _ => return Some(refuse("405 Method Not Allowed")),
     };
-    let path = request.path.unwrap_or_default();
-    let path = path.split('?').next().unwrap_or_default();
     match pages::find(path, figures, process) {
         Some((content_type, body)) => Some(answer("200 OK", content_type, &body, head_only)),
         None => Some(refuse("404 Not Found")),

@@ -155,6 +155,12 @@ pub fn not_tls() -> Answer {
     reply.answer(false)
 }
 
+/// Method and path of a head that another listener got, by the same rules; `None`: a bad request.
+pub(crate) fn asked<'a>(request: &'a httparse::Request<'_, 'a>) -> Option<(&'a str, &'a str)> {
+    let request = Request::new(request, 0)?;
+    Some((request.method, request.path))
+}
+
 /// A parsed request head whose framing leaves no room for two readings.
 struct Request<'a> {
     method: &'a str,

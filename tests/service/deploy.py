@@ -222,6 +222,10 @@ def check_several():
     hi = say_hello(let_in(come(SITE, "?i=b")), "Ann", token)
     assert (hi["instance"], hi["totalScore"]) == ("b", 3), hi
     say(f"and plays on; the one that was killed serves again after {time.monotonic() - killed:.1f} s")
+    # Each is in a network of its own, and asked there.
+    run("systemctl", "reload", "roshambo@a.service", "roshambo@b.service")
+    sent = run("roshambo", "gather", show("MainPID", "roshambo@b.service"))
+    say(f"both are reloaded, and b sends its players on: {sent.strip()}")
     # The others go on as before; what a purge makes of these is seen then.
     run("systemctl", "enable", "--now", "roshambo.socket", "roshambo-admin.socket", "roshambo.service")
 
