@@ -79,8 +79,8 @@ pub trait Engine: Send {
     /// It did not work; nothing depends on it.
     fn expire(&mut self, at_most: usize, now: Unix) -> Result<usize, Trouble>;
 
-    /// Looks after what it keeps when nothing is asked of it: whether some of that was lost since it
-    /// was last told. Who loses nothing behind our back has nothing to look at.
+    /// Looks after what it keeps when nothing is asked of it: whether some of that was lost since
+    /// it was last told. Who loses nothing behind our back has nothing to look at.
     ///
     /// # Errors
     ///

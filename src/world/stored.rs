@@ -594,8 +594,8 @@ impl World {
         account.is_some_and(|account| account.owner == owner)
     }
 
-    /// A session was an older name of its person's, and ends: what was won by it is the person's, or
-    /// that of `whose` it is.
+    /// A session was an older name of its person's, and ends: what was won by it is the person's,
+    /// or that of `whose` it is.
     pub fn fold(&mut self, now: Millis, id: PlayerId, whose: Option<Sub>) {
         self.settle(now, id);
         // The session that is the person's may have settled by the owner that this one has.

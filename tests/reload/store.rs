@@ -1,7 +1,7 @@
 //! A reload while the store is slow, or away: what it has not written travels along.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rusqlite::Connection;
