@@ -13,7 +13,7 @@ tarball=$(realpath "${1:?which tarball?}")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 tar --extract --file "$tarball" --directory "$work" --strip-components 1
-for file in roshambo README.md LICENSE crates systemd/roshambo.service systemd/default; do
+for file in roshambo README.md LICENSE crates systemd/roshambo.service systemd/redis.md systemd/default; do
     [ -f "$work/$file" ] || fail "$file is missing"
 done
 # The kernel finds no interpreter and no library there; /proc is missing, too.

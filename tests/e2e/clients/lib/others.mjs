@@ -47,7 +47,7 @@ export class HAProxy extends Front {
     writeFileSync(this.file("haproxy.cfg"), edit(replaced(text, [
       ...more,
       ["log /dev/log local0", "log stdout format raw local0"],
-      ["maxconn 12000", "maxconn 1000"],
+      [text.match(/\bmaxconn \d+000\b/)[0], "maxconn 1000"],
       ["bind :::80 v4v6", `bind 127.0.0.1:${this.plainPort}`],
       ["bind :::443 v4v6 ssl crt /etc/haproxy/roshambo.pem", `bind 127.0.0.1:${this.port} ssl crt ${this.file("both.pem")}`],
       ["timeout tunnel 90s", `timeout tunnel ${readTimeout}`],
