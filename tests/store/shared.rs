@@ -291,6 +291,30 @@ fn a_redis_that_lost_its_last_moments_takes_nobodys_session_away() {
     assert_eq!(replies.last().and_then(settled), Some(former));
 }
 
+/// What was decided about persons in the lost moments is to be decided again, as `systemd/redis.md`
+/// says.
+#[test]
+fn who_was_barred_or_erased_in_the_lost_moments_is_not_any_more() {
+    let mut redis = Redis::start(&[]);
+    let mut engine = open(&redis);
+    all_orders(&mut *engine);
+    redis.say("SAVE");
+    assert_eq!(engine.bar("ada", true), Ok(1));
+    let week = Week::of(START).expect("a week");
+    let listed = |engine: &mut dyn Engine| {
+        let replies = engine.apply(&[StoreOp::Top { week }], NOW);
+        match replies.expect("it works").pop() {
+            Some(StoreReply::Top { rows, .. }) => rows.len(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(listed(&mut *engine), 0);
+    assert_eq!(engine.forget(&Who::Person("ada".into()), NOW), Ok(2));
+    redis.kill();
+    redis.restart();
+    assert_eq!(listed(&mut *engine), 1);
+}
+
 /// What `roshambo store` said, and how it ended.
 #[track_caller]
 fn command(words: &[&str], place: &str, input: &str, code: i32) -> String {
