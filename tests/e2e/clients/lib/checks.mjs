@@ -54,6 +54,21 @@ async function namespace(stage) {
   await stage.server.stop();
 }
 
+/** Who asks for subprotocols gives up unless it gets one of them: it gets the first. */
+async function subprotocols(stage) {
+  const { client, kind } = stage;
+  await stage.prepare();
+  await client.connect(stage.wire, { protocols: ["b.example", "a.example"] });
+  await stage.greet();
+  const [head] = stage.wire.received[0].split("\r\n\r\n");
+  const named = head.match(/^Sec-WebSocket-Protocol: .*$/gim);
+  same(named, ["Sec-WebSocket-Protocol: b.example"], "what the server names");
+  // Socket.IO's library keeps it to itself.
+  if (!kind.packets) same(client.subprotocol, "b.example", "what the client got");
+  same([stage.wire.connections, client.notes], [1, []], "nothing else happened to it");
+  await stage.server.stop();
+}
+
 /** Leaves by its own word, and stays away. */
 async function clean(stage) {
   await stage.open();
@@ -137,6 +152,11 @@ export const CHECKS = {
   idle: { of: () => true, run: idle, what: "idle beyond every limit, and a mute one is not" },
   acks: { of: (kind) => kind.packets, run: acks, what: "acknowledgements, and their order" },
   "other ns": { of: (kind) => kind.packets, run: namespace, what: "another namespace is refused" },
+  subprotocols: {
+    of: (kind) => kind.protocols,
+    run: subprotocols,
+    what: "it asks for two, and gets the first one",
+  },
   leaves: { of: () => true, run: clean, what: "a clean end" },
   cut: { of: () => true, run: cut, what: "a torn connection: back once, or not at all" },
   ...CLOSINGS,

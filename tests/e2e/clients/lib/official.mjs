@@ -24,9 +24,9 @@ export class Official extends Client {
     this.begin(wire, { transports: ["websocket"] });
   }
 
-  /** Opens it; resolves at its `connect`. `options` replace those of the README. */
-  async connect(wire, options = { transports: ["websocket"] }) {
-    this.begin(wire, options);
+  /** Opens it; resolves at its `connect`. `options` are added to those of the README. */
+  async connect(wire, options) {
+    this.begin(wire, { transports: ["websocket"], ...options });
     await within(new Promise((resolve) => this.socket.once("connect", resolve)), "connect");
   }
 
