@@ -139,7 +139,8 @@ part_proxies() {
     with_server node tests/e2e/clients/proxies.mjs
 }
 
-# Two servers that share a Redis behind nginx: matching, friends, kills, restarts, gathering.
+# Two servers that share a Redis behind nginx or HAProxy: matching, friends, kills, restarts, gathering,
+# and a Redis that fails.
 part_instances() {
     install_clients
     with_server node tests/e2e/clients/instances.mjs
@@ -406,6 +407,7 @@ check_tools() {
             need_clients
             need openssl openssl
             need_proxy nginx nginx-light
+            need_proxy haproxy haproxy
             need_proxy redis-server redis-server
             ;;
         proxies)

@@ -121,6 +121,21 @@ for (const [from, to, page] of PLACES) {
   });
 }
 
+for (const [token, query] of [[`b.${'x'.repeat(22)}`, '?i=b'], ['x'.repeat(24), '']]) {
+  test(`whose token is ${token} asks for ${query || 'no server of several'}`, async () => {
+    const front = await proxy(server, '/', '/');
+    const ada = await device(browser, front, { name: 'Ada' });
+    await ada.context.addInitScript((kept) => {
+      if (location.protocol === 'http:') localStorage.setItem('roshambo.sessions', JSON.stringify(kept));
+    }, [{ token, used: 1, points: 0 }]);
+    const a = await ada.open('/');
+    await online(a);
+    assert.deepEqual(front.asked.filter((url) => /\/websocket(\?|$)/.test(url)), [BASE + query]);
+    await ada.close();
+    front.close();
+  });
+}
+
 test('a link into a private room keeps the folder, also when the slash was forgotten', async () => {
   const front = await proxy(server, '/game', '/');
   const devices = [];

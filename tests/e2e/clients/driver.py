@@ -78,8 +78,10 @@ class WebSockets:
         from websockets.sync.client import connect
 
         # Opened here, used in two threads, and closed by a command or with the process.
-        self.client = contextlib.ExitStack().enter_context(connect(command["url"], open_timeout=60))
-        tell(connected=True)
+        self.client = contextlib.ExitStack().enter_context(
+            connect(command["url"], open_timeout=60, subprotocols=command.get("protocols"))
+        )
+        tell(connected=True, subprotocol=self.client.subprotocol)
         threading.Thread(target=self.read, daemon=True).start()
 
     def read(self):

@@ -1,9 +1,10 @@
 // Two instances that share a Redis, behind nginx with the site that is shipped: `node instances.mjs`.
 //
 // Players of the page's own session module go on playing while instances are killed, restarted, and
-// their players sent on; at the end everybody has the points that it was told. It needs what run.mjs
-// needs, a server with the feature `redis`, nginx, openssl and redis-server. LONG=1: more of everything, and
-// three instances, and HAProxy, with a server that is built for release; PLAYERS=N, KILLS=N: so many of them.
+// their players sent on, and while their Redis is away and forgets; at the end everybody has the points that it
+// was told. It needs what run.mjs needs, a server with the feature `redis`, nginx, haproxy, openssl and
+// redis-server. LONG=1: more of everything, and three instances, with a server that is built for release;
+// PLAYERS=N, KILLS=N: so many of them.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -17,10 +18,14 @@ const LONG = Boolean(process.env.LONG);
 const PLAYERS = Number(process.env.PLAYERS ?? (LONG ? 1_000 : 24));
 const KILLS = Number(process.env.KILLS ?? (LONG ? 20 : 3));
 
+/** How long a frozen Redis answers nothing: longer than an instance is taken for alive by the others. */
+const FROZEN_MS = LONG ? 120_000 : 6_000;
+
 /** The page comes back at once when its line was good for so long; else it takes its time. */
 const STEADY_MS = 5_000;
 
-const crowd = (cluster, count) => Array.from({ length: count }, (_, n) => new Player(cluster, `p${n}`));
+const crowd = (cluster, count, token = () => "") =>
+  Array.from({ length: count }, (_, n) => new Player(cluster, `p${n}`, { token: token(n) }));
 
 async function everybody(players, what, done) {
   await until(() => players.every(done), `everybody ${what}`).catch((error) => {
@@ -38,7 +43,7 @@ async function playOn(players) {
 }
 
 /** Everybody has what it was told, whoever is asked, and nobody was told otherwise meanwhile. */
-async function settle(cluster, players) {
+async function settle(cluster, players, ask = (token) => cluster.total(token)) {
   // Those who came a moment ago may not have played yet, or to a draw.
   const won = () => players.some((player) => 0 < player.told.total);
   while (!won()) await playOn(players.filter((player) => player.plays));
@@ -46,7 +51,7 @@ async function settle(cluster, players) {
   await cluster.settled();
   let sum = 0;
   await pool(8, players.map((player) => async () => {
-    const total = await cluster.total(player.token);
+    const total = await ask(player.token);
     same(total, player.told.total, `the points of ${player.name}`);
     // Who has not won a point yet is a new player elsewhere.
     const usual = ["restarted", "draining", "forgotten"];
@@ -164,16 +169,67 @@ async function rolling(scene) {
   await settle(cluster, players);
 }
 
+/** Redis is gone in one way or another, comes back, and forgets all; nobody notices, and nothing is lost. */
+async function redisFails(scene) {
+  const cluster = await Cluster.start(scene, [], { crowd: LONG });
+  const { redis, servers } = cluster;
+  // Every other one asks for b, as who was there before.
+  const players = crowd(cluster, PLAYERS, (n) => (n % 2 ? `b.${String(n).padStart(22, "x")}` : ""));
+  const away = () => cluster.stores("the log tells of it", ({ trouble }) => trouble);
+  const back = () => cluster.stores("it works again", ({ trouble }) => !trouble);
+  const reload = async (letter) => {
+    servers[letter].child.kill("SIGUSR2");
+    await Promise.all([servers[letter].line(/ reloaded .*: [1-9]\d* connections, /), playOn(players)]);
+  };
+  const faults = {
+    async frozen() {
+      redis.freeze();
+      const end = Date.now() + FROZEN_MS;
+      await away();
+      do await playOn(players); while (Date.now() < end);
+      redis.thaw();
+    },
+    async killed() {
+      await redis.kill();
+      await away();
+      await playOn(players);
+      // What could not be written goes to the next program.
+      await reload("b");
+      await redis.start();
+    },
+    async emptied() {
+      const lines = () => Object.values(servers).map((server) => server.count(/has lost some of what it had/));
+      const before = lines();
+      await redis.flush();
+      // With its next result each finds out.
+      await playOn(players);
+      await until(() => lines().every((count, n) => before[n] < count), "both have found out");
+    },
+    reloaded: () => reload("a"),
+  };
+  await playOn(players);
+  for (const [name, fault] of Object.entries(faults)) {
+    await fault();
+    await Promise.all([back(), playOn(players)]);
+    await settle(cluster, players, (token) => cluster.kept(token)).catch((error) => {
+      throw new Error(`${name}: ${error.message}`);
+    });
+    for (const player of players) player.plays = true;
+  }
+  const cut = players.filter((player) => player.queries.length !== 1);
+  check(!cut.length, `${cut.length} lines were cut, such as that of ${cut[0]}`);
+  await settle(cluster, players);
+}
+
 const checks = {
   matching,
   friends: friends(),
   "killed in mid-round, a letter twice": kills(["a", "b"]),
   "restarted in turn, sent on": rolling,
+  "Redis: frozen, killed, emptied": redisFails,
+  "HAProxy: friends": friends({ Kind: Several }),
 };
-if (LONG) {
-  checks["three: killed in mid-round"] = kills(["a", "b", "c"]);
-  checks["HAProxy: friends"] = friends({ Kind: Several });
-}
+if (LONG) checks["three: killed in mid-round"] = kills(["a", "b", "c"]);
 const wanted = new RegExp(process.argv[2] ?? "");
 const chosen = Object.entries(checks).filter(([name]) => wanted.test(name));
 check(chosen.length, `no check matches ${wanted}`);

@@ -212,6 +212,15 @@ test('taken over by another phone with the same session: it stays away until ask
   one.end();
 });
 
+test('whose session begins with a letter asks for that server of several', async () => {
+  for (const [session, query] of [[`b.${'x'.repeat(22)}`, '?i=b'], ['x'.repeat(24), '']]) {
+    const one = await new Phone(server, { storage: { name: 'Ada', avatar: 'builtin:1', session } }).start();
+    await one.says(/Ready/);
+    assert.deepEqual([...one.sockets].map(({ url }) => new URL(url).search), [query]);
+    one.end();
+  }
+});
+
 test('a countdown ends with its seconds, with its connection, and with its session', async () => {
   const longer = await serve(['--robot-after', '1m', '--game-time', '8s']);
   const [one, other] = [

@@ -469,10 +469,10 @@ export class Phone {
 
   /** Where an allowed, encrypted address really leads. */
   address(url, encrypted, real) {
-    const { protocol, host, pathname } = new URL(url);
+    const { protocol, host, pathname, search } = new URL(url);
     assert.equal(protocol, `${encrypted}:`, 'phones refuse addresses without encryption');
     assert.equal(host, DOMAIN, 'the domain is not in the list');
-    return `${real}://127.0.0.1:${this.server.port}${pathname}`;
+    return `${real}://127.0.0.1:${this.server.port}${pathname}${search}`;
   }
 
   connectSocket(options, answer) {

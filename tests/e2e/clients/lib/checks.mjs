@@ -2,6 +2,7 @@
 
 import { CLOSINGS } from "./closings.mjs";
 import { KINDS } from "./kinds.mjs";
+import { Official } from "./official.mjs";
 import { Mute, Plain } from "./raw.mjs";
 import { Stage } from "./stage.mjs";
 import { Wire } from "./wire.mjs";
@@ -51,6 +52,49 @@ async function namespace(stage) {
   same(await stage.client.refusedNamespace("/chat"), "Invalid namespace", "the refusal");
   await stage.greet();
   check(stage.wire.connections === 1, `${stage.wire.connections} connections`);
+  await stage.server.stop();
+}
+
+/**
+ * 1.0, which says EIO=2, plays a round. It encodes every text as UTF-8 once more than those after it, and gives
+ * its connection up over one that is not: with names in ASCII there is no difference.
+ */
+async function first(stage) {
+  // Time enough for a client on a busy machine to choose.
+  await stage.open("--robot-after", "60s", "--game-time", "5s");
+  const { client } = stage;
+  const old = new Official("sio-1.0", "1.0");
+  const players = [client, old];
+  for (const player of players) player.user.uname = player.name;
+  await stage.greet();
+  await stage.beside(old);
+  old.hello();
+  for (const player of players) player.join();
+  for (const player of players) await meets(player, "start");
+  client.choose(1);
+  old.choose(2);
+  for (const player of players) {
+    let event = {};
+    while (event.name !== "result") event = await player.inbox.next("result");
+    const scores = event.payload.result.map(({ uid, roundScore }) => [uid, roundScore]);
+    same(Object.fromEntries(scores)[old.user.uid], 1, `1.0 has won, as ${player.name} is told`);
+    same([player.notes, player.connects], [[], 1], `nothing else happened to ${player.name}`);
+  }
+  await stage.server.stop();
+}
+
+/** Who asks for subprotocols gives up unless it gets one of them: it gets the first. */
+async function subprotocols(stage) {
+  const { client, kind } = stage;
+  await stage.prepare();
+  await client.connect(stage.wire, { protocols: ["b.example", "a.example"] });
+  await stage.greet();
+  const [head] = stage.wire.received[0].split("\r\n\r\n");
+  const named = head.match(/^Sec-WebSocket-Protocol: .*$/gim);
+  same(named, ["Sec-WebSocket-Protocol: b.example"], "what the server names");
+  // Socket.IO's library keeps it to itself.
+  if (!kind.packets) same(client.subprotocol, "b.example", "what the client got");
+  same([stage.wire.connections, client.notes], [1, []], "nothing else happened to it");
   await stage.server.stop();
 }
 
@@ -137,6 +181,16 @@ export const CHECKS = {
   idle: { of: () => true, run: idle, what: "idle beyond every limit, and a mute one is not" },
   acks: { of: (kind) => kind.packets, run: acks, what: "acknowledgements, and their order" },
   "other ns": { of: (kind) => kind.packets, run: namespace, what: "another namespace is refused" },
+  subprotocols: {
+    of: (kind) => kind.protocols,
+    run: subprotocols,
+    what: "it asks for two, and gets the first one",
+  },
+  "1.0": {
+    of: (kind) => kind === KINDS["sio-1.7"],
+    run: first,
+    what: "socket.io-client 1.0.6 beats it",
+  },
   leaves: { of: () => true, run: clean, what: "a clean end" },
   cut: { of: () => true, run: cut, what: "a torn connection: back once, or not at all" },
   ...CLOSINGS,

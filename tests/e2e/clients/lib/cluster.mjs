@@ -2,6 +2,7 @@
 // of the page's own session module.
 
 import { execFile, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import http from "node:http";
@@ -14,7 +15,7 @@ import { Nginx } from "./nginx.mjs";
 import { HAProxy, shipped } from "./others.mjs";
 import { BASE } from "./raw.mjs";
 import { Server } from "./server.mjs";
-import { check, until, within } from "./util.mjs";
+import { check, same, sleep, until, within } from "./util.mjs";
 
 const ours = (path) => fileURLToPath(new URL(`../../../../${path}`, import.meta.url));
 const SITE = ours("systemd/nginx/roshambo-instances.conf");
@@ -76,6 +77,50 @@ export class Several extends HAProxy {
   }
 }
 
+/** A Redis that writes to its disk, and what can happen to one. */
+class Redis {
+  constructor(folder) {
+    this.folder = folder;
+    this.socket = join(folder, "redis.sock");
+  }
+
+  async start() {
+    this.child = spawn("redis-server", [
+      "--port", "0", "--unixsocket", this.socket, "--dir", this.folder, "--save", "",
+      "--appendonly", "yes", "--maxmemory-policy", "noeviction",
+    ], { stdio: ["ignore", "pipe", "inherit"] });
+    let said = "";
+    this.child.stdout.on("data", (text) => {
+      said += text;
+    });
+    await until(() => /[Rr]eady to accept/.test(said), "Redis is ready");
+  }
+
+  /** It lives, takes what it is sent, and answers nothing. */
+  freeze() {
+    this.child.kill("SIGSTOP");
+  }
+
+  thaw() {
+    this.child.kill("SIGCONT");
+  }
+
+  async kill() {
+    const ended = once(this.child, "close");
+    this.child.kill("SIGKILL");
+    await within(ended, "the end of Redis");
+  }
+
+  async ask(...command) {
+    const { stdout } = await promisify(execFile)("redis-cli", ["-s", this.socket, ...command]);
+    return stdout.trim();
+  }
+
+  async flush() {
+    same(await this.ask("flushall"), "OK", "Redis is emptied");
+  }
+}
+
 export class Cluster {
   /** By letter. */
   servers = {};
@@ -89,25 +134,15 @@ export class Cluster {
     cluster.scene = scene;
     cluster.flags = flags;
     cluster.folder = scene.directory();
-    const file = (name) => join(cluster.folder, name);
-    cluster.redis = spawn("redis-server", [
-      "--port", "0", "--unixsocket", file("redis.sock"), "--dir", cluster.folder, "--save", "",
-      "--appendonly", "no", "--maxmemory-policy", "noeviction",
-    ], { stdio: ["ignore", "pipe", "inherit"] });
-    scene.keep(cluster.redis, (redis) => redis.kill("SIGKILL"));
-    let said = "";
-    cluster.redis.stdout.on("data", (text) => {
-      said += text;
-    });
-    await until(() => /[Rr]eady to accept/.test(said), "Redis is ready");
+    cluster.redis = scene.keep(new Redis(cluster.folder), (redis) => redis.child.kill("SIGKILL"));
+    await cluster.redis.start();
     for (const letter of letters) await cluster.serve(letter);
     cluster.front = await scene.front(Kind, { folder: cluster.folder, letters });
     return cluster;
   }
 
   command(letter) {
-    const file = (name) => join(this.folder, name);
-    return ["--instance", letter, "--store", `redis+unix://${file("redis.sock")}`,
+    return ["--instance", letter, "--store", `redis+unix://${this.redis.socket}`,
       "--game-time", "1s", "--robot-after", "200ms", "--drain-spread", "500ms", "--linger", "500ms",
       "--max-per-address", "0", ...this.flags];
   }
@@ -151,17 +186,28 @@ export class Cluster {
     return (await asked.catch((failed) => failed)).stdout;
   }
 
+  /** Waits until the stores of all instances are so. */
+  async stores(what, isSo) {
+    const look = async (letter) => {
+      while (!isSo((await this.status(letter)).store)) await sleep(20);
+    };
+    for (const letter of Object.keys(this.servers)) await within(look(letter), `${letter}: ${what}`);
+  }
+
   /** Waits until all that was told is written. */
-  async settled() {
-    for (const letter of Object.keys(this.servers)) {
-      let owed = 1;
-      while (owed) ({ owed } = (await this.status(letter)).store);
-    }
+  settled() {
+    return this.stores("all is written", ({ owed }) => !owed);
   }
 
   socket(query) {
     if (this.crowd) return new WebSocket(`ws://127.0.0.2:${this.front.plainPort}${BASE}${query}`);
     return new WebSocket(`wss://127.0.0.1:${this.front.port}${BASE}${query}`, { ca: this.front.tls.ca });
+  }
+
+  /** What Redis has of a token's session (systemd/redis.md). */
+  async kept(token) {
+    const hash = createHash("sha256").update(token).digest("hex");
+    return Number(await this.redis.ask("hget", `roshambo:session:${hash}`, "points"));
   }
 
   /** What a token's session has, by whoever is asked. */

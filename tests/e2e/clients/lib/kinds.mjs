@@ -10,6 +10,7 @@ import { MiniProgram, Plain, PlainV2 } from "./raw.mjs";
  * - `returns`: it comes back by itself after a connection is lost;
  * - `packets`: its library knows acknowledgements and namespaces;
  * - `polls`: it begins with long-polling unless told otherwise;
+ * - `protocols`: it can be told to ask for subprotocols;
  * - `threads`: its library handles each packet in a thread of its own, so events that come at once
  *   may be told in any order; the order on the wire is looked at apart;
  * - `hasty`: by itself its library gives a connection up that is not greeted within a second, and until
@@ -24,6 +25,7 @@ const official = (major) => ({
   returns: true,
   packets: true,
   polls: true,
+  protocols: major === 4,
 });
 
 export const KINDS = {
@@ -41,8 +43,13 @@ export const KINDS = {
     hasty: true,
   },
   mini: { make: (name) => new MiniProgram(name), dialect: "eio3", page: true, codes: true },
-  ws: { make: (name) => new Plain(name), dialect: "plain", codes: true },
-  "py-ws": { make: (name) => new Python(name, "websockets"), dialect: "plain", codes: true },
+  ws: { make: (name) => new Plain(name), dialect: "plain", codes: true, protocols: true },
+  "py-ws": {
+    make: (name) => new Python(name, "websockets"),
+    dialect: "plain",
+    codes: true,
+    protocols: true,
+  },
   v2: {
     make: (name) => new PlainV2(name),
     dialect: "plain",

@@ -1,14 +1,30 @@
 // The official Socket.IO clients, untouched, with the options that the README tells people to use.
 
+import { readFileSync } from "node:fs";
+import vm from "node:vm";
 import io1 from "socket.io-client-1";
 import io2 from "socket.io-client-2";
 import { io as io3 } from "socket.io-client-3";
 import { io as io4 } from "socket.io-client-4";
+import WebSocket from "ws";
 
 import { Client } from "./client.mjs";
 import { within } from "./util.mjs";
 
-const LIBRARIES = { 1: io1, 2: io2, 3: io3, 4: io4 };
+/**
+ * 1.0 as its package has it for browsers, in a world like theirs: for Node it needs a `ws` that no Node of today
+ * can build, and packages that npm would fetch from GitHub (package.json puts others in their place).
+ */
+function forBrowsers(name) {
+  const timers = { setTimeout, clearTimeout, setInterval, clearInterval };
+  const world = vm.createContext({ WebSocket, ...timers, navigator: { userAgent: "" }, location: {} });
+  world.window = world;
+  const file = new URL(`../node_modules/${name}/socket.io.js`, import.meta.url);
+  vm.runInContext(readFileSync(file, "utf8"), world);
+  return world.io;
+}
+
+const LIBRARIES = { "1.0": forBrowsers("socket.io-client-1.0"), 1: io1, 2: io2, 3: io3, 4: io4 };
 
 /** All events there are; 1.x and 2.x keep the name `pong` for themselves. */
 const EVENTS = ["hi", "start", "movement", "leave", "result", "room", "problem", "bye"];
@@ -24,9 +40,9 @@ export class Official extends Client {
     this.begin(wire, { transports: ["websocket"] });
   }
 
-  /** Opens it; resolves at its `connect`. `options` replace those of the README. */
-  async connect(wire, options = { transports: ["websocket"] }) {
-    this.begin(wire, options);
+  /** Opens it; resolves at its `connect`. `options` are added to those of the README. */
+  async connect(wire, options) {
+    this.begin(wire, { transports: ["websocket"], ...options });
     await within(new Promise((resolve) => this.socket.once("connect", resolve)), "connect");
   }
 

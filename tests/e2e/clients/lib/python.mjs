@@ -41,6 +41,7 @@ export class Python extends Client {
     if ("refused" in message) return this.onRefused?.(message.refused);
     if ("connected" in message) {
       this.connects++;
+      this.subprotocol = message.subprotocol;
       return this.onConnected?.();
     }
     if ("failed" in message) return this.onFailed?.(message);

@@ -15,9 +15,10 @@ class RawClient extends Client {
   texts = [];
   path = BASE;
 
-  async connect(wire) {
+  /** `protocols`: the subprotocols that it asks for. */
+  async connect(wire, { protocols = [] } = {}) {
     this.wire = wire;
-    this.socket = new WebSocket(this.url(wire), { ...wire.tls, ...this.options });
+    this.socket = new WebSocket(this.url(wire), protocols, { ...wire.tls, ...this.options });
     this.socket.on("error", (error) => this.note(`error: ${error.message}`));
     this.socket.on("message", (data, isBinary) => {
       if (isBinary) return this.note("error: binary data");
@@ -41,6 +42,7 @@ class RawClient extends Client {
       });
     });
     await within(opened, "the WebSocket opens");
+    this.subprotocol = this.socket.protocol;
     this.connects++;
   }
 
