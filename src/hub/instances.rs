@@ -161,7 +161,7 @@ impl Hub {
         let person = person.map(|person| person.sub.clone());
         let asked = self.desk.is_asked(&token, person.as_ref());
         let owner = self.world.draw_owner();
-        let may_ask = !asked && !self.desk.is_away() && self.may_ask();
+        let may_ask = !asked && !self.desk.is_away() && self.may_ask_whose(person.as_ref());
         if may_ask && self.world.retake(player, owner) {
             self.ask_whose(token, owner, person);
         } else {

@@ -277,6 +277,14 @@ impl Hub {
         self.desk.takes.len() < WAITS_MAX
     }
 
+    /// Whether it may be asked about one more session, which is this person's or nobody's.
+    pub(super) fn may_ask_whose(&self, person: Option<&Sub>) -> bool {
+        match person {
+            Some(_) => self.desk.signs.len() < WAITS_MAX,
+            None => self.may_ask(),
+        }
+    }
+
     /// Orders a `take`.
     pub(super) fn ask(&mut self, token: Token, owner: Owner, conn: Option<ConnId>) {
         let text = token.as_str().to_owned();

@@ -136,8 +136,10 @@ impl Record {
         let is_young = |former: &Former| now.0 < former.at.0 + FORMER_OWNER_SECONDS;
         self.former.retain(is_young);
         while OWNERS_MAX <= self.former.len() {
-            // Whose number nothing depends on goes first, then whoever had it longest ago.
-            let unused = self.former.iter().position(|former| former.seq == 0);
+            // Whose number nothing depends on goes first, but for who had it a moment ago: it may
+            // ask for it once more. Then whoever had it longest ago.
+            let mut all_but_last = self.former.iter().rev().skip(1).rev();
+            let unused = all_but_last.position(|former| former.seq == 0);
             self.former.remove(unused.unwrap_or(0));
         }
     }

@@ -560,13 +560,10 @@ impl World {
     /// Lets a pending session be whosever it is, if its player is gone: what it won here is added
     /// to it. Whether it was left.
     fn leave_to_others(&mut self, id: PlayerId) -> bool {
-        if self.conn_of(id).is_some() {
+        if self.is_signing_in(id) || self.conn_of(id).is_some() {
             return false;
         }
         let owed = self.is_owed(id);
-        if owed {
-            self.settle_as_person(id);
-        }
         self.change_account(id, |player| {
             if let Some(account) = player.account_mut().filter(|it| owed || it.quiet) {
                 account.uncounted |= !account.quiet;
@@ -597,6 +594,12 @@ impl World {
     /// A session was an older name of its person's, and ends: what was won by it is the person's,
     /// or that of `whose` it is.
     pub fn fold(&mut self, now: Millis, id: PlayerId, whose: Option<Sub>) {
+        // A round that is over by now is written with all else, and not in the former owner's name.
+        self.change_account(id, |player| {
+            if let Some(account) = player.account_mut() {
+                account.under_way = true;
+            }
+        });
         self.settle(now, id);
         // The session that is the person's may have settled by the owner that this one has.
         let owner = self.draw_owner();

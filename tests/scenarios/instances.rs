@@ -510,33 +510,6 @@ fn what_was_won_by_a_former_name_is_the_person_s_also_where_that_name_leads_nowh
     assert_eq!(second.0.shelf().len(), 1);
 }
 
-/// A server that was cut off has what somebody won there who goes on at another one since.
-#[test]
-fn who_went_elsewhere_before_it_could_be_signed_in_is_left_there() {
-    let (mut a, mut b) = (Instance::new("a", 7), Instance::new("b", 8));
-    a.0.use_keys(keys("old"));
-    b.0.use_keys(keys("old"));
-    let (phone, _) = b.sign_in(None);
-    let had = b.win(phone);
-    b.lose(phone);
-    a.0.shelf().set_away(true);
-    a.0.hear_store();
-    let (phone, _) = a.sign_in(None);
-    let won = a.win(phone);
-    a.lose(phone);
-    // The other one is not cut off.
-    let (phone, hi) = b.sign_in(None);
-    assert_eq!(hi["totalScore"], had);
-    b.hand(&mut a);
-    a.0.shelf().set_away(false);
-    a.0.hear_store();
-    a.pass(1_000);
-    a.hand(&mut b);
-    let total = b.win(phone);
-    assert!(had + won < total, "{had} and {won} and more, not {total}");
-    assert_eq!(b.told(phone), Vec::<Value>::new(), "nobody takes it away");
-}
-
 /// Nobody asks about one who is gone, and what it wins is not known before its round ends.
 #[test]
 fn what_one_wins_who_is_gone_when_the_store_is_back_is_written() {

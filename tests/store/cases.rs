@@ -107,6 +107,21 @@ fn a_former_owner_adds_points_and_does_not_write_the_streak() {
     });
 }
 
+/// Of those who settled, so many are remembered; beside them whoever had it a moment ago.
+#[test]
+fn who_had_it_a_moment_ago_takes_nothing_by_asking_once_more() {
+    everywhere(|store| {
+        for owner in 1..=8 {
+            store.take("a", owner);
+            store.settle(win("a", owner, 1, 1, 1));
+        }
+        assert_eq!(store.take("a", 9), Some((8, 1)));
+        assert_eq!(store.take("a", 10), Some((8, 1)));
+        assert_eq!(store.take("a", 9), Some((8, 1)));
+        assert_eq!(store.settle(win("a", 10, 1, 1, 1)), kept(9));
+    });
+}
+
 /// As of one who comes back again and again at one server while another's answer is lost.
 #[test]
 fn many_who_settled_nothing_make_nobody_forgotten_who_did() {

@@ -54,9 +54,10 @@ local function forget_owners(session)
     if now < former.at + FORMER_OWNER_SECONDS then young[#young + 1] = former end
   end
   while OWNERS_MAX - 1 < #young do
-    -- Whose number nothing depends on goes first, then whoever had it longest ago.
+    -- Whose number nothing depends on goes first, but for who had it a moment ago: it may ask for
+    -- it once more. Then whoever had it longest ago.
     local first = 1
-    for index = #young, 1, -1 do
+    for index = #young - 1, 1, -1 do
       if young[index].seq == 0 then first = index end
     end
     table.remove(young, first)
