@@ -126,11 +126,15 @@ impl Table {
         self.settle();
         self.wait("roshambo_store_up", 1);
         self.check_ready(READY);
-        // Once for each outage.
+        // Once for each outage, of which the last one may have begun after the first was over.
         let said = |words: &str| {
             let lines = self.server.log().text();
             lines.lines().filter(|line| line.contains(words)).count()
         };
+        let until = std::time::Instant::now() + crate::support::PATIENCE;
+        while said(AWAY) != said(BACK) && std::time::Instant::now() < until {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
         assert_eq!(said(AWAY), said(BACK), "{}", self.server.log().text());
         self.check_kept(path);
     }
