@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::memory::MemoryState;
-use crate::model::{RedisUrl, StoreOp, StoreReply, Week};
+use crate::model::{RedisUrl, StoreOp, StoreReply, Week, is_default};
 
 /// Owners of a session whose last number is remembered, the present one among them; of those that
 /// settled nothing there is none, and they are the first to go.
@@ -85,7 +85,7 @@ pub trait Engine: Send {
     /// # Errors
     ///
     /// It did not work; nothing depends on it.
-    fn look(&mut self, _now: Unix) -> Result<bool, Trouble> {
+    fn has_lost(&mut self, _now: Unix) -> Result<bool, Trouble> {
         Ok(false)
     }
 
@@ -142,10 +142,10 @@ pub(super) struct RedisState {
     pub(super) caller: String,
     pub(super) calls: u64,
     /// So many milliseconds ago it lost something.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) lost_ms: Option<u64>,
     /// That it did is still to be told.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) forgot: bool,
 }
 

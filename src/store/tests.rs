@@ -61,7 +61,7 @@ impl Engine for Fragile {
         self.memory.expire(at_most, now)
     }
 
-    fn look(&mut self, _: Unix) -> Result<bool, Trouble> {
+    fn has_lost(&mut self, _: Unix) -> Result<bool, Trouble> {
         let forgets = self.fates.front() == Some(&Fate::Forgets);
         if forgets {
             self.fates.pop_front();

@@ -439,7 +439,7 @@ impl Writer {
     fn look(&mut self) {
         let now = Instant::now();
         self.next_look = now + LOOK_EVERY;
-        match self.engine.look(self.clock.now()) {
+        match self.engine.has_lost(self.clock.now()) {
             Ok(false) => (),
             Ok(true) => (self.reply)(StoreReply::Forgot),
             // The next order will meet the same, and say so.

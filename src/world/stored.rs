@@ -287,20 +287,19 @@ impl World {
 
     /// Sends what is unsent, unless a settlement is under way.
     pub(super) fn send_settlement(&mut self, id: PlayerId) {
-        self.send_settlement_of(id, None);
+        self.send_settlement_of(id, false, None);
     }
 
-    /// The same; `ended`: of a session that ended, and is this person's or its own.
-    fn send_settlement_of(&mut self, id: PlayerId, ended: Option<Option<Sub>>) {
-        let absent = ended.is_some() || self.conn_of(id).is_none();
+    /// The same; `ended`: of a session that ended. If it is not its own person's, it is `whose`.
+    fn send_settlement_of(&mut self, id: PlayerId, ended: bool, whose: Option<Sub>) {
+        let absent = self.conn_of(id).is_none();
         let Some(player) = self.players.get_mut(id) else {
             return;
         };
         let (profile, score) = (player.card.profile(), player.score);
         // Whose that is the store is being asked: by the token alone it may land with nobody.
         let signs = player.unsigned().is_some();
-        let is_ended = ended.is_some();
-        let person = ended.flatten().or_else(|| player.person().cloned());
+        let person = whose.or_else(|| player.person().cloned());
         let Some(token) = player.token.clone() else {
             return;
         };
@@ -328,7 +327,7 @@ impl World {
             person,
             ranked: std::mem::take(&mut account.ranked),
             absent,
-            ended: is_ended,
+            ended,
         };
         account.profile_known = true;
         let note = Note::Settle(Box::new(settlement));
@@ -611,7 +610,7 @@ impl World {
                 account.unsent = account.unsent.filter(|unsent| unsent.points != 0);
             }
         });
-        self.send_settlement_of(id, Some(whose));
+        self.send_settlement_of(id, true, whose);
         self.change_account(id, |player| player.play_mut().account = None);
         self.end_session(now, id);
         self.arm_sweep(now);

@@ -445,20 +445,26 @@ fn what_a_person_was_told_is_told_again_by_the_name_that_a_loss_gave_it() {
     assert_eq!(u64::from(total), told);
 }
 
-/// What it won before the store could say who it is, and what it wins by the session that is its own.
-#[test]
-fn who_played_on_another_session_wins_on_by_its_own() {
+/// A process after one at which Ann has won, and that cannot ask the store; her `hi` there, and what
+/// she had.
+fn after_one_that_won() -> (Instance, Value, u64) {
     let (mut first, mut second) = (Instance::alone(7), Instance::alone(8));
     first.0.use_keys(keys("old"));
     second.0.use_keys(keys("old"));
     let (phone, hi) = first.sign_in(None);
-    let own = hi["session"].as_str().expect("a token").to_owned();
-    let uid = hi["uid"].as_str().expect("a uid").to_owned();
     let had = first.win(phone);
-    first.lose(phone);
     first.hand(&mut second);
     second.0.shelf().set_away(true);
     second.0.hear_store();
+    (second, hi, had)
+}
+
+/// What it won before the store could say who it is, and what it wins by the session that is its own.
+#[test]
+fn who_played_on_another_session_wins_on_by_its_own() {
+    let (mut second, hi, had) = after_one_that_won();
+    let own = hi["session"].as_str().expect("a token");
+    let uid = hi["uid"].as_str().expect("a uid");
     let (guest, hi) = second.enter("Guest", None);
     let other = hi["session"].as_str().expect("a token").to_owned();
     second.lose(guest);
@@ -476,23 +482,16 @@ fn who_played_on_another_session_wins_on_by_its_own() {
     let after = second.win(ann);
     assert!(before < after, "{before} and more, not {after}");
     let (total, _, kept) = second.0.shelf().session(renamed).expect("its own");
-    assert_eq!((u64::from(total), kept), (after, uid.as_str()));
+    assert_eq!((u64::from(total), kept), (after, uid));
     assert_eq!(second.0.shelf().len(), 1);
 }
 
 /// Somebody played by a person's session without saying who it is, and that person is here, too.
 #[test]
 fn what_was_won_by_a_former_name_is_the_person_s_also_where_that_name_leads_nowhere() {
-    let (mut first, mut second) = (Instance::alone(7), Instance::alone(8));
-    first.0.use_keys(keys("old"));
-    second.0.use_keys(keys("old"));
-    let (phone, hi) = first.sign_in(None);
-    let token = hi["session"].as_str().expect("a token").to_owned();
-    let had = first.win(phone);
-    first.hand(&mut second);
-    second.0.shelf().set_away(true);
-    second.0.hear_store();
-    let (tablet, _) = second.enter("Ann", Some(&token));
+    let (mut second, hi, had) = after_one_that_won();
+    let token = hi["session"].as_str().expect("a token");
+    let (tablet, _) = second.enter("Ann", Some(token));
     let won = second.win(tablet);
     second.lose(tablet);
     let (phone, _) = second.sign_in(None);

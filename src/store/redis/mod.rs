@@ -315,7 +315,7 @@ impl Engine for Redis {
         self.count(Call::expire(at_most, oldest), now)
     }
 
-    fn look(&mut self, now: Unix) -> Result<bool, Trouble> {
+    fn has_lost(&mut self, now: Unix) -> Result<bool, Trouble> {
         self.call(&[], now)?;
         Ok(std::mem::take(&mut self.forgot))
     }
