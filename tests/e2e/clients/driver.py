@@ -28,9 +28,14 @@ class SocketIo:
         import socketio
 
         class Patient(socketio.Client):
-            """Waits for its namespace for longer than a second, also when it comes back."""
+            """Waits for its namespace for longer than a second, also when it comes back.
 
-            def connect(self, *args, wait_timeout=60, **options):
+            Yet not for ever: its two threads share one TLS connection, which Python's ssl does not
+            allow. By that about one connection in 9,000 looks closed to its reader at once, and
+            only the end of this time makes the library try again.
+            """
+
+            def connect(self, *args, wait_timeout=10, **options):
                 super().connect(*args, wait_timeout=wait_timeout, **options)
 
         self.client = Patient(
