@@ -140,10 +140,12 @@ part_proxies() {
 }
 
 # Two servers that share a Redis behind nginx or HAProxy: matching, friends, kills, restarts, gathering,
-# and a Redis that fails.
+# and a Redis that fails; and two browsers, one at each.
 part_instances() {
     install_clients
+    npm_ci tests/e2e/browser
     with_server node tests/e2e/clients/instances.mjs
+    with_server node --test tests/e2e/browser/instances.test.mjs
 }
 
 # Whether those clients see a mistake: one for each dialect. `node tests/e2e/clients/mutants.mjs`
