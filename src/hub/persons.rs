@@ -68,6 +68,9 @@ pub(super) struct SignIn {
     /// The owner is that of the session it came with, which is here and may have settled by it.
     #[serde(default, skip_serializing_if = "is_default")]
     reuses: bool,
+    /// Its player was gone when it was asked: nothing is taken by that.
+    #[serde(default, skip_serializing_if = "is_default")]
+    absent: bool,
 }
 
 /// A person on its way in.
@@ -307,12 +310,6 @@ impl Hub {
         conn: Option<ConnId>,
     ) {
         let fresh = Token::draw(self.instance, &mut self.entropy);
-        self.order_store(StoreOp::SignIn {
-            sub: sub.as_str().to_owned(),
-            token: session.as_ref().map(|token| token.as_str().to_owned()),
-            fresh: fresh.as_str().to_owned(),
-            owner,
-        });
         let sign = SignIn {
             reuses: self.goes_on(session.as_ref(), owner),
             owner,
@@ -320,7 +317,36 @@ impl Hub {
             fresh,
             conn,
             joined: false,
+            absent: false,
         };
+        self.order_sign_in(sub, sign);
+    }
+
+    /// Asks for a person that played here and is gone, so that what it won can be written. It may
+    /// play at another instance, which keeps its session.
+    pub(super) fn ask_absent(&mut self, sub: Sub, session: Token) {
+        let sign = SignIn {
+            // Not that of the session: its player may come back, and is asked about by that.
+            owner: self.world.draw_owner(),
+            session: Some(session),
+            fresh: Token::draw(self.instance, &mut self.entropy),
+            conn: None,
+            joined: false,
+            reuses: false,
+            absent: true,
+        };
+        self.order_sign_in(sub, sign);
+    }
+
+    fn order_sign_in(&mut self, sub: Sub, sign: SignIn) {
+        let session = sign.session.as_ref();
+        self.order_store(StoreOp::SignIn {
+            sub: sub.as_str().to_owned(),
+            token: session.map(|token| token.as_str().to_owned()),
+            fresh: sign.fresh.as_str().to_owned(),
+            owner: sign.owner,
+            absent: sign.absent,
+        });
         self.desk.signs.insert(sub, sign);
     }
 
@@ -332,7 +358,8 @@ impl Hub {
         }
         let asked = self.desk.signs.get(&arrival.person.sub);
         // Nobody begins anew in a name that has settled.
-        let asked = asked.filter(|it| !it.reuses || self.goes_on(it.session.as_ref(), it.owner));
+        let goes_on = |it: &&SignIn| !it.reuses || self.goes_on(it.session.as_ref(), it.owner);
+        let asked = asked.filter(|it| !it.absent && goes_on(it));
         let joined = asked.is_some_and(|sign| sign.joined);
         let asked = asked.map(|sign| (sign.owner, sign.fresh.clone()));
         let signed = match asked {
@@ -381,6 +408,10 @@ impl Hub {
         let Some(sign) = self.desk.signs.remove(sub) else {
             return;
         };
+        if sign.absent {
+            self.leave_elsewhere(now, sub, sign);
+            return self.take_pending();
+        }
         if sign.reuses && !self.goes_on(sign.session.as_ref(), owner) {
             self.ask_anew(sub, sign);
             return self.take_pending();
@@ -413,6 +444,21 @@ impl Hub {
             self.look_again(player);
         }
         self.take_pending();
+    }
+
+    /// The store has a person now that was gone when it was asked: what that won here is added to
+    /// its session, whoever has it. If it is back, it is asked about as anybody.
+    fn leave_elsewhere(&mut self, now: Millis, sub: &Sub, sign: SignIn) {
+        if sign.conn.is_some() {
+            return self.ask_anew(sub, sign);
+        }
+        match self.world.player_of_person(sub) {
+            Some(player) if self.world.is_provisional(player) && self.world.is_gone(player) => {
+                self.leave_session(now, player);
+            }
+            Some(player) => self.world.ask_about(player),
+            None => (),
+        }
     }
 
     /// The session that somebody signed in on has ended meanwhile. What it settled is numbered in
@@ -558,7 +604,8 @@ impl Desk {
     /// The owner that a session gets by what is being asked about it.
     pub(super) fn asked_owner(&self, token: &Token) -> Option<Owner> {
         let take = self.takes.get(token).map(|take| take.owner);
-        let sign = self.sign_of(token).filter(|sign| !sign.reuses);
+        let sign = self.sign_of(token);
+        let sign = sign.filter(|sign| !sign.reuses && !sign.absent);
         take.or_else(|| sign.map(|sign| sign.owner))
     }
 

@@ -217,6 +217,7 @@ impl Hub {
             token,
             owner,
             person,
+            ..
         } in self.world.remind()
         {
             let Some(sub) = person else { continue };
@@ -605,8 +606,12 @@ impl Hub {
                 token,
                 owner,
                 person,
+                absent,
             } = unasked;
-            self.ask_whose(token, owner, person);
+            match person {
+                Some(sub) if absent => self.ask_absent(sub, token),
+                person => self.ask_whose(token, owner, person),
+            }
         }
     }
 

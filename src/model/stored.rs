@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BoardRow, Letter, Ranked, Standing, Week};
+use super::{BoardRow, Letter, Ranked, Standing, Week, is_default};
 
 /// Who writes a session's streak: drawn when a process takes a session from the store, or makes
 /// one.
@@ -119,8 +119,12 @@ pub enum StoreOp {
         token: Option<String>,
         /// Newly drawn: for a session that is made, or whose token nobody here knows.
         fresh: String,
-        /// The session's owner from now on.
+        /// The session's owner from now on; if `absent`, only of one that is made.
         owner: Owner,
+        /// Its player is not here any more: the person is made if there is none, and its session
+        /// stays whose it is, under the token that it has. The reply says nothing of it.
+        #[serde(default, skip_serializing_if = "is_default")]
+        absent: bool,
     },
     /// Who is best?
     Top { week: Week },

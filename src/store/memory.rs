@@ -50,6 +50,7 @@ struct SignIn<'a> {
     token: Option<&'a String>,
     fresh: &'a String,
     owner: Owner,
+    absent: bool,
 }
 
 /// All that is kept, as a value; by lists, because keys are no text.
@@ -116,6 +117,7 @@ impl Memory {
             token,
             fresh,
             owner,
+            absent,
         } = order;
         let is_erased = self.is_erased(Key::of(sub), now);
         let may_keep = |token: &&String| {
@@ -130,7 +132,7 @@ impl Memory {
         if let Some(session) = known {
             let was_its = |session: &Session| session.record.was_of(owner);
             let is_too_late = self.sessions.get(&session).is_some_and(was_its);
-            let key = match session == key || is_too_late {
+            let key = match session == key || is_too_late || absent {
                 true => session,
                 false => Key::of(fresh),
             };
@@ -146,13 +148,15 @@ impl Memory {
             true => fresh,
             false => token,
         };
+        let stored = match absent {
+            true => None,
+            false => self.take(session.unwrap_or(key), owner, now),
+        };
         StoreReply::SignedIn {
             sub: sub.clone(),
             owner,
             token: token.clone(),
-            stored: self
-                .take(session.unwrap_or(key), owner, now)
-                .filter(|stored| !stored.is_empty()),
+            stored: stored.filter(|stored| !stored.is_empty()),
             barred: self.persons.is_barred(sub),
         }
     }
@@ -178,7 +182,9 @@ impl Memory {
         let mut new_person = None;
         if let Some(sub) = settle.person.as_ref().filter(|sub| !known || !is_own(sub)) {
             let is_erased = self.is_erased(Key::of(sub), now);
-            if !known && is_erased {
+            // What is another one's is nothing to it.
+            let is_others = self.persons.of_session(key).is_some();
+            if is_erased && (!known || is_others) {
                 return Settled::Erased;
             }
             let own = self.persons.session_of(sub);
@@ -307,12 +313,14 @@ impl Engine for Memory {
                     token,
                     fresh,
                     owner,
+                    absent,
                 } => {
                     let order = SignIn {
                         sub,
                         token: token.as_ref(),
                         fresh,
                         owner: *owner,
+                        absent: *absent,
                     };
                     replies.push(self.sign_in(order, now));
                 }

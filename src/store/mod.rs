@@ -51,11 +51,13 @@
 //! another person's; it is made where there is none, the one case of a session without points.
 //! Afterwards the person's session is its own one: it keeps its token if that is the one that was
 //! brought, else it gets the new one, because nobody here knows the old one. Its owner changes as
-//! by a take, so the same order once more changes nothing.
+//! by a take, so the same order once more changes nothing. If its player is *absent*, and may be
+//! with another server, it keeps token and owner.
 //!
 //! **Ranked points** of a settle are added to those of the person whose session it is, once, as
 //! the points are. They are dropped where the session is nobody's. A settle of a person whose
-//! session has another token by now is applied to it.
+//! session has another token by now is applied to it; one of a person who was erased is never
+//! applied to somebody else's.
 //!
 //! **Board.** Most points first; of two with as many the one who had them first, and of those the
 //! lesser sub. Who is barred is on no board, and what was won stays. Kept are the points of this

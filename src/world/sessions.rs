@@ -216,10 +216,8 @@ impl World {
     /// Whether a session's player is lost, sits nowhere, and the store has all that it won.
     #[must_use]
     pub fn is_left_alone(&self, id: PlayerId) -> bool {
-        self.players.get(id).is_some_and(|player| {
-            let lost = matches!(player.link, Link::Offline { .. });
-            lost && player.room.is_none() && !player.is_owed() && !player.is_pending()
-        })
+        let is_left = |player: &Player| !player.is_owed() && !player.is_pending();
+        self.is_gone(id) && self.players.get(id).is_some_and(is_left)
     }
 
     /// Forgets a session that is asked for at the store.

@@ -76,6 +76,8 @@ pub struct Unasked {
     pub owner: Owner,
     /// Whose it is: who is to be signed in, or has it already.
     pub person: Option<Sub>,
+    /// That one came here when the store was away, is gone, and may play elsewhere by now.
+    pub absent: bool,
 }
 
 /// What a session has in the store.
@@ -374,8 +376,11 @@ impl World {
                     false => self.send_settlement(id),
                 }
             }
-            // Its player is here, and came after whoever took it.
-            Settled::FormerOwner { .. } if self.may_be_its_own(id) => self.ask_again(id),
+            // Its player is here, and came after whoever took it; or whose it is now the store is
+            // to say before anything more can be written.
+            Settled::FormerOwner { .. } if self.may_be_its_own(id) || self.is_signing_in(id) => {
+                self.ask_again(id);
+            }
             Settled::FormerOwner { .. } => self.replaced(now, id),
             Settled::Erased => self.erased(now, id, fresh),
         }
@@ -398,6 +403,7 @@ impl World {
                     token,
                     owner,
                     person,
+                    absent: false,
                 },
             ))
         };
@@ -515,7 +521,8 @@ impl World {
     /// A session that the store is to be asked about now: a pending one, or one of a person who is
     /// to be signed in.
     ///
-    /// Where the store is `shared`, nobody's session is taken who is not here: he may be elsewhere.
+    /// Where the store is `shared`, nobody's session is taken who came while that was away and is
+    /// not here: he may be elsewhere.
     /// One that is known is not asked about while `is_asked` says that it is already.
     pub fn next_unasked(
         &mut self,
@@ -529,11 +536,13 @@ impl World {
             }
         };
         let owner = self.owner_of(id)?;
+        let absent = shared && self.is_gone(id) && self.is_provisional(id);
         let player = self.players.get(id)?;
         Some(Unasked {
             token: player.token.clone()?,
             owner,
             person: player.sub().cloned(),
+            absent,
         })
     }
 
@@ -556,9 +565,18 @@ impl World {
         !is_asked && self.retake(id, owner)
     }
 
+    /// Whether a player is not here any more, nor has a seat to come back to.
+    #[must_use]
+    pub fn is_gone(&self, id: PlayerId) -> bool {
+        self.players.get(id).is_some_and(|player| {
+            matches!(player.link, Link::Offline { .. }) && player.room.is_none()
+        })
+    }
+
     /// Lets a pending session be whosever it is, if its player is gone: what it won here is added
     /// to it. Whether it was left.
     fn leave_to_others(&mut self, id: PlayerId) -> bool {
+        // A person's may be under another name, which the store has to say.
         if self.is_signing_in(id) || self.conn_of(id).is_some() {
             return false;
         }

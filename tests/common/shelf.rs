@@ -232,9 +232,12 @@ impl Shelf {
     pub(crate) fn is_to_take(&self, is_token: impl Fn(&str) -> bool, person: Option<&str>) -> bool {
         self.waiting.iter().any(|op| match op {
             StoreOp::Take { token, .. } => is_token(token),
-            StoreOp::SignIn { sub, token, .. } => {
-                person == Some(sub.as_str()) || token.as_deref().is_some_and(&is_token)
-            }
+            StoreOp::SignIn {
+                sub,
+                token,
+                absent: false,
+                ..
+            } => person == Some(sub.as_str()) || token.as_deref().is_some_and(&is_token),
             _ => false,
         })
     }
@@ -394,7 +397,8 @@ impl Shelf {
                 token,
                 fresh,
                 owner,
-            } => self.sign_in(sub, token, fresh, owner),
+                absent,
+            } => self.sign_in(sub, (token, fresh), owner, absent),
             StoreOp::Top { week } => {
                 let rows = self.board(week).into_iter().take(BOARD_ROWS);
                 let rows = rows.map(|(_, row)| row).collect();
@@ -470,9 +474,9 @@ impl Shelf {
     fn sign_in(
         &mut self,
         sub: String,
-        token: Option<String>,
-        fresh: String,
+        (token, fresh): (Option<String>, String),
         owner: Owner,
+        absent: bool,
     ) -> StoreReply {
         let is_erased = self.erased.contains(&sub);
         let may_keep = |token: &String| {
@@ -490,7 +494,7 @@ impl Shelf {
             Some(person) => {
                 let row = self.sessions.remove(&person.token).unwrap_or_default();
                 let was_its = row.owner != Some(owner) && row.seqs.contains_key(&owner.0);
-                if !was_its {
+                if !was_its && !absent {
                     person.token.clone_from(&fresh);
                 }
                 self.sessions.insert(person.token.clone(), row);
@@ -499,7 +503,12 @@ impl Shelf {
             None => {
                 let token = brought.unwrap_or(fresh);
                 if !is_erased {
-                    self.sessions.entry(token.clone()).or_default();
+                    let row = self.sessions.entry(token.clone());
+                    row.or_insert_with(|| Row {
+                        owner: absent.then_some(owner),
+                        seqs: absent.then_some((owner.0, 0)).into_iter().collect(),
+                        ..Row::default()
+                    });
                     let token = token.clone();
                     let person = Person {
                         token,
@@ -512,7 +521,10 @@ impl Shelf {
         };
         let session = self.persons.get(&sub).map(|person| person.token.clone());
         let session = session.unwrap_or_else(|| token.clone());
-        let stored = self.take(&session, owner);
+        let stored = match absent {
+            true => None,
+            false => self.take(&session, owner),
+        };
         StoreReply::SignedIn {
             owner,
             token,
@@ -563,7 +575,8 @@ impl Shelf {
         if let Some(sub) = &settle.person
             && self.of_session(&token).as_ref() != Some(sub)
         {
-            if !known && self.erased.contains(sub) {
+            let is_others = self.of_session(&token).is_some();
+            if self.erased.contains(sub) && (!known || is_others) {
                 return Settled::Erased;
             }
             let known = self.persons.get(sub);

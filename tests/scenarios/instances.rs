@@ -3,7 +3,7 @@
 
 use roshambo::config::Config;
 use roshambo::hub::{Dialect, Input};
-use roshambo::model::{ConnId, Letter, Peer};
+use roshambo::model::{ConnId, Letter, Owner, Peer, StoreOp};
 use serde_json::Value;
 
 use crate::common::{Act, Bench};
@@ -507,6 +507,116 @@ fn what_was_won_by_a_former_name_is_the_person_s_also_where_that_name_leads_nowh
     let (total, ..) = second.0.shelf().session(token).expect("hers");
     assert_eq!(u64::from(total), had + won);
     assert_eq!(second.0.shelf().len(), 1);
+}
+
+/// A server that was cut off has what somebody won there who goes on at another one since.
+#[test]
+fn who_went_elsewhere_before_it_could_be_signed_in_is_left_there() {
+    let (mut a, mut b) = (Instance::new("a", 7), Instance::new("b", 8));
+    a.0.use_keys(keys("old"));
+    b.0.use_keys(keys("old"));
+    let (phone, _) = b.sign_in(None);
+    let had = b.win(phone);
+    b.lose(phone);
+    a.0.shelf().set_away(true);
+    a.0.hear_store();
+    let (phone, _) = a.sign_in(None);
+    let won = a.win(phone);
+    a.lose(phone);
+    // The other one is not cut off.
+    let (phone, hi) = b.sign_in(None);
+    assert_eq!(hi["totalScore"], had);
+    b.hand(&mut a);
+    a.0.shelf().set_away(false);
+    a.0.hear_store();
+    a.pass(1_000);
+    a.hand(&mut b);
+    let total = b.win(phone);
+    assert!(had + won < total, "{had} and {won} and more, not {total}");
+    assert_eq!(b.told(phone), Vec::<Value>::new(), "nobody takes it away");
+}
+
+/// Nobody knew her when she played, and she is gone when the store can be asked.
+#[test]
+fn a_person_that_is_gone_before_the_store_knows_it_finds_its_points_elsewhere() {
+    let (mut a, mut b) = (Instance::new("a", 7), Instance::new("b", 8));
+    a.0.use_keys(keys("old"));
+    b.0.use_keys(keys("old"));
+    a.0.shelf().set_away(true);
+    a.0.hear_store();
+    let (phone, _) = a.sign_in(None);
+    let won = a.win(phone);
+    a.lose(phone);
+    a.0.shelf().set_away(false);
+    a.0.hear_store();
+    a.pass(1_000);
+    assert_eq!(a.0.hub().owed(), 0);
+    a.hand(&mut b);
+    let (_, hi) = b.sign_in(None);
+    assert_eq!(hi["totalScore"], won);
+}
+
+/// She was gone when the store was asked, and is here when it answers.
+#[test]
+fn who_is_back_before_it_is_known_who_it_is_plays_on() {
+    let mut a = Instance::new("a", 7);
+    a.0.use_keys(keys("old"));
+    a.0.shelf().set_away(true);
+    a.0.hear_store();
+    let (phone, _) = a.sign_in(None);
+    let won = a.win(phone);
+    a.lose(phone);
+    a.0.shelf().set_away(false);
+    a.0.slow_down(true);
+    let reply = a.0.shelf().answer().expect("it is back");
+    a.0.tell(Input::Stored { reply: &reply });
+    let (phone, hi) = a.sign_in(None);
+    assert_eq!(
+        (&hi["totalScore"], &hi["pending"]),
+        (&won.into(), &true.into())
+    );
+    a.0.slow_down(false);
+    a.pass(1_000);
+    let told = a.told(phone);
+    let hi = told.iter().find(|event| event[0] == "hi");
+    let hi = &hi.expect("she is told who she is")[1];
+    assert_eq!(
+        (&hi["totalScore"], &hi["pending"]),
+        (&won.into(), &Value::Null)
+    );
+    let total = a.win(phone);
+    assert!(won < total);
+    let token = hi["session"].as_str().expect("a token");
+    let stored = a.0.shelf().session(token).map(|kept| u64::from(kept.0));
+    assert_eq!((stored, a.0.hub().owed()), (Some(total), 0));
+}
+
+/// Her session was taken elsewhere before her last result was written, and she said who she is since.
+#[test]
+fn what_a_person_wins_on_a_session_that_was_taken_meanwhile_is_not_lost() {
+    let mut a = Instance::new("a", 7);
+    a.0.use_keys(keys("old"));
+    let (phone, hi) = a.enter("Ann", None);
+    let token = hi["session"].as_str().expect("a token").to_owned();
+    a.win(phone);
+    let taken = StoreOp::Take {
+        token: token.clone(),
+        owner: Owner(99),
+    };
+    a.0.shelf().order(taken);
+    a.0.shelf().set_away(true);
+    a.0.hear_store();
+    a.win(phone);
+    a.lose(phone);
+    let (phone, _) = a.sign_in(Some(&token));
+    let total = a.win(phone);
+    a.lose(phone);
+    a.0.shelf().set_away(false);
+    a.0.hear_store();
+    a.pass(1_000);
+    assert_eq!(a.0.hub().owed(), 0);
+    let stored = a.0.shelf().session(&token).map(|kept| u64::from(kept.0));
+    assert_eq!(stored, Some(total));
 }
 
 /// Nobody asks about one who is gone, and what it wins is not known before its round ends.

@@ -281,6 +281,7 @@ fn who_is_barred_leaves_a_running_servers_board_and_stays_off_it_elsewhere() {
             token: Some(sub.into()),
             fresh: "unused".into(),
             owner: Owner(1),
+            absent: false,
         };
         let settle = known_as(win(sub, 1, 1, points, 1), sub, sub);
         let settle = StoreOp::Settle(Box::new(ranked(settle, &[(week, points, START)])));

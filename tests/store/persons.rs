@@ -109,6 +109,57 @@ fn later_sign_ins_come_to_the_same_session() {
     });
 }
 
+/// Another server may have it: what was won is the person's, and nobody loses its session by that.
+#[test]
+fn who_is_gone_is_somebody_and_takes_nothing() {
+    everywhere(|store| {
+        store.sign_in("ada", Some("a"), "f1", 1);
+        store.settle(win("a", 1, 1, 3, 3));
+        // Known: it keeps its owner and its token.
+        store.sign_in_absent("ada", Some("b"), 2);
+        assert_eq!(store.settle(win("a", 1, 2, 1, 4)), kept(4));
+        let mut late = win("b", 3, 1, 2, 1);
+        late.person = Some("ada".into());
+        assert_eq!(store.settle(late), former(6));
+        assert_eq!(store.settle(win("a", 1, 3, 1, 5)), kept(7));
+        assert_eq!(store.take("b", 4), None);
+        // Not known: the session it came with is its own, and whoever has that keeps it.
+        store.settle(win("c", 5, 1, 7, 1));
+        store.sign_in_absent("bob", Some("c"), 6);
+        assert_eq!(store.settle(win("c", 5, 2, 1, 2)), kept(8));
+        let stored = store.take_all("c", 5).expect("it is there");
+        assert_eq!(stored.person.as_deref(), Some("bob"));
+        // What is another one's stays so.
+        store.sign_in_absent("eve", Some("a"), 7);
+        let mut late = win("a", 8, 1, 2, 1);
+        late.person = Some("eve".into());
+        assert_eq!(store.settle(late), former(2));
+        assert_eq!(store.take("a", 1), Some((7, 5)));
+        assert_eq!(
+            store.sign_in("eve", None, "f2", 9),
+            ("f2".into(), Some((2, 0)))
+        );
+    });
+}
+
+/// Who was erased and brings the token of somebody else gives that one nothing.
+#[test]
+fn what_an_erased_person_wins_is_not_another_s() {
+    everywhere(|store| {
+        store.sign_in("ada", Some("a"), "f1", 1);
+        store.settle(win("a", 1, 1, 3, 3));
+        store.sign_in("eve", Some("e"), "f2", 2);
+        store.settle(win("e", 2, 1, 4, 1));
+        assert_eq!(store.forget(&Who::Person("ada".into())), 2);
+        store.sign_in_absent("ada", Some("e"), 3);
+        let mut late = ranked(win("e", 4, 1, 2, 1), &[(this_week(), 2, START)]);
+        late.person = Some("ada".into());
+        assert_eq!(store.settle(late), Settled::Erased);
+        assert_eq!(store.take("e", 5), Some((4, 1)));
+        assert_eq!(store.rank("eve", Week::EVER), None);
+    });
+}
+
 #[test]
 fn one_persons_session_does_not_become_anothers() {
     everywhere(|store| {
@@ -446,6 +497,7 @@ fn a_thousand_are_told_their_place_and_others_among_how_many() {
                 token: Some(name.clone()),
                 fresh: "unused".into(),
                 owner: roshambo::model::Owner(1),
+                absent: false,
             });
             // The last 125 have one point, those before them two, and so on to ten.
             let points = 10 - number / 125;

@@ -322,12 +322,30 @@ impl Asked {
         fresh: &str,
         owner: u64,
     ) -> (String, Option<(u32, u32)>) {
+        self.sign(sub, token, fresh, (owner, false))
+    }
+
+    /// A sign-in of who is gone.
+    pub(crate) fn sign_in_absent(&mut self, sub: &str, token: Option<&str>, owner: u64) {
+        let fresh = format!("absent-{owner}");
+        let (_, stored) = self.sign(sub, token, &fresh, (owner, true));
+        assert_eq!(stored, None, "nothing is said of it");
+    }
+
+    fn sign(
+        &mut self,
+        sub: &str,
+        token: Option<&str>,
+        fresh: &str,
+        (owner, absent): (u64, bool),
+    ) -> (String, Option<(u32, u32)>) {
         let owner = Owner(owner);
         let reply = self.one(StoreOp::SignIn {
             sub: sub.into(),
             token: token.map(Into::into),
             fresh: fresh.into(),
             owner,
+            absent,
         });
         let StoreReply::SignedIn {
             sub: told_sub,

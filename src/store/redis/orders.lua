@@ -244,14 +244,15 @@ local function give(session, sub)
   keep(person_key(sub), ttl)
 end
 
--- The session of a person, made if it is not there, and the token that it has from now on.
-local function session_of(sub, token, fresh, owner)
+-- The session of a person, made if it is not there, and the token that it has from now on. If
+-- `absent`, one that is there keeps its own.
+local function session_of(sub, token, fresh, owner, absent)
   local person = call('HMGET', person_key(sub), 'made_at', 'session')
   local session = person[2] and find(person[2])
   if session then
     if token == session.hash then return session, token end
     local was_its = session.owner ~= owner and knows(session, owner)
-    if fresh ~= session.hash and not was_its then rename(session, fresh, sub) end
+    if fresh ~= session.hash and not was_its and not absent then rename(session, fresh, sub) end
     return session, fresh
   end
   local chosen = person[1] and fresh or adoptable(token, fresh, sub)
@@ -312,7 +313,8 @@ function orders.settle()
   -- Its token may be an older one of a session that has another by now.
   if sub ~= '' and not (session and session.person == sub) then
     local erased = is_erased(sub_hash)
-    if not session and erased then return {'erased', 0} end
+    -- What is another one's is nothing to it.
+    if erased and (not session or session.person) then return {'erased', 0} end
     local other = call('HGET', person_key(sub), 'session')
     local own = other and find(other)
     session = own or session
@@ -364,14 +366,15 @@ function orders.settle()
 end
 
 function orders.sign_in()
-  local sub, sub_hash, token, fresh, owner = words(5)
+  local sub, sub_hash, token, fresh, owner, absent = words(6)
+  absent = absent == '1'
   if is_erased(sub_hash) then
     local chosen = adoptable(token, fresh)
-    local session = not is_erased(chosen) and find(chosen)
+    local session = not absent and not is_erased(chosen) and find(chosen)
     return {chosen, session and take(session, owner) or false, 0}
   end
-  local session, chosen = session_of(sub, token, fresh, owner)
-  local stored = take(session, owner)
+  local session, chosen = session_of(sub, token, fresh, owner, absent)
+  local stored = not absent and take(session, owner)
   return {chosen, stored, call('HGET', person_key(sub), 'is_barred') == '1' and 1 or 0}
 end
 

@@ -120,10 +120,12 @@ impl Call {
                 token,
                 fresh,
                 owner,
+                absent,
             } => {
                 let token = token.as_deref().map(hash).unwrap_or_default();
                 let call = Self::new("sign_in").word(sub).word(hash(sub));
-                call.word(token).word(hash(fresh)).word(owner)
+                let call = call.word(token).word(hash(fresh)).word(owner);
+                call.word(u8::from(*absent))
             }
             StoreOp::Top { week } => Self::new("top").word(week.0),
             StoreOp::Rank { sub, week } => Self::new("rank").word(sub).word(week.0),
@@ -231,6 +233,7 @@ pub(super) fn reply(order: &StoreOp, said: Value) -> Option<Option<StoreReply>> 
             token,
             fresh,
             owner,
+            ..
         } => {
             let [chosen, kept, barred] = array(said)?;
             let chosen = text(chosen);

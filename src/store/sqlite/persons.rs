@@ -53,6 +53,7 @@ pub(super) struct SignIn<'a> {
     pub(super) token: Option<&'a str>,
     pub(super) fresh: &'a str,
     pub(super) owner: Owner,
+    pub(super) absent: bool,
 }
 
 pub(super) fn sign_in(
@@ -61,12 +62,19 @@ pub(super) fn sign_in(
     now: Unix,
 ) -> rusqlite::Result<StoreReply> {
     let SignIn {
-        sub, fresh, owner, ..
+        sub,
+        fresh,
+        owner,
+        absent,
+        ..
     } = order;
     let (token, stored, barred);
     if is_erased(connection, Key::of(sub), now)? {
         token = adoptable(connection, order, None, now)?;
-        stored = rows::take(connection, token, owner, now)?;
+        stored = match absent {
+            true => None,
+            false => rows::take(connection, token, owner, now)?,
+        };
         barred = false;
     } else {
         let text = "SELECT session, is_barred, seen_at FROM persons WHERE person = ?1";
@@ -106,7 +114,7 @@ pub(super) fn sign_in(
             run(connection, text, (sub, date(now)))?;
         }
         let take = |found| rows::take_found(connection, found, owner, now);
-        stored = found.map(take).transpose()?;
+        stored = found.filter(|_| !absent).map(take).transpose()?;
         barred = person.is_some_and(|(_, is_barred, _)| is_barred);
     }
     Ok(StoreReply::SignedIn {
@@ -154,7 +162,7 @@ fn keep_or_change<'a>(
         return Ok(token);
     }
     let key = Key::of(order.fresh);
-    if key != found.key && !found.record.was_of(order.owner) {
+    if key != found.key && !order.absent && !found.record.was_of(order.owner) {
         let text = "UPDATE sessions SET token_sha256 = ?2 WHERE id = ?1";
         run(connection, text, (found.id, key.0))?;
     }

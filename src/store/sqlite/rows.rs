@@ -86,12 +86,14 @@ pub(super) fn apply(
                 token,
                 fresh,
                 owner,
+                absent,
             } => {
                 let order = SignIn {
                     sub,
                     token: token.as_deref(),
                     fresh,
                     owner: *owner,
+                    absent: *absent,
                 };
                 replies.push(persons::sign_in(connection, order, now)?);
             }
@@ -189,7 +191,12 @@ fn settle(connection: &Connection, settle: &Settle, now: Unix) -> rusqlite::Resu
         && !is_of(connection, found.as_ref(), sub)?
     {
         let is_erased = is_erased(connection, Key::of(sub), now)?;
-        if found.is_none() && is_erased {
+        // What is another one's is nothing to it.
+        let is_free = match &found {
+            Some(found) => persons::of_session(connection, found.id)?.is_none(),
+            None => false,
+        };
+        if is_erased && !is_free {
             return Ok(Settled::Erased);
         }
         let own = persons::session_of(connection, sub, settle.owner)?;

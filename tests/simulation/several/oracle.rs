@@ -93,6 +93,8 @@ pub(super) struct Seat {
     account: Value,
     sub: Option<String>,
     signed_in: bool,
+    /// Nobody is there any more, nor has a place to come back to.
+    gone: bool,
     /// It is not there yet: the store is asked about it, and somebody waits for that.
     waits: bool,
 }
@@ -118,7 +120,10 @@ impl Seat {
     pub(super) fn is_in_doubt(&self) -> bool {
         let unsigned = self.sub.is_some() && !self.signed_in;
         let is = |what: &str| self.account[what] == true;
-        is("doubtful") || is("unclaimed") || self.is_pending() || unsigned || self.waits
+        let is_open = is("doubtful") || is("unclaimed") || self.is_pending() || unsigned;
+        // Who came while the store was away, and went, is taken from nobody.
+        let is_left = self.gone && self.is_pending() && !is("quiet");
+        is_open && !is_left || self.waits
     }
 }
 
@@ -485,6 +490,7 @@ fn waiting(desk: &Value) -> Vec<Seat> {
         account: Value::Null,
         sub,
         signed_in: false,
+        gone: false,
         waits: true,
     };
     let waits = |question: &&Value| question[1]["joined"] == true || question[1]["reuses"] == true;
@@ -507,6 +513,7 @@ fn seats(mut snapshot: Value) -> Vec<Seat> {
                 uid: value["card"]["uid"].as_str().unwrap_or_default().to_owned(),
                 sub: identity["person"]["sub"].as_str().map(str::to_owned),
                 signed_in: identity["signed_in"] == true,
+                gone: value["link"]["offline"].is_object() && value["room"].is_null(),
                 account: value["play"]["account"].take(),
                 waits: false,
             });
