@@ -509,6 +509,41 @@ fn what_was_won_by_a_former_name_is_the_person_s_also_where_that_name_leads_nowh
     assert_eq!(second.0.shelf().len(), 1);
 }
 
+/// Two servers know a session, its player is at neither, and the store has lost that it went from one to
+/// the other: the points are there, and her place at the other one is not.
+#[test]
+fn a_place_at_a_table_may_be_lost_with_the_moment_in_which_a_session_moved() {
+    for loses in [false, true] {
+        let (mut a, mut b) = (Instance::new("a", 7), Instance::new("b", 8));
+        let (ann, hi) = a.enter("Ann", None);
+        let token = hi["session"].as_str().expect("a token").to_owned();
+        a.win(ann);
+        a.lose(ann);
+        a.hand(&mut b);
+        let earlier = b.0.shelf().clone();
+        let (ann, _) = b.enter("Ann", Some(&token));
+        let total = b.win(ann);
+        let told = b.say(ann, &room("new"));
+        let code = told.iter().find(|event| event[0] == "room");
+        let code = code.expect("a room")[1]["code"].clone();
+        let (bob, _) = b.enter("Bob", None);
+        b.say(bob, &room(code.as_str().expect("a code")));
+        b.lose(ann);
+        if loses {
+            b.0.shelf().roll_back(&earlier);
+            b.0.hear_store();
+        }
+        let stored = b.0.shelf().session(&token).map(|kept| u64::from(kept.0));
+        assert_eq!(stored, Some(total), "loses: {loses}");
+        let ann = b.0.open(Dialect::Plain);
+        let hello = format!(r#"["hello",{{"user":{{"uname":"Ann"}},"v":2,"session":"{token}"}}]"#);
+        let told = b.say(ann, &hello);
+        assert_eq!(told[0][1]["totalScore"], total, "loses: {loses}");
+        let is_seated = told.iter().any(|event| event[1]["code"] == code);
+        assert_eq!(is_seated, !loses, "{told:?}");
+    }
+}
+
 /// A server that was cut off has what somebody won there who goes on at another one since.
 #[test]
 fn who_went_elsewhere_before_it_could_be_signed_in_is_left_there() {

@@ -21,6 +21,9 @@ const KILLS = Number(process.env.KILLS ?? (LONG ? 20 : 3));
 /** How long a frozen Redis answers nothing: longer than an instance is taken for alive by the others. */
 const FROZEN_MS = LONG ? 120_000 : 6_000;
 
+/** How long a slow one is so. */
+const SLOW_MS = LONG ? 60_000 : 4_000;
+
 /** The page comes back at once when its line was good for so long; else it takes its time. */
 const STEADY_MS = 5_000;
 
@@ -182,6 +185,20 @@ async function redisFails(scene) {
     await Promise.all([servers[letter].line(/ reloaded .*: [1-9]\d* connections, /), playOn(players)]);
   };
   const faults = {
+    /** It answers, each time after some hundred milliseconds. */
+    async slow() {
+      const end = Date.now() + SLOW_MS;
+      const slowed = (async () => {
+        while (Date.now() < end) {
+          redis.freeze();
+          await pause(400);
+          redis.thaw();
+          await pause(5);
+        }
+      })();
+      do await playOn(players); while (Date.now() < end);
+      await slowed;
+    },
     async frozen() {
       redis.freeze();
       const end = Date.now() + FROZEN_MS;
@@ -226,7 +243,7 @@ const checks = {
   friends: friends(),
   "killed in mid-round, a letter twice": kills(["a", "b"]),
   "restarted in turn, sent on": rolling,
-  "Redis: frozen, killed, emptied": redisFails,
+  "Redis: slow, frozen, killed, emptied": redisFails,
   "HAProxy: friends": friends({ Kind: Several }),
 };
 if (LONG) checks["three: killed in mid-round"] = kills(["a", "b", "c"]);
