@@ -409,7 +409,7 @@ impl Hub {
             return;
         };
         if sign.absent {
-            self.leave_elsewhere(now, sub, sign);
+            self.leave_elsewhere(now, sub, sign, &token);
             return self.take_pending();
         }
         if sign.reuses && !self.goes_on(sign.session.as_ref(), owner) {
@@ -448,17 +448,26 @@ impl Hub {
 
     /// The store has a person now that was gone when it was asked: what that won here is added to
     /// its session, whoever has it. If it is back, it is asked about as anybody.
-    fn leave_elsewhere(&mut self, now: Millis, sub: &Sub, sign: SignIn) {
+    /// `token` is that of the session that it had here, or of none here.
+    fn leave_elsewhere(&mut self, now: Millis, sub: &Sub, sign: SignIn, token: &Token) {
         if sign.conn.is_some() {
-            return self.ask_anew(sub, sign);
+            return self.ask_for_who_waits(sub, sign);
         }
-        match self.world.player_of_person(sub) {
-            Some(player) if self.world.is_provisional(player) && self.world.is_gone(player) => {
-                self.leave_session(now, player);
-            }
-            Some(player) => self.world.ask_about(player),
-            None => (),
+        let Some(player) = self.world.player_of_person(sub) else {
+            return;
+        };
+        if !self.world.is_signing_in(player) || !self.world.is_gone(player) {
+            self.world.ask_about(player);
+        } else if self.world.player_of(token) == Some(player) {
+            self.world.leave_to_person(player);
+        } else {
+            self.leave_session(now, player);
         }
+    }
+
+    fn ask_for_who_waits(&mut self, sub: &Sub, sign: SignIn) {
+        let owner = self.owner_of_session(sign.session.as_ref());
+        self.ask_who(sub.clone(), sign.session, owner, sign.conn);
     }
 
     /// The session that somebody signed in on has ended meanwhile. What it settled is numbered in
@@ -466,8 +475,7 @@ impl Hub {
     /// another.
     fn ask_anew(&mut self, sub: &Sub, sign: SignIn) {
         if sign.conn.is_some() {
-            let owner = self.owner_of_session(sign.session.as_ref());
-            return self.ask_who(sub.clone(), sign.session, owner, sign.conn);
+            return self.ask_for_who_waits(sub, sign);
         }
         if let Some(player) = self.world.player_of_person(sub) {
             self.world.ask_about(player);

@@ -122,7 +122,8 @@ pub enum StoreOp {
         /// The session's owner from now on; if `absent`, only of one that is made.
         owner: Owner,
         /// Its player is not here any more: the person is made if there is none, and its session
-        /// stays whose it is, under the token that it has. The reply says nothing of it.
+        /// stays whose it is, under the token that it has. The reply says only whether that is the
+        /// one that it came with.
         #[serde(default, skip_serializing_if = "is_default")]
         absent: bool,
     },

@@ -76,7 +76,7 @@ pub struct Unasked {
     pub owner: Owner,
     /// Whose it is: who is to be signed in, or has it already.
     pub person: Option<Sub>,
-    /// That one came here when the store was away, is gone, and may play elsewhere by now.
+    /// That one said so when the store was away, is gone, and may play elsewhere by now.
     pub absent: bool,
 }
 
@@ -521,8 +521,7 @@ impl World {
     /// A session that the store is to be asked about now: a pending one, or one of a person who is
     /// to be signed in.
     ///
-    /// Where the store is `shared`, nobody's session is taken who came while that was away and is
-    /// not here: he may be elsewhere.
+    /// Where the store is `shared`, nobody's session is taken who is not here: he may be elsewhere.
     /// One that is known is not asked about while `is_asked` says that it is already.
     pub fn next_unasked(
         &mut self,
@@ -536,7 +535,7 @@ impl World {
             }
         };
         let owner = self.owner_of(id)?;
-        let absent = shared && self.is_gone(id) && self.is_provisional(id);
+        let absent = shared && self.is_gone(id) && self.is_signing_in(id);
         let player = self.players.get(id)?;
         Some(Unasked {
             token: player.token.clone()?,
@@ -576,10 +575,23 @@ impl World {
     /// Lets a pending session be whosever it is, if its player is gone: what it won here is added
     /// to it. Whether it was left.
     fn leave_to_others(&mut self, id: PlayerId) -> bool {
-        // A person's may be under another name, which the store has to say.
+        // That of a person may have another name, which the store has to say.
         if self.is_signing_in(id) || self.conn_of(id).is_some() {
             return false;
         }
+        self.settle_pending(id);
+        true
+    }
+
+    /// A session is its person's in the store, and its player is gone: what was won here is added
+    /// to it, whoever has it by now.
+    pub fn leave_to_person(&mut self, id: PlayerId) {
+        self.settle_as_person(id);
+        self.settle_pending(id);
+    }
+
+    /// What was won on a session is added to what it has, without knowing how much that is.
+    fn settle_pending(&mut self, id: PlayerId) {
         let owed = self.is_owed(id);
         self.change_account(id, |player| {
             if let Some(account) = player.account_mut().filter(|it| owed || it.quiet) {
@@ -588,7 +600,6 @@ impl World {
             }
         });
         self.send_settlement(id);
-        true
     }
 
     /// In whose name a session is the store's, from now on if it was not yet.

@@ -571,6 +571,46 @@ fn who_went_elsewhere_before_it_could_be_signed_in_is_left_there() {
     assert_eq!(b.told(phone), Vec::<Value>::new(), "nobody takes it away");
 }
 
+/// The same on a session that the server knew before as nobody's in particular.
+#[test]
+fn who_went_elsewhere_is_left_there_also_if_its_session_was_known() {
+    let (mut a, mut b) = (Instance::new("a", 7), Instance::new("b", 8));
+    a.0.use_keys(keys("old"));
+    b.0.use_keys(keys("old"));
+    let (phone, _) = b.sign_in(None);
+    let had = b.win(phone);
+    b.lose(phone);
+    b.hand(&mut a);
+    let (phone, hi) = a.enter("Ann", None);
+    let token = hi["session"].as_str().expect("a token").to_owned();
+    let kept = a.win(phone);
+    a.lose(phone);
+    // What both servers share is at the other one.
+    let store = a.0.shelf().clone();
+    a.0.shelf().set_away(true);
+    a.0.hear_store();
+    let (phone, _) = a.sign_in(Some(&token));
+    let won = a.win(phone) - kept;
+    a.lose(phone);
+    *b.0.shelf() = store;
+    let (phone, hi) = b.sign_in(None);
+    assert_eq!(hi["totalScore"], had);
+    b.win(phone);
+    b.0.shelf().swap_kept(a.0.shelf());
+    a.0.shelf().set_away(false);
+    a.0.hear_store();
+    a.pass(1_000);
+    a.0.shelf().swap_kept(b.0.shelf());
+    assert_eq!(a.0.hub().owed(), 0);
+    let told = b.win(phone);
+    assert_eq!(b.told(phone), Vec::<Value>::new(), "nobody takes it away");
+    let own = hi["session"].as_str().expect("a token");
+    let total = b.0.shelf().session(own).map(|kept| u64::from(kept.0));
+    assert_eq!(total, Some(told + won), "and that was added");
+    let left = b.0.shelf().session(&token).map(|kept| u64::from(kept.0));
+    assert_eq!(left, Some(kept), "what it had is still nobody's");
+}
+
 /// Nobody knew her when she played, and she is gone when the store can be asked.
 #[test]
 fn a_person_that_is_gone_before_the_store_knows_it_finds_its_points_elsewhere() {

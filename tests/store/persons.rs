@@ -116,7 +116,8 @@ fn who_is_gone_is_somebody_and_takes_nothing() {
         store.sign_in("ada", Some("a"), "f1", 1);
         store.settle(win("a", 1, 1, 3, 3));
         // Known: it keeps its owner and its token.
-        store.sign_in_absent("ada", Some("b"), 2);
+        assert!(!store.sign_in_absent("ada", "b", 2));
+        assert!(store.sign_in_absent("ada", "a", 10));
         assert_eq!(store.settle(win("a", 1, 2, 1, 4)), kept(4));
         let mut late = win("b", 3, 1, 2, 1);
         late.person = Some("ada".into());
@@ -125,12 +126,12 @@ fn who_is_gone_is_somebody_and_takes_nothing() {
         assert_eq!(store.take("b", 4), None);
         // Not known: the session it came with is its own, and whoever has that keeps it.
         store.settle(win("c", 5, 1, 7, 1));
-        store.sign_in_absent("bob", Some("c"), 6);
+        assert!(store.sign_in_absent("bob", "c", 6));
         assert_eq!(store.settle(win("c", 5, 2, 1, 2)), kept(8));
         let stored = store.take_all("c", 5).expect("it is there");
         assert_eq!(stored.person.as_deref(), Some("bob"));
         // What is another one's stays so.
-        store.sign_in_absent("eve", Some("a"), 7);
+        assert!(!store.sign_in_absent("eve", "a", 7));
         let mut late = win("a", 8, 1, 2, 1);
         late.person = Some("eve".into());
         assert_eq!(store.settle(late), former(2));
@@ -151,7 +152,7 @@ fn what_an_erased_person_wins_is_not_another_s() {
         store.sign_in("eve", Some("e"), "f2", 2);
         store.settle(win("e", 2, 1, 4, 1));
         assert_eq!(store.forget(&Who::Person("ada".into())), 2);
-        store.sign_in_absent("ada", Some("e"), 3);
+        assert!(!store.sign_in_absent("ada", "e", 3));
         let mut late = ranked(win("e", 4, 1, 2, 1), &[(this_week(), 2, START)]);
         late.person = Some("ada".into());
         assert_eq!(store.settle(late), Settled::Erased);

@@ -325,13 +325,16 @@ impl Asked {
         self.sign(sub, token, fresh, (owner, false))
     }
 
-    /// A sign-in of who is gone.
-    pub(crate) fn sign_in_absent(&mut self, sub: &str, token: Option<&str>, owner: u64) {
+    /// A sign-in of who is gone; whether the session that it came with is its own.
+    #[track_caller]
+    pub(crate) fn sign_in_absent(&mut self, sub: &str, brought: &str, owner: u64) -> bool {
         let fresh = format!("absent-{owner}");
-        let (_, stored) = self.sign(sub, token, &fresh, (owner, true));
-        assert_eq!(stored, None, "nothing is said of it");
+        let (token, stored) = self.sign(sub, Some(brought), &fresh, (owner, true));
+        assert_eq!(stored, None, "nothing more is said of it");
+        token == brought
     }
 
+    #[track_caller]
     fn sign(
         &mut self,
         sub: &str,

@@ -121,8 +121,8 @@ impl Seat {
         let unsigned = self.sub.is_some() && !self.signed_in;
         let is = |what: &str| self.account[what] == true;
         let is_open = is("doubtful") || is("unclaimed") || self.is_pending() || unsigned;
-        // Who came while the store was away, and went, is taken from nobody.
-        let is_left = self.gone && self.is_pending() && !is("quiet");
+        // Who came or said who it is while the store was away, and went, is taken from nobody.
+        let is_left = self.gone && (unsigned || self.is_pending() && !is("quiet"));
         is_open && !is_left || self.waits
     }
 }
