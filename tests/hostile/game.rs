@@ -241,7 +241,7 @@ pub(crate) fn a_stolen_token_is_worth_one_connection_and_the_owner_is_told() {
 
 #[test]
 pub(crate) fn another_one_s_uid_brings_nothing() {
-    let mut ground = Ground::start(&["--game-time", "1s"]);
+    let mut ground = Ground::start(&["--game-time", "3s"]);
     let address = ground.address();
     // A v2 player wins a round, so that it has something to be stolen.
     let play = |winner: &mut Client, hi: &Hi| {
@@ -326,7 +326,7 @@ pub(crate) fn throw_away_greetings_erase_nobodys_score() {
     const HELLO: &str = r#"["hello",{"user":{"uname":"Eve"},"v":2}]"#;
     #[rustfmt::skip]
     let flags = [
-        "--trusted-proxy", "none", "--game-time", "1s",
+        "--trusted-proxy", "none", "--game-time", "3s",
         "--max-sessions", "100", "--max-connections", "100",
     ];
     let mut ground = Ground::start(&flags);

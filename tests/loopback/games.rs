@@ -70,7 +70,7 @@ fn an_old_eio3_client_and_a_plain_v2_client_play_with_exact_bytes() {
     assert!(number.parse::<u32>().is_ok(), "{number}");
     let start = |avatar: &str| {
         format!(
-            r#"["start",{{"gameTime":1,"roomUsers":[{{"uid":"ann","uname":"Ann","uavatar":"https://e/a.png","choice":null,"roundScore":0,"totalScore":0,"winStreak":0}},{{"uid":"{uid}","uname":"Bob","uavatar":"{avatar}","choice":null,"roundScore":0,"totalScore":0,"winStreak":0}}]}}]"#
+            r#"["start",{{"gameTime":2,"roomUsers":[{{"uid":"ann","uname":"Ann","uavatar":"https://e/a.png","choice":null,"roundScore":0,"totalScore":0,"winStreak":0}},{{"uid":"{uid}","uname":"Bob","uavatar":"{avatar}","choice":null,"roundScore":0,"totalScore":0,"winStreak":0}}]}}]"#
         )
     };
     bob.hear(&start("builtin:3"));
@@ -135,7 +135,7 @@ fn play_a_robot(server: &Server, dialect: Dialect, named: bool) {
         client.expect(&[r#"["hi",{"message":"welcome","nearby":0}]"#]);
     }
     let start = client.until("start");
-    assert_eq!(start["gameTime"], 1);
+    assert_eq!(start["gameTime"], 3);
     let users = start["roomUsers"].as_array().expect("two players");
     assert_eq!(users.len(), 2);
     if !named {
@@ -168,7 +168,7 @@ fn play_a_robot(server: &Server, dialect: Dialect, named: bool) {
 #[test]
 fn a_robot_plays_in_every_dialect_with_named_players_and_with_guests() {
     side_by_side(Dialect::ALL, |dialect| {
-        let server = Server::start(&["--game-time", "1s", "--robot-after", "100ms"]);
+        let server = Server::start(&["--game-time", "3s", "--robot-after", "100ms"]);
         for named in [true, false] {
             play_a_robot(&server, dialect, named);
         }
@@ -178,7 +178,7 @@ fn a_robot_plays_in_every_dialect_with_named_players_and_with_guests() {
 #[test]
 fn a_v2_client_plays_against_a_robot_and_goes_on() {
     side_by_side([Dialect::Plain, Dialect::Eio4], |dialect| {
-        let server = Server::start(&["--game-time", "1s", "--robot-after", "100ms"]);
+        let server = Server::start(&["--game-time", "3s", "--robot-after", "100ms"]);
         let (mut client, hi) = Client::v2(server.address(), dialect, "Ann");
         client.send(r#"["ping"]"#);
         client.expect(&[r#"["pong"]"#]);

@@ -59,7 +59,7 @@ fn two_persons_play_and_find_their_points_after_a_kill() {
             "--listen",
             "127.0.0.1:0",
             "--game-time",
-            "1s",
+            "3s",
             "--robot-after",
             "30s",
         ]);

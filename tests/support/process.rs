@@ -49,9 +49,9 @@ impl Server {
         Self::spawn(command)
     }
 
-    /// Starts a server where two humans meet and no robot disturbs them; rounds last a second.
+    /// Starts a server where two humans meet and no robot disturbs them; rounds last two seconds.
     pub(crate) fn for_pairs(flags: &[&str]) -> Self {
-        Self::start(&[&["--game-time", "1s", "--robot-after", "30s"], flags].concat())
+        Self::start(&[&["--game-time", "2s", "--robot-after", "30s"], flags].concat())
     }
 
     /// Starts what the command says and waits until it listens.
