@@ -309,7 +309,33 @@ impl Hub {
         owner: Owner,
         conn: Option<ConnId>,
     ) {
+        self.order_sign_in(sub, session, owner, conn, false);
+    }
+
+    /// Asks for a person that played here and is gone, so that what it won can be written. It may
+    /// play at another instance, which keeps its session.
+    pub(super) fn ask_absent(&mut self, sub: Sub, session: Token) {
+        // Not that of the session: its player may come back, and is asked about by that.
+        let owner = self.world.draw_owner();
+        self.order_sign_in(sub, Some(session), owner, None, true);
+    }
+
+    fn order_sign_in(
+        &mut self,
+        sub: Sub,
+        session: Option<Token>,
+        owner: Owner,
+        conn: Option<ConnId>,
+        absent: bool,
+    ) {
         let fresh = Token::draw(self.instance, &mut self.entropy);
+        self.order_store(StoreOp::SignIn {
+            sub: sub.as_str().to_owned(),
+            token: session.as_ref().map(|token| token.as_str().to_owned()),
+            fresh: fresh.as_str().to_owned(),
+            owner,
+            absent,
+        });
         let sign = SignIn {
             reuses: self.goes_on(session.as_ref(), owner),
             owner,
@@ -317,36 +343,8 @@ impl Hub {
             fresh,
             conn,
             joined: false,
-            absent: false,
+            absent,
         };
-        self.order_sign_in(sub, sign);
-    }
-
-    /// Asks for a person that played here and is gone, so that what it won can be written. It may
-    /// play at another instance, which keeps its session.
-    pub(super) fn ask_absent(&mut self, sub: Sub, session: Token) {
-        let sign = SignIn {
-            // Not that of the session: its player may come back, and is asked about by that.
-            owner: self.world.draw_owner(),
-            session: Some(session),
-            fresh: Token::draw(self.instance, &mut self.entropy),
-            conn: None,
-            joined: false,
-            reuses: false,
-            absent: true,
-        };
-        self.order_sign_in(sub, sign);
-    }
-
-    fn order_sign_in(&mut self, sub: Sub, sign: SignIn) {
-        let session = sign.session.as_ref();
-        self.order_store(StoreOp::SignIn {
-            sub: sub.as_str().to_owned(),
-            token: session.map(|token| token.as_str().to_owned()),
-            fresh: sign.fresh.as_str().to_owned(),
-            owner: sign.owner,
-            absent: sign.absent,
-        });
         self.desk.signs.insert(sub, sign);
     }
 

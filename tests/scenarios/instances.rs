@@ -39,6 +39,26 @@ impl Instance {
         })))
     }
 
+    /// Two that know who is who by the same key.
+    fn pair() -> (Self, Self) {
+        let mut both = (Self::new("a", 7), Self::new("b", 8));
+        both.0.0.use_keys(keys("old"));
+        both.1.0.use_keys(keys("old"));
+        both
+    }
+
+    /// The store cannot be asked any more, or again; it hears of that.
+    fn set_away(&mut self, away: bool) {
+        self.0.shelf().set_away(away);
+        self.0.hear_store();
+    }
+
+    /// The points that the store has of a session.
+    fn stored(&mut self, token: &str) -> Option<u64> {
+        let kept = self.0.shelf().session(token);
+        kept.map(|(points, ..)| points.into())
+    }
+
     /// The store is the other one's from now on, as of the same moment.
     fn hand(&mut self, to: &mut Self) {
         std::mem::swap(self.0.shelf(), to.0.shelf());
@@ -174,8 +194,7 @@ fn everybody_online_is_nearby_and_who_is_gone_is_not() {
     a.pass(1_000);
     assert_eq!(a.enter("Cem", None).1["nearby"], 7);
     // While the store is away the last word counts, over a reload, too.
-    a.0.shelf().set_away(true);
-    a.0.hear_store();
+    a.set_away(true);
     a.pass(5_000);
     a.0.reload();
     assert_eq!(a.enter("Dee", None).1["nearby"], 8);
@@ -213,14 +232,12 @@ fn a_room_is_entered_where_it_is_or_opened_where_it_is_asked_for() {
     }
     assert_eq!(problem(&a.say(bob, &room("BBBBBBB"))), ("room-unknown", ""));
     // Without the store it is where its code says, if that one lived a moment ago.
-    a.0.shelf().set_away(true);
-    a.0.hear_store();
+    a.set_away(true);
     assert_eq!(problem(&a.say(bob, &room(&code))), ("room-elsewhere", "b"));
     assert_eq!(problem(&a.say(bob, &room("CCCCCCC"))), ("room-unknown", ""));
     assert_eq!(problem(&a.say(bob, &room("AAAAAAA"))), ("room-unknown", ""));
     assert_eq!(problem(&a.say(bob, &room("BBBBBB"))), ("room-unknown", ""));
-    a.0.shelf().set_away(false);
-    a.0.hear_store();
+    a.set_away(false);
     a.0.shelf().leases.remove(&letter("b"));
     let told = a.say(bob, &room(&code));
     assert_eq!(told[0][1]["code"], Value::String(code.clone()), "{told:?}");
@@ -259,16 +276,12 @@ fn a_session_that_went_on_elsewhere_is_taken_up_as_it_is_by_now() {
         (&second.into(), &true.into())
     );
     let third = a.win(ann);
-    assert_eq!(
-        a.0.shelf().session(&token).map(|kept| u64::from(kept.0)),
-        Some(third)
-    );
+    assert_eq!(a.stored(&token), Some(third));
     a.pass(1_000);
     assert_eq!(a.told(ann), Vec::<Value>::new(), "nobody took it over");
     // While the store is away it goes on with what it knows.
     a.lose(ann);
-    a.0.shelf().set_away(true);
-    a.0.hear_store();
+    a.set_away(true);
     let (_, hi) = a.enter("Ann", Some(&token));
     assert_eq!(
         (&hi["totalScore"], &hi["pending"]),
@@ -279,21 +292,17 @@ fn a_session_that_went_on_elsewhere_is_taken_up_as_it_is_by_now() {
 /// Its session has another name since its person signed in elsewhere.
 #[test]
 fn a_person_in_doubt_is_found_by_who_it_is() {
-    let (mut a, mut b) = (Instance::new("a", 7), Instance::new("b", 8));
-    a.0.use_keys(keys("old"));
-    b.0.use_keys(keys("old"));
+    let (mut a, mut b) = Instance::pair();
     let (phone, hi) = a.sign_in(None);
     let former = hi["session"].as_str().expect("a token").to_owned();
     let first = a.win(phone);
     // She comes back while the store is away, so that it is asked later whose she is by then.
     a.lose(phone);
-    a.0.shelf().set_away(true);
-    a.0.hear_store();
+    a.set_away(true);
     let (phone, hi) = a.sign_in(Some(&former));
     assert_eq!(hi["totalScore"], first);
     a.hand(&mut b);
-    b.0.shelf().set_away(false);
-    b.0.hear_store();
+    b.set_away(false);
     let (_, hi) = b.sign_in(None);
     assert_ne!(hi["session"], former.as_str());
     assert_eq!(hi["totalScore"], first);
@@ -330,12 +339,10 @@ fn who_comes_back_while_the_store_is_away_is_told_anew_as_soon_as_it_is_back() {
     let second = b.win(moved);
     b.lose(moved);
     b.hand(&mut a);
-    a.0.shelf().set_away(true);
-    a.0.hear_store();
+    a.set_away(true);
     let (back, hi) = a.enter("Ann", Some(&token));
     assert_eq!(hi["totalScore"], first);
-    a.0.shelf().set_away(false);
-    a.0.hear_store();
+    a.set_away(false);
     let told = a.told(back);
     let hi = told.iter().rfind(|event| event[0] == "hi");
     assert_eq!(hi.expect("the news")[1]["totalScore"], second);
@@ -350,13 +357,11 @@ fn a_session_that_has_another_name_now_is_not_written_by_the_old_one() {
     let token = hi["session"].as_str().expect("a token").to_owned();
     let first = a.win(ann);
     a.lose(ann);
-    a.0.shelf().set_away(true);
-    a.0.hear_store();
+    a.set_away(true);
     let (ann, hi) = a.enter("Ann", Some(&token));
     assert_eq!(hi["totalScore"], first);
     a.hand(&mut b);
-    b.0.shelf().set_away(false);
-    b.0.hear_store();
+    b.set_away(false);
     let (phone, hi) = b.sign_in(Some(&token));
     assert_eq!(hi["totalScore"], first);
     b.lose(phone);
@@ -365,8 +370,7 @@ fn a_session_that_has_another_name_now_is_not_written_by_the_old_one() {
     assert_ne!(renamed, token);
     b.hand(&mut a);
     a.0.shelf().set_away(true);
-    a.0.shelf().set_away(false);
-    a.0.hear_store();
+    a.set_away(false);
     let told = a.told(ann);
     let hi = &told
         .iter()
@@ -384,9 +388,7 @@ fn a_session_that_has_another_name_now_is_not_written_by_the_old_one() {
 /// By a session that turns out to be the person's somebody came before; it waited for the store.
 #[test]
 fn of_two_devices_of_a_person_the_one_that_came_last_goes_on() {
-    let (mut a, mut b) = (Instance::new("a", 7), Instance::new("b", 8));
-    a.0.use_keys(keys("old"));
-    b.0.use_keys(keys("old"));
+    let (mut a, mut b) = Instance::pair();
     let (phone, _) = a.sign_in(None);
     a.win(phone);
     a.hand(&mut b);
@@ -418,9 +420,7 @@ fn of_two_devices_of_a_person_the_one_that_came_last_goes_on() {
 /// loses that, too, before it says so.
 #[test]
 fn what_a_person_was_told_is_told_again_by_the_name_that_a_loss_gave_it() {
-    let (mut a, mut b) = (Instance::new("a", 7), Instance::new("b", 8));
-    a.0.use_keys(keys("old"));
-    b.0.use_keys(keys("old"));
+    let (mut a, mut b) = Instance::pair();
     b.sign_in(None);
     b.hand(&mut a);
     let earlier = a.0.shelf().clone();
@@ -533,7 +533,7 @@ fn a_place_at_a_table_may_be_lost_with_the_moment_in_which_a_session_moved() {
             b.0.shelf().roll_back(&earlier);
             b.0.hear_store();
         }
-        let stored = b.0.shelf().session(&token).map(|kept| u64::from(kept.0));
+        let stored = b.stored(&token);
         assert_eq!(stored, Some(total), "loses: {loses}");
         let ann = b.0.open(Dialect::Plain);
         let hello = format!(r#"["hello",{{"user":{{"uname":"Ann"}},"v":2,"session":"{token}"}}]"#);
@@ -547,14 +547,11 @@ fn a_place_at_a_table_may_be_lost_with_the_moment_in_which_a_session_moved() {
 /// A server that was cut off has what somebody won there who goes on at another one since.
 #[test]
 fn who_went_elsewhere_before_it_could_be_signed_in_is_left_there() {
-    let (mut a, mut b) = (Instance::new("a", 7), Instance::new("b", 8));
-    a.0.use_keys(keys("old"));
-    b.0.use_keys(keys("old"));
+    let (mut a, mut b) = Instance::pair();
     let (phone, _) = b.sign_in(None);
     let had = b.win(phone);
     b.lose(phone);
-    a.0.shelf().set_away(true);
-    a.0.hear_store();
+    a.set_away(true);
     let (phone, _) = a.sign_in(None);
     let won = a.win(phone);
     a.lose(phone);
@@ -562,8 +559,7 @@ fn who_went_elsewhere_before_it_could_be_signed_in_is_left_there() {
     let (phone, hi) = b.sign_in(None);
     assert_eq!(hi["totalScore"], had);
     b.hand(&mut a);
-    a.0.shelf().set_away(false);
-    a.0.hear_store();
+    a.set_away(false);
     a.pass(1_000);
     a.hand(&mut b);
     let total = b.win(phone);
@@ -574,9 +570,7 @@ fn who_went_elsewhere_before_it_could_be_signed_in_is_left_there() {
 /// The same on a session that the server knew before as nobody's in particular.
 #[test]
 fn who_went_elsewhere_is_left_there_also_if_its_session_was_known() {
-    let (mut a, mut b) = (Instance::new("a", 7), Instance::new("b", 8));
-    a.0.use_keys(keys("old"));
-    b.0.use_keys(keys("old"));
+    let (mut a, mut b) = Instance::pair();
     let (phone, _) = b.sign_in(None);
     let had = b.win(phone);
     b.lose(phone);
@@ -587,8 +581,7 @@ fn who_went_elsewhere_is_left_there_also_if_its_session_was_known() {
     a.lose(phone);
     // What both servers share is at the other one.
     let store = a.0.shelf().clone();
-    a.0.shelf().set_away(true);
-    a.0.hear_store();
+    a.set_away(true);
     let (phone, _) = a.sign_in(Some(&token));
     let won = a.win(phone) - kept;
     a.lose(phone);
@@ -597,33 +590,28 @@ fn who_went_elsewhere_is_left_there_also_if_its_session_was_known() {
     assert_eq!(hi["totalScore"], had);
     b.win(phone);
     b.0.shelf().swap_kept(a.0.shelf());
-    a.0.shelf().set_away(false);
-    a.0.hear_store();
+    a.set_away(false);
     a.pass(1_000);
     a.0.shelf().swap_kept(b.0.shelf());
     assert_eq!(a.0.hub().owed(), 0);
     let told = b.win(phone);
     assert_eq!(b.told(phone), Vec::<Value>::new(), "nobody takes it away");
     let own = hi["session"].as_str().expect("a token");
-    let total = b.0.shelf().session(own).map(|kept| u64::from(kept.0));
+    let total = b.stored(own);
     assert_eq!(total, Some(told + won), "and that was added");
-    let left = b.0.shelf().session(&token).map(|kept| u64::from(kept.0));
+    let left = b.stored(&token);
     assert_eq!(left, Some(kept), "what it had is still nobody's");
 }
 
 /// Nobody knew her when she played, and she is gone when the store can be asked.
 #[test]
 fn a_person_that_is_gone_before_the_store_knows_it_finds_its_points_elsewhere() {
-    let (mut a, mut b) = (Instance::new("a", 7), Instance::new("b", 8));
-    a.0.use_keys(keys("old"));
-    b.0.use_keys(keys("old"));
-    a.0.shelf().set_away(true);
-    a.0.hear_store();
+    let (mut a, mut b) = Instance::pair();
+    a.set_away(true);
     let (phone, _) = a.sign_in(None);
     let won = a.win(phone);
     a.lose(phone);
-    a.0.shelf().set_away(false);
-    a.0.hear_store();
+    a.set_away(false);
     a.pass(1_000);
     assert_eq!(a.0.hub().owed(), 0);
     a.hand(&mut b);
@@ -636,8 +624,7 @@ fn a_person_that_is_gone_before_the_store_knows_it_finds_its_points_elsewhere() 
 fn who_is_back_before_it_is_known_who_it_is_plays_on() {
     let mut a = Instance::new("a", 7);
     a.0.use_keys(keys("old"));
-    a.0.shelf().set_away(true);
-    a.0.hear_store();
+    a.set_away(true);
     let (phone, _) = a.sign_in(None);
     let won = a.win(phone);
     a.lose(phone);
@@ -662,7 +649,7 @@ fn who_is_back_before_it_is_known_who_it_is_plays_on() {
     let total = a.win(phone);
     assert!(won < total);
     let token = hi["session"].as_str().expect("a token");
-    let stored = a.0.shelf().session(token).map(|kept| u64::from(kept.0));
+    let stored = a.stored(token);
     assert_eq!((stored, a.0.hub().owed()), (Some(total), 0));
 }
 
@@ -679,18 +666,16 @@ fn what_a_person_wins_on_a_session_that_was_taken_meanwhile_is_not_lost() {
         owner: Owner(99),
     };
     a.0.shelf().order(taken);
-    a.0.shelf().set_away(true);
-    a.0.hear_store();
+    a.set_away(true);
     a.win(phone);
     a.lose(phone);
     let (phone, _) = a.sign_in(Some(&token));
     let total = a.win(phone);
     a.lose(phone);
-    a.0.shelf().set_away(false);
-    a.0.hear_store();
+    a.set_away(false);
     a.pass(1_000);
     assert_eq!(a.0.hub().owed(), 0);
-    let stored = a.0.shelf().session(&token).map(|kept| u64::from(kept.0));
+    let stored = a.stored(&token);
     assert_eq!(stored, Some(total));
 }
 
@@ -699,8 +684,7 @@ fn what_a_person_wins_on_a_session_that_was_taken_meanwhile_is_not_lost() {
 fn what_one_wins_who_is_gone_when_the_store_is_back_is_written() {
     let mut a = Instance::new("a", 7);
     a.pass(0);
-    a.0.shelf().set_away(true);
-    a.0.hear_store();
+    a.set_away(true);
     let token = format!("b.{}", "x".repeat(22));
     let (gone, hi) = a.enter("Ann", Some(&token));
     assert_eq!(hi["pending"], true);
@@ -715,8 +699,7 @@ fn what_one_wins_who_is_gone_when_the_store_is_back_is_written() {
     a.say(gone, r#"["choice",{"choice":2}]"#);
     a.say(other, r#"["choice",{"choice":1}]"#);
     a.lose(gone);
-    a.0.shelf().set_away(false);
-    a.0.hear_store();
+    a.set_away(false);
     a.pass(5_000);
     assert_eq!(a.0.hub().owed(), 0, "it is owed for ever");
     let (points, ..) = a.0.shelf().session(&token).expect("a session");
@@ -781,7 +764,7 @@ fn a_session_that_went_on_elsewhere_while_its_seat_waited_is_told_anew() {
     a.say(ann, r#"["leave"]"#);
     let third = a.win(ann);
     assert!(second < third);
-    let stored = a.0.shelf().session(&token).map(|kept| u64::from(kept.0));
+    let stored = a.stored(&token);
     assert_eq!(stored, Some(third));
     // Who was nowhere else is told nothing twice.
     a.say(ann, &room("new"));
@@ -940,7 +923,7 @@ fn who_comes_back_before_all_is_written_is_not_sent_away() {
     let third = a.win(ann);
     a.pass(1_000);
     assert_eq!(a.told(ann), Vec::<Value>::new(), "nobody took it");
-    let stored = a.0.shelf().session(&token).map(|kept| u64::from(kept.0));
+    let stored = a.stored(&token);
     assert_eq!(stored, Some(third));
 }
 
@@ -951,8 +934,7 @@ fn who_is_not_here_any_more_is_taken_from_nobody() {
     let (ann, hi) = a.enter("Ann", None);
     let token = hi["session"].as_str().expect("a token").to_owned();
     let first = a.win(ann);
-    b.0.shelf().set_away(true);
-    b.0.hear_store();
+    b.set_away(true);
     let now = a.0.now();
     b.0.advance(now, true);
     let (there, hi) = b.enter("Ann", Some(&token));
@@ -960,8 +942,7 @@ fn who_is_not_here_any_more_is_taken_from_nobody() {
     let won = b.win(there);
     b.lose(there);
     b.0.shelf().swap_kept(a.0.shelf());
-    b.0.shelf().set_away(false);
-    b.0.hear_store();
+    b.set_away(false);
     assert_eq!(b.0.shelf().counts.get("take"), None);
     assert_eq!(b.0.hub().owed(), 0);
     b.0.shelf().swap_kept(a.0.shelf());

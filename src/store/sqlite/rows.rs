@@ -135,11 +135,11 @@ fn claim(
     })
 }
 
-/// Whether a session is this person's.
-fn is_of(connection: &Connection, found: Option<&Found>, sub: &str) -> rusqlite::Result<bool> {
+/// Whose a session is, if it is there and somebody's.
+fn person_of(connection: &Connection, found: Option<&Found>) -> rusqlite::Result<Option<String>> {
     let whose = found.map(|found| persons::of_session(connection, found.id));
     let whose = whose.transpose()?.flatten();
-    Ok(whose.is_some_and(|(whose, _)| whose == sub))
+    Ok(whose.map(|(whose, _)| whose))
 }
 
 /// A session that is there.
@@ -188,15 +188,12 @@ fn settle(connection: &Connection, settle: &Settle, now: Unix) -> rusqlite::Resu
     let mut new_person = None;
     // Its token may be an older one of a session that has another by now.
     if let Some(sub) = &settle.person
-        && !is_of(connection, found.as_ref(), sub)?
+        && let whose = person_of(connection, found.as_ref())?
+        && whose.as_ref() != Some(sub)
     {
         let is_erased = is_erased(connection, Key::of(sub), now)?;
         // What is another one's is nothing to it.
-        let is_free = match &found {
-            Some(found) => persons::of_session(connection, found.id)?.is_none(),
-            None => false,
-        };
-        if is_erased && !is_free {
+        if is_erased && (found.is_none() || whose.is_some()) {
             return Ok(Settled::Erased);
         }
         let own = persons::session_of(connection, sub, settle.owner)?;

@@ -3,10 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { setTimeout as pause } from 'node:timers/promises';
 import { Cluster } from '../clients/lib/cluster.mjs';
 import { Scene } from '../clients/lib/scene.mjs';
-import { within } from '../clients/lib/util.mjs';
 import { LOST, device, duel, invite, judged, launch, online, says, text, GREETED } from './lib.mjs';
 
 let browser;
@@ -19,21 +17,11 @@ after(async () => {
   await browser.close();
 });
 
-/** A page's sockets, each by what it asked for. */
-function sockets(page) {
-  const asked = [];
-  page.on('websocket', (socket) => asked.push(new URL(socket.url()).search));
-  return asked;
-}
-
 test('two browsers at two servers meet through a link, and go on with their points when one server dies', async () => {
   const cluster = await Cluster.start(scene, ['--robot-after', '0', '--game-time', '6s']);
   const front = { url: `http://127.0.0.2:${cluster.front.plainPort}` };
   const [ada, bob] = [await device(browser, front, { name: 'Ada' }), await device(browser, front, { name: 'Bob' })];
-  /** Waits until there are so many connections, or rooms. */
-  const are = (letter, what, count) => within((async () => {
-    while ((await cluster.status(letter))[what] !== count) await pause(20);
-  })(), `${count} ${what} at ${letter}`);
+  const are = (letter, what, count) => cluster.reaches(letter, `${count} ${what}`, (status) => status[what] === count);
   const a = await ada.open();
   const code = await invite(a);
   assert.match(code, /^A/, 'newcomers come to the first one');
@@ -47,7 +35,8 @@ test('two browsers at two servers meet through a link, and go on with their poin
   const b = await bob.open();
   await online(b);
   await are('b', 'open', 1);
-  const asked = sockets(b);
+  const asked = [];
+  b.on('websocket', (socket) => asked.push(new URL(socket.url()).search));
   await b.goto(a.url());
   for (const page of [a, b]) await says(page, '#status', GREETED);
   assert.deepEqual(asked, ['?i=a'], 'the link leads to her');

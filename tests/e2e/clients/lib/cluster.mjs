@@ -186,12 +186,17 @@ export class Cluster {
     return (await asked.catch((failed) => failed)).stdout;
   }
 
+  /** Waits until an instance's status is so. */
+  reaches(letter, what, isSo) {
+    const look = async () => {
+      while (!isSo(await this.status(letter))) await sleep(20);
+    };
+    return within(look(), `${letter}: ${what}`);
+  }
+
   /** Waits until the stores of all instances are so. */
   async stores(what, isSo) {
-    const look = async (letter) => {
-      while (!isSo((await this.status(letter)).store)) await sleep(20);
-    };
-    for (const letter of Object.keys(this.servers)) await within(look(letter), `${letter}: ${what}`);
+    for (const letter of Object.keys(this.servers)) await this.reaches(letter, what, ({ store }) => isSo(store));
   }
 
   /** Waits until all that was told is written. */
