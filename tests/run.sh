@@ -456,7 +456,8 @@ declare -A BESIDE_PARTS BESIDE_LOG
 beside() {
     local log
     log=$(mktemp)
-    bash tests/run.sh "$@" >"$log" 2>&1 &
+    # In a group of its own, so that all of it ends with the run.
+    setsid bash tests/run.sh "$@" >"$log" 2>&1 &
     PIDS+=($!)
     BESIDE_PARTS[$!]=$* BESIDE_LOG[$!]=$log
 }
@@ -477,7 +478,7 @@ wait_for_those_beside() {
 end_those_beside() {
     local pid
     for pid in "${PIDS[@]}"; do
-        kill "$pid" 2>/dev/null || true
+        kill -- "-$pid" 2>/dev/null || true
     done
 }
 

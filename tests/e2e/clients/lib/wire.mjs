@@ -80,7 +80,10 @@ export class Wire {
     }
   }
 
-  /** What the server said on a connection: its texts, and the code of its close frame if it came. */
+  /**
+   * What the server said on a connection: its texts, and the code of its close frame if it came, 1005
+   * for one without a code (RFC 6455, section 7.1.5).
+   */
   said(number) {
     const bytes = Buffer.from(this.received[number], "latin1");
     check(bytes.length < KEPT_BYTES, "a conversation that is too long to be kept");
@@ -96,7 +99,7 @@ export class Wire {
       const end = start + (short === 126 && start <= bytes.length ? bytes.readUInt16BE(at + 2) : short);
       if (bytes.length < end) break;
       if (first === 0x81) said.texts.push(bytes.toString("utf8", start, end));
-      if (first === 0x88) said.code = bytes.readUInt16BE(start);
+      if (first === 0x88) said.code = start < end ? bytes.readUInt16BE(start) : 1005;
       at = end;
     }
     return said;
