@@ -21,6 +21,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::num::NonZeroU64;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -540,9 +541,10 @@ pub enum Generation {
 /// Proves a session; 24 characters, never shown to anybody but its owner.
 ///
 /// Of a server that is one of several it begins with the [`Letter`] of the one that drew it and a
-/// full stop, which stands in no other.
+/// full stop, which stands in no other. Its bytes are there once, for the player, for whoever looks
+/// it up by them and for the store on its thread.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Token(Box<[u8; Token::BYTES]>);
+pub struct Token(Arc<[u8; Token::BYTES]>);
 
 impl Token {
     /// Length of every token in bytes: 144 random bits, or 132 behind a letter.
@@ -550,13 +552,13 @@ impl Token {
 
     /// A fresh one.
     pub fn draw(instance: Option<Letter>, entropy: &mut Entropy) -> Self {
-        let mut bytes = Box::new([0; Self::BYTES]);
+        let mut bytes = [0; Self::BYTES];
         let mut text = instance.map_or(String::new(), |letter| format!("{letter}."));
         text += &draw_text(Self::BYTES - text.len(), BASE64URL, entropy);
         for (place, byte) in bytes.iter_mut().zip(text.bytes()) {
             *place = byte;
         }
-        Self(bytes)
+        Self(Arc::new(bytes))
     }
 
     /// Takes a client's or a file's text if it can be a token at all.
@@ -568,7 +570,7 @@ impl Token {
             _ => bytes.get(..),
         };
         let shaped = random?.iter().all(|byte| BASE64URL.contains(byte));
-        shaped.then(|| Self(Box::new(bytes)))
+        shaped.then(|| Self(Arc::new(bytes)))
     }
 
     /// Its text.

@@ -129,6 +129,22 @@ impl<T> Slots<T> {
         entries.map(|(_, value)| value)
     }
 
+    /// Looks at up to `count` places from `first` on; where the next look begins, so that one after
+    /// the other sees all values.
+    pub fn look(&mut self, first: usize, count: usize, mut see: impl FnMut(&mut T)) -> usize {
+        let next = first.saturating_add(count).min(self.entries.len());
+        for (_, value) in self
+            .entries
+            .get_mut(first..next)
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            see(value);
+        }
+        if next < self.entries.len() { next } else { 0 }
+    }
+
     /// All handles, in the order of their indexes.
     #[must_use]
     pub fn handles(&self) -> Vec<Handle> {
@@ -235,6 +251,21 @@ mod tests {
         let indexes = [(); 4].map(|()| slots.insert(9).index);
         assert_eq!(indexes, [1, 2, 3, 4]);
         assert_eq!(slots.len(), 5);
+    }
+
+    #[test]
+    fn looks_one_after_the_other_see_every_value_in_turn() {
+        let mut slots = Slots::default();
+        let mut seen = Vec::new();
+        assert_eq!(slots.look(0, 4, |_: &mut u32| ()), 0, "there is none");
+        let handles: Vec<_> = (0..5).map(|number| slots.insert(number)).collect();
+        slots.remove(handles[1]);
+        let mut place = 0;
+        for next in [2, 4, 0, 2] {
+            place = slots.look(place, 2, |number| seen.push(*number));
+            assert_eq!(place, next);
+        }
+        assert_eq!(seen, [0, 2, 3, 4, 0]);
     }
 
     #[test]

@@ -163,7 +163,11 @@ mutant 'a heartbeat timer goes with its connection' src/net/sockets.rs \
 mutant 'a room takes its timer along' src/world/joining.rs \
     '        if room.armed.is_some() {' '        if false {' --test fuzz hub
 mutant 'a player takes its timer along' src/world/sessions.rs \
-    'if player.play.is_some_and(|play| play.armed.is_some()) {' 'if false {' --test fuzz hub
+    'if player.play().is_some_and(|play| play.armed.is_some()) {' 'if false {' --test fuzz hub
+mutant 'memory of rounds is given back' src/world/rounds.rs \
+    '        self.forget_past(now);' '' --lib world::player::tests::those
+mutant 'a result is kept for a minute' src/world/player.rs \
+    '            && self.result_to_repeat(now).is_none()' '' --lib world::player::tests::play_is
 mutant 'one timer for each room and player' src/net/sockets/timers.rs \
     'Some(slot) => slot.replace(key),' 'Some(slot) => slot.replace(key).and(None),' \
     --lib net::server::tests::bounds::a_timer_takes

@@ -271,7 +271,7 @@ impl World {
         {
             debug_assert!(player.room.is_none(), "nobody sits in two rooms");
             player.room = Some(room_id);
-            if let Some(play) = &mut player.play {
+            if let Some(play) = player.play_mut() {
                 play.robot_left = None;
             }
             room.sit(id);

@@ -168,6 +168,8 @@ pub struct World {
     next_owner: Option<u64>,
     ranking: Ranking,
     sweep_armed: Option<Millis>,
+    /// Where the next look for what nobody needs any more begins.
+    look_at: usize,
     /// Players that are connected and not away.
     online: u32,
     /// As many of other servers that share the store, as far as is known.
@@ -203,6 +205,7 @@ impl World {
             next_owner: None,
             ranking: Ranking::default(),
             sweep_armed: None,
+            look_at: 0,
             online: 0,
             elsewhere: 0,
             rounds_running: 0,
@@ -439,7 +442,7 @@ impl World {
         let Some(player) = self.players.get_mut(id) else {
             return;
         };
-        let Some(play) = &mut player.play else {
+        let Some(play) = player.play_mut() else {
             return;
         };
         play.armed = play.armed.filter(|&armed| now < armed);
@@ -451,10 +454,10 @@ impl World {
     }
 
     fn arm_player(&mut self, id: PlayerId) {
-        let play = self.players.get(id).and_then(|player| player.play.as_ref());
+        let play = self.players.get(id).and_then(Player::play);
         let thaws_at = play.and_then(|play| self.thaws_at(play));
         let player = self.players.get_mut(id);
-        let Some(play) = player.and_then(|player| player.play.as_mut()) else {
+        let Some(play) = player.and_then(Player::play_mut) else {
             return;
         };
         let held = play.held.iter().zip(play.relay_free_at);

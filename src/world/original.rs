@@ -107,19 +107,19 @@ impl Player {
         let there = self.link.conn().is_some();
         self.unfreeze();
         if lost && freezes && there {
-            self.play_mut().frozen_until = Some(now + FROZEN_MS);
+            self.begin_play().frozen_until = Some(now + FROZEN_MS);
         }
     }
 
     /// Its button is free, or nobody is there to press it.
     pub(super) fn unfreeze(&mut self) {
-        if let Some(play) = &mut self.play {
+        if let Some(play) = self.play_mut() {
             play.frozen_until = None;
         }
     }
 
     pub(super) fn frozen_until(&self) -> Option<Millis> {
-        self.play.as_ref()?.frozen_until
+        self.play()?.frozen_until
     }
 }
 

@@ -32,7 +32,7 @@ pub enum Signed {
 
 impl Player {
     fn identity(&self) -> Option<&Identity> {
-        self.play.as_ref()?.identity.as_deref()
+        self.lasting()?.identity.as_deref()
     }
 
     /// Who it is, if it is a person and the store knows so.
@@ -113,7 +113,7 @@ impl World {
         self.by_person.insert(person.sub.clone(), id);
         let signed_in = signed == Signed::In;
         let identity = Identity { person, signed_in };
-        player.play_mut().identity = Some(Box::new(identity));
+        player.begin_lasting().identity = Some(Box::new(identity));
         if signed_in {
             player.claimed();
         }
@@ -141,8 +141,8 @@ impl World {
         let Some(player) = self.players.get_mut(id) else {
             return;
         };
-        let play = player.play.as_mut();
-        let Some(identity) = play.and_then(|play| play.identity.take()) else {
+        let lasting = player.lasting_mut();
+        let Some(identity) = lasting.and_then(|lasting| lasting.identity.take()) else {
             return;
         };
         self.by_person.remove(&identity.person.sub);
@@ -155,8 +155,8 @@ impl World {
 
     /// What another token of the same person says goes from now on.
     pub fn vouch(&mut self, id: PlayerId, person: &Person) {
-        let play = self.players.get_mut(id).and_then(|it| it.play.as_mut());
-        if let Some(identity) = play.and_then(|play| play.identity.as_mut())
+        let lasting = self.players.get_mut(id).and_then(Player::lasting_mut);
+        if let Some(identity) = lasting.and_then(|lasting| lasting.identity.as_mut())
             && identity.person.sub == person.sub
         {
             identity.person = person.clone();
@@ -177,8 +177,8 @@ impl World {
         let Some(player) = self.players.get_mut(id) else {
             return false;
         };
-        let play = player.play.as_mut();
-        let Some(identity) = play.and_then(|play| play.identity.as_mut()) else {
+        let lasting = player.lasting_mut();
+        let Some(identity) = lasting.and_then(|lasting| lasting.identity.as_mut()) else {
             return false;
         };
         identity.signed_in = true;

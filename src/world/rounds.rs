@@ -15,8 +15,8 @@ use crate::model::{
 };
 use crate::time::Millis;
 
-/// How long a result is repeated to one who comes back.
-pub(super) const RESULT_KEPT_MS: u64 = 60_000;
+/// How many players are looked at when a round ends, for memory that can be given back.
+const LOOKED_AT: usize = 16;
 
 impl World {
     /// Begins a round with who sits in the room; a single one gets a robot.
@@ -149,10 +149,8 @@ impl World {
         let Some(player) = self.players.get(id) else {
             return;
         };
-        if let Some(play) = &player.play
-            && let Some((at, rows)) = &play.last_result
-            && now.since(*at) < RESULT_KEPT_MS
-        {
+        let play = player.play();
+        if let Some((_, rows)) = play.and_then(|play| play.result_to_repeat(now)) {
             let rows = Rc::clone(rows);
             self.tell(id, Event::Result(rows));
         }
@@ -215,7 +213,7 @@ impl World {
             return;
         };
         let kind = usize::from(movement != Movement::Choice);
-        let play = player.play_mut();
+        let play = player.begin_play();
         if now < play.relay_free_at[kind] {
             play.held[kind] = Some(movement);
             self.arm_player(to);
@@ -234,7 +232,7 @@ impl World {
     /// Sends a held movement whose time has come.
     pub(super) fn release_held(&mut self, now: Millis, id: PlayerId, kind: usize) {
         let player = self.players.get_mut(id);
-        let Some(play) = player.and_then(|player| player.play.as_mut()) else {
+        let Some(play) = player.and_then(Player::play_mut) else {
             return;
         };
         if play.relay_free_at[kind] <= now
@@ -440,7 +438,7 @@ impl World {
                 self.from_robots.note(round.ends_at, id);
             }
             if player.is_v2() {
-                let play = player.play_mut();
+                let play = player.begin_play();
                 play.last_result = Some((now, Rc::clone(&rows)));
                 play.robot_left = round.robot().map(|_| round.ends_at);
             }
@@ -449,6 +447,14 @@ impl World {
             self.arm_player(id);
         }
         self.after_round(now, room_id, &round, not_before);
+        self.forget_past(now);
+    }
+
+    /// Looks at some players, whether their last rounds are of no account any more: more than a
+    /// round can leave such a memory to, so it does not grow with those who have played.
+    fn forget_past(&mut self, now: Millis) {
+        let forget = |player: &mut Player| player.forget_past(now);
+        self.look_at = self.players.look(self.look_at, LOOKED_AT, forget);
     }
 
     /// Whether a human that plays in this round is online.

@@ -1,7 +1,7 @@
 //! Players as they come, are named, get lost and come back, and the sessions that outlive their
 //! connections: by token, limited in number and time.
 
-use super::player::{Link, Player};
+use super::player::{Link, More, Player};
 use super::rules::Score;
 use super::{Effect, Timer, World};
 use crate::model::{
@@ -172,7 +172,7 @@ impl World {
             score: Score::default(),
             room: None,
             unseated: false,
-            play: None,
+            more: More::default(),
         });
         if let Some(token) = token {
             self.by_token.insert(token, id);
@@ -198,10 +198,10 @@ impl World {
                 self.offline.remove(expires_at, id);
             }
         }
-        if let Some(token) = player.token {
-            self.by_token.remove(&token);
+        if let Some(token) = &player.token {
+            self.by_token.remove(token);
         }
-        if player.play.is_some_and(|play| play.armed.is_some()) {
+        if player.play().is_some_and(|play| play.armed.is_some()) {
             let timer = Timer::Player(id);
             self.effects.push_back(Effect::Disarm { timer });
         }

@@ -15,7 +15,6 @@ use super::player::Player;
 use super::ranking::Ranking;
 use super::robot::LastRounds;
 use super::room::{Phase, Room};
-use super::rounds::RESULT_KEPT_MS;
 use super::{Effect, Rules, Tally, Timer, World};
 use crate::model::{PlayerId, ResultRow};
 use crate::slots::Slots;
@@ -115,14 +114,10 @@ impl World {
         let mut results: Vec<Told> = Vec::new();
         let mut places: HashMap<*const [ResultRow; 2], usize> = HashMap::new();
         for (id, player) in self.players.iter() {
-            let play = player.play.as_ref();
-            let Some((at, rows)) = play.and_then(|play| play.last_result.as_ref()) else {
+            let play = player.play();
+            let Some((at, rows)) = play.and_then(|play| play.result_to_repeat(now)) else {
                 continue;
             };
-            // Nobody is told one so old.
-            if RESULT_KEPT_MS <= now.since(*at) {
-                continue;
-            }
             let place = places.get(&Rc::as_ptr(rows));
             match place.and_then(|&place| results.get_mut(place)) {
                 Some(told) if told.to.1.is_none() => told.to.1 = Some(id),
@@ -141,7 +136,7 @@ impl World {
         let rows = Rc::new(told.rows);
         for id in [Some(told.to.0), told.to.1].into_iter().flatten() {
             let player = self.players.get_mut(id).ok_or("a result is nobody's")?;
-            player.play_mut().last_result = Some((told.at, Rc::clone(&rows)));
+            player.begin_play().last_result = Some((told.at, Rc::clone(&rows)));
         }
         Ok(())
     }
@@ -201,7 +196,7 @@ impl World {
     /// Arms every timer as it was, or earlier if it has to be.
     fn arm_all(&mut self, now: Millis) {
         for id in self.players.handles() {
-            let play = self.players.get(id).and_then(|it| it.play.as_ref());
+            let play = self.players.get(id).and_then(Player::play);
             self.arm_again(play.and_then(|play| play.armed), Timer::Player(id));
             self.arm_player(id);
         }

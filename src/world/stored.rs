@@ -126,8 +126,8 @@ pub(super) struct Account {
     #[serde(skip_serializing_if = "Option::is_none")]
     unsent: Option<Unsent>,
     /// What of that counts for the board.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    ranked: Vec<Ranked>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    ranked: Box<[Ranked]>,
 }
 
 /// The results that no settlement has taken along yet. The streak is the player's own.
@@ -150,7 +150,7 @@ impl Account {
             doubtful: false,
             profile_known: false,
             unsent: None,
-            ranked: Vec::new(),
+            ranked: Box::default(),
         }
     }
 
@@ -166,11 +166,17 @@ impl Account {
 
 impl Player {
     fn account(&self) -> Option<&Account> {
-        self.play.as_ref()?.account.as_deref()
+        self.lasting()?.account.as_ref()
+    }
+
+    fn close_account(&mut self) {
+        if let Some(lasting) = self.lasting_mut() {
+            lasting.account = None;
+        }
     }
 
     fn account_mut(&mut self) -> Option<&mut Account> {
-        self.play.as_mut()?.account.as_deref_mut()
+        self.lasting_mut()?.account.as_mut()
     }
 
     /// Whether it has points that are not in the store as far as we know: then its session neither
@@ -259,15 +265,17 @@ impl World {
         }
         let fresh = player.account().is_none().then(|| self.draw_owner());
         self.change_account(id, |player| {
-            let account = &mut player.play_mut().account;
+            let account = &mut player.begin_lasting().account;
             if let Some(owner) = fresh {
-                *account = Some(Box::new(Account::new(owner)));
+                *account = Some(Account::new(owner));
             }
             if let Some(account) = account {
                 let unsent = account.unsent.get_or_insert_default();
                 unsent.points = unsent.points.saturating_add(points);
                 if let Some(ranked) = ranked {
-                    ranking::merge(&mut account.ranked, ranked);
+                    let mut settled = std::mem::take(&mut account.ranked).into_vec();
+                    ranking::merge(&mut settled, ranked);
+                    account.ranked = settled.into();
                 }
             }
         });
@@ -327,7 +335,7 @@ impl World {
             // before it hears of that.
             profile: (!account.profile_known || !account.ranked.is_empty()).then_some(profile),
             person,
-            ranked: std::mem::take(&mut account.ranked),
+            ranked: std::mem::take(&mut account.ranked).into_vec(),
             absent,
             ended,
         };
@@ -430,7 +438,7 @@ impl World {
             account.under_way = false;
             self.send_settlement(id);
         }
-        self.change_account(id, |player| player.play_mut().account = None);
+        self.change_account(id, Player::close_account);
         if let Some(conn) = self.conn_of(id) {
             self.effects.push_back(Effect::Supersede { conn });
         }
@@ -441,9 +449,10 @@ impl World {
     fn erased(&mut self, now: Millis, id: PlayerId, fresh: impl FnOnce() -> (Token, Uid)) {
         self.unbind(id);
         self.change_account(id, |player| {
-            let play = player.play_mut();
-            play.account = None;
-            play.last_result = None;
+            player.close_account();
+            if let Some(play) = player.play_mut() {
+                play.last_result = None;
+            }
             player.score = Score::default();
         });
         self.unasked.remove(&id);
@@ -478,7 +487,7 @@ impl World {
             player.score = kept.score;
             let mut account = Account::new(owner);
             account.profile_known = known;
-            player.play_mut().account = Some(Box::new(account));
+            player.begin_lasting().account = Some(account);
         }
         self.greet(id, true);
         id
@@ -502,7 +511,7 @@ impl World {
         if let Some(player) = self.players.get_mut(id) {
             let mut account = Account::new(owner);
             account.pending = true;
-            player.play_mut().account = Some(Box::new(account));
+            player.begin_lasting().account = Some(account);
         }
         if !asked {
             self.unasked.insert(id);
@@ -640,7 +649,7 @@ impl World {
             }
         });
         self.send_settlement_of(id, true, whose);
-        self.change_account(id, |player| player.play_mut().account = None);
+        self.change_account(id, Player::close_account);
         self.end_session(now, id);
         self.arm_sweep(now);
     }
@@ -699,8 +708,8 @@ impl World {
     /// A session that has no owner yet has this one.
     pub fn own(&mut self, id: PlayerId, owner: Owner) {
         self.change_account(id, |player| {
-            let account = &mut player.play_mut().account;
-            account.get_or_insert_with(|| Box::new(Account::new(owner)));
+            let account = &mut player.begin_lasting().account;
+            account.get_or_insert_with(|| Account::new(owner));
         });
     }
 
@@ -735,7 +744,7 @@ impl World {
             rekeyed.ranked = account
                 .map(|account| account.ranked.clone())
                 .unwrap_or_default();
-            player.play_mut().account = Some(Box::new(rekeyed));
+            player.begin_lasting().account = Some(rekeyed);
         });
         self.change_token(id, token);
         self.send_settlement(id);
