@@ -17,6 +17,8 @@ pub(crate) struct Shelf {
     sessions: BTreeMap<String, Row>,
     /// By sub.
     persons: BTreeMap<String, Person>,
+    /// By former tokens: what sessions are called now.
+    moved: BTreeMap<String, String>,
     erased: BTreeSet<String>,
     /// By code: which instance has it.
     rooms: BTreeMap<String, Option<Letter>>,
@@ -175,6 +177,7 @@ impl Shelf {
     pub(crate) fn roll_back(&mut self, earlier: &Self) {
         self.sessions.clone_from(&earlier.sessions);
         self.persons.clone_from(&earlier.persons);
+        self.moved.clone_from(&earlier.moved);
         self.rooms.clone_from(&earlier.rooms);
         self.notice_loss();
     }
@@ -191,6 +194,7 @@ impl Shelf {
         use std::mem::swap;
         swap(&mut self.sessions, &mut other.sessions);
         swap(&mut self.persons, &mut other.persons);
+        swap(&mut self.moved, &mut other.moved);
         swap(&mut self.erased, &mut other.erased);
         swap(&mut self.rooms, &mut other.rooms);
         swap(&mut self.leases, &mut other.leases);
@@ -495,6 +499,7 @@ impl Shelf {
                 let row = self.sessions.remove(&person.token).unwrap_or_default();
                 let was_its = row.owner != Some(owner) && row.seqs.contains_key(&owner.0);
                 if !was_its && !absent {
+                    self.moved.insert(person.token.clone(), fresh.clone());
                     person.token.clone_from(&fresh);
                 }
                 self.sessions.insert(person.token.clone(), row);
@@ -582,6 +587,9 @@ impl Shelf {
             let known = self.persons.get(sub);
             token = known.map_or(token, |person| person.token.clone());
         }
+        if settle.person.is_none() && !known {
+            token = self.moved(&token, settle.owner).unwrap_or(token);
+        }
         if settle.points.max(settle.told) == 0 && !self.sessions.contains_key(&token) {
             return Settled::Kept { total: 0 };
         }
@@ -638,6 +646,18 @@ impl Shelf {
         match present {
             true => Settled::Kept { total },
             false => Settled::FormerOwner { total },
+        }
+    }
+
+    /// What a session is called now that had this token until its person signed in, if this was its
+    /// owner.
+    fn moved(&self, token: &str, owner: Owner) -> Option<String> {
+        let mut token = self.moved.get(token)?;
+        loop {
+            if let Some(row) = self.sessions.get(token) {
+                return row.seqs.contains_key(&owner.0).then(|| token.clone());
+            }
+            token = self.moved.get(token)?;
         }
     }
 

@@ -293,6 +293,64 @@ fn a_redis_that_lost_its_last_moments_takes_nobodys_session_away() {
     assert_eq!(replies.last().and_then(settled), Some(former));
 }
 
+/// The answer to an order.
+fn say(engine: &mut dyn Engine, order: StoreOp) -> StoreReply {
+    let replies = engine.apply(&[order], NOW).expect("it works");
+    replies.last().expect("an answer").clone()
+}
+
+/// Of several servers one may not have heard that a session is a person's, and has another token by
+/// now: what its owner settles by the former one is the session's, and no other is made.
+#[test]
+fn a_session_that_has_another_token_is_found_by_who_was_its_owner() {
+    let redis = Redis::start(&[]);
+    let mut engine = open(&redis);
+    let engine = &mut *engine;
+    let sign_in = |token: Option<&str>, fresh: &str, owner| StoreOp::SignIn {
+        sub: "ada".into(),
+        token: token.map(str::to_owned),
+        fresh: fresh.into(),
+        owner: Owner(owner),
+        absent: false,
+    };
+    let settle = |engine: &mut dyn Engine, order| {
+        let order = StoreOp::Settle(Box::new(order));
+        match say(engine, order) {
+            StoreReply::Settled { settled, .. } => settled,
+            other => panic!("{other:?}"),
+        }
+    };
+    let former = |total| Settled::FormerOwner { total };
+    assert_eq!(
+        settle(engine, win("a", 1, 1, 3, 3)),
+        Settled::Kept { total: 3 }
+    );
+    say(engine, sign_in(Some("a"), "f1", 2));
+    say(engine, sign_in(None, "f2", 3));
+    for _ in 0..2 {
+        assert_eq!(settle(engine, win("a", 1, 2, 2, 5)), former(5));
+    }
+    say(engine, sign_in(None, "f3", 4));
+    assert_eq!(settle(engine, win("a", 1, 3, 1, 6)), former(6));
+    assert_eq!(settle(engine, win("f2", 3, 1, 1, 1)), former(7));
+    // Somebody else who plays by it has a session of his own.
+    assert_eq!(
+        settle(engine, win("a", 9, 1, 1, 1)),
+        Settled::Kept { total: 1 }
+    );
+    let take = StoreOp::Take {
+        token: "f3".into(),
+        owner: Owner(4),
+    };
+    match say(engine, take) {
+        StoreReply::Taken { stored, .. } => {
+            let stored = stored.expect("it is there");
+            assert_eq!((stored.total, stored.streak), (7, 3));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
 /// What was decided about persons in the lost moments is to be decided again, as `systemd/redis.md`
 /// says.
 #[test]

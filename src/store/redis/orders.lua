@@ -22,6 +22,7 @@ local function number(text) return tonumber(text) or 0 end
 local function digits(value) return string.format('%.0f', value) end
 
 local function session_key(hash) return PREFIX .. 'session:' .. hash end
+local function moved_key(hash) return PREFIX .. 'moved:' .. hash end
 local function person_key(sub) return PREFIX .. 'person:' .. sub end
 local function board_key(week) return PREFIX .. 'board:' .. week end
 
@@ -226,8 +227,21 @@ local function adoptable(token, fresh, sub)
   return token
 end
 
+-- The session that had this token until its person signed in somewhere, if this was its owner: a
+-- server that has not heard of that settles by it.
+local function moved(hash, owner)
+  for _ = 1, OWNERS_MAX do
+    hash = call('HGET', moved_key(hash), 'to')
+    if not hash then return nil end
+    local session = find(hash)
+    if session then return knows(session, owner) and session or nil end
+  end
+end
+
 local function rename(session, hash, sub)
   call('RENAME', session_key(session.hash), session_key(hash))
+  call('HSET', moved_key(session.hash), 'to', hash)
+  call('EXPIRE', moved_key(session.hash), FORMER_OWNER_SECONDS)
   call('ZREM', USED, session.hash)
   call('ZADD', USED, session.used_at, hash)
   call('HSET', person_key(sub), 'session', hash)
@@ -309,6 +323,7 @@ function orders.settle()
   seq, points, told, streak = number(seq), number(points), number(told), number(streak)
   if is_erased(hash) then return {'erased', 0} end
   local session = find(hash)
+  if sub == '' and not session then session = moved(hash, owner) end
   local is_new_person = false
   -- Its token may be an older one of a session that has another by now.
   if sub ~= '' and not (session and session.person == sub) then
