@@ -433,16 +433,40 @@ impl World {
 
     /// Another process took the session: what was won here since is still added, and it ends here.
     fn replaced(&mut self, now: Millis, id: PlayerId) {
-        let account = self.players.get_mut(id).and_then(Player::account_mut);
-        if let Some(account) = account.filter(|account| account.unsent.is_some()) {
-            account.under_way = false;
-            self.send_settlement(id);
-        }
-        self.change_account(id, Player::close_account);
         if let Some(conn) = self.conn_of(id) {
             self.effects.push_back(Effect::Supersede { conn });
         }
+        self.vacate_unsent(now, id);
+        let account = self.players.get(id).and_then(Player::account);
+        if account.is_some_and(|account| account.unsent.is_some()) {
+            self.change_account(id, |player| {
+                if let Some(account) = player.account_mut() {
+                    account.under_way = false;
+                }
+            });
+            self.send_settlement(id);
+        }
+        self.change_account(id, Player::close_account);
         self.end_session(now, id);
+    }
+
+    /// A session that is no longer this process's leaves its seat, as long as it has an owner:
+    /// nobody draws it a new one, who would take it from whoever has it now. Of what that changes
+    /// only points are left to be sent.
+    fn vacate_unsent(&mut self, now: Millis, id: PlayerId) {
+        self.change_account(id, |player| {
+            if let Some(account) = player.account_mut() {
+                account.under_way = true;
+            }
+        });
+        // A round that is over by now is written with all else.
+        self.settle(now, id);
+        self.vacate(now, id);
+        self.change_account(id, |player| {
+            if let Some(account) = player.account_mut() {
+                account.unsent = account.unsent.filter(|unsent| unsent.points != 0);
+            }
+        });
     }
 
     /// Somebody erased the session: nothing is left of it, and its player goes on as a new one.
@@ -631,13 +655,8 @@ impl World {
     /// A session was an older name of its person's, and ends: what was won by it is the person's,
     /// or that of `whose` it is.
     pub fn fold(&mut self, now: Millis, id: PlayerId, whose: Option<Sub>) {
-        // A round that is over by now is written with all else, and not in the former owner's name.
-        self.change_account(id, |player| {
-            if let Some(account) = player.account_mut() {
-                account.under_way = true;
-            }
-        });
-        self.settle(now, id);
+        // Before it has another owner: not in the former one's name.
+        self.vacate_unsent(now, id);
         // The session that is the person's may have settled by the owner that this one has.
         let owner = self.draw_owner();
         self.change_account(id, |player| {
@@ -645,7 +664,6 @@ impl World {
                 (account.owner, account.seq) = (owner, 0);
                 (account.pending, account.quiet, account.under_way) = (false, false, false);
                 account.uncounted = true;
-                account.unsent = account.unsent.filter(|unsent| unsent.points != 0);
             }
         });
         self.send_settlement_of(id, true, whose);

@@ -486,6 +486,29 @@ fn who_played_on_another_session_wins_on_by_its_own() {
     assert_eq!(second.0.shelf().len(), 1);
 }
 
+/// The same in mid-round, while the store has lost something: whoever settles for the first time after
+/// that is taken for the owner.
+#[test]
+fn who_leaves_a_session_in_mid_round_keeps_its_own() {
+    let (mut second, _, had) = after_one_that_won();
+    let (guest, hi) = second.enter("Guest", None);
+    let other = hi["session"].as_str().expect("a token").to_owned();
+    second.lose(guest);
+    let (ann, _) = second.sign_in(Some(&other));
+    let won = second.win(ann);
+    second.say(ann, r#"["join"]"#);
+    second.pass(1_000);
+    let earlier = second.0.shelf().clone();
+    second.0.shelf().roll_back(&earlier);
+    second.0.shelf().set_away(false);
+    second.0.hear_store();
+    second.pass(5_000);
+    let after = second.win(ann);
+    assert!(had + won < after, "{had} and {won} and more, not {after}");
+    let told = second.say(ann, r#"["ping"]"#);
+    assert_eq!(told, [serde_json::json!(["pong"])]);
+}
+
 /// Somebody played by a person's session without saying who it is, and that person is here, too.
 #[test]
 fn what_was_won_by_a_former_name_is_the_person_s_also_where_that_name_leads_nowhere() {
