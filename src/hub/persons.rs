@@ -262,8 +262,11 @@ impl Hub {
     fn sign_in(&mut self, now: Millis, conn: ConnId, arrival: Arrival) {
         // The newest connection is the person's, and the session's.
         let session = arrival.session.as_ref();
-        let asked = self.desk.signs.get_mut(arrival.sub());
+        let mut asked = self.desk.signs.get_mut(arrival.sub());
         let known = asked.is_some();
+        if let Some(sign) = &mut asked {
+            sign.joined = true;
+        }
         let earlier = [
             asked.and_then(|sign| sign.conn.take()),
             session.and_then(|token| self.desk.takes.get_mut(token)?.conn.take()),
@@ -276,7 +279,7 @@ impl Hub {
             return self.enter_unsigned(now, conn, arrival);
         }
         match self.desk.signs.get_mut(arrival.sub()) {
-            Some(sign) => (sign.conn, sign.joined) = (Some(conn), true),
+            Some(sign) => sign.conn = Some(conn),
             None => {
                 let owner = self.owner_of_session(arrival.session.as_ref());
                 let sub = arrival.sub().clone();
@@ -376,7 +379,9 @@ impl Hub {
                 Some((owner, _)) => owner,
                 None => self.owner_of_session(session.as_ref()),
             };
-            let fresh = asked.map(|(_, fresh)| fresh);
+            // Whoever was told that one may play on by it, as nobody in particular.
+            let is_free = |token: &Token| self.world.player_of(token).is_none();
+            let fresh = asked.map(|(_, fresh)| fresh).filter(is_free);
             let token = session.or(fresh);
             let token = token.unwrap_or_else(|| Token::draw(self.instance, &mut self.entropy));
             let profile = self.profile_for(named);
@@ -398,9 +403,13 @@ impl Hub {
         token: Token,
         stored: Option<&Stored>,
     ) {
-        // Told twice, or about an owner that nobody waits for any more.
-        let asked = self.desk.signs.get(sub);
-        if asked.is_none_or(|sign| sign.owner != owner) {
+        // Told twice, or of what nobody waits for any more: in one name it may be asked twice, and
+        // what the later order did is what holds.
+        let is_answer = |sign: &SignIn| {
+            let is_told = sign.fresh == token || sign.session.as_ref() == Some(&token);
+            sign.owner == owner && is_told
+        };
+        if !self.desk.signs.get(sub).is_some_and(is_answer) {
             return;
         }
         let Some(sign) = self.desk.signs.remove(sub) else {
@@ -432,6 +441,9 @@ impl Hub {
             if let Some(player) = self.world.player_of_person(sub).filter(|_| is_late) {
                 self.look_after(player);
             }
+        } else {
+            // Nobody waits for it any more, and the session may be played on all the same.
+            self.bind_stored(now, &found.token, Some(sub.clone()), found.kept.as_ref());
         }
         // It goes on by another session than the one whose owner's name was said: in that name
         // others have settled, and may again.

@@ -244,8 +244,11 @@ impl Hub {
         greeting: Greeting,
     ) {
         // The newest connection is the session's.
-        let asked = self.desk.takes.get_mut(token);
+        let mut asked = self.desk.takes.get_mut(token);
         let known = asked.is_some();
+        if let Some(take) = &mut asked {
+            take.joined = true;
+        }
         if let Some(earlier) = asked.and_then(|take| take.conn.take()) {
             self.supersede(now, earlier);
         }
@@ -256,7 +259,7 @@ impl Hub {
             return self.enter_pending(now, conn, token.clone(), named);
         }
         match self.desk.takes.get_mut(token) {
-            Some(take) => (take.conn, take.joined) = (Some(conn), true),
+            Some(take) => take.conn = Some(conn),
             None => {
                 let asked = self.desk.asked_owner(token);
                 let owner = asked.unwrap_or_else(|| self.world.draw_owner());
@@ -512,7 +515,13 @@ impl Hub {
 
     /// A session is a person's by what the store says. Its name and picture are those that a token
     /// gave, or they were: without one they stay.
-    fn bind_stored(&mut self, now: Millis, token: &Token, sub: Option<Sub>, kept: Option<&Kept>) {
+    pub(super) fn bind_stored(
+        &mut self,
+        now: Millis,
+        token: &Token,
+        sub: Option<Sub>,
+        kept: Option<&Kept>,
+    ) {
         let player = self.world.player_of(token);
         if let (Some(player), Some(sub)) = (player, sub)
             && self.world.identity_of(player).is_none()

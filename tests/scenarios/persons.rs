@@ -485,6 +485,29 @@ fn who_waits_for_a_session_is_one_with_the_person_that_takes_it() {
 }
 
 #[test]
+fn who_signed_in_and_did_not_wait_is_known_on_the_session_that_is_played_on() {
+    let played = play_persons(&after_first_win(
+        "
+ 4000 * store slow
+ 4000 c open plain
+ 4000 c > hello A v2 <A.token>
+ 4000 c < hi 0 A resumed 1/1
+ 4010 d open plain
+ 4010 d > hello A v2 <A.token> signed <jwt.ann>
+ 4020 d lost
+ 4100 * store answers
+        # She is known by no session.
+ 4200 e open plain
+ 4200 e > hello A v2 signed <jwt.ann>
+ 4200 e < hi 0 A resumed 1/1
+ 4200 c < bye 4001 taken-over
+ 4200 c close 4001
+        ",
+    ));
+    assert_eq!(played.counted("sign in"), 1);
+}
+
+#[test]
 fn while_the_store_is_away_a_person_plays_unsigned() {
     let mut played = play_persons(&after_first_win(
         "
