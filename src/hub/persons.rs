@@ -281,9 +281,15 @@ impl Hub {
         match self.desk.signs.get_mut(arrival.sub()) {
             Some(sign) => sign.conn = Some(conn),
             None => {
-                let owner = self.owner_of_session(arrival.session.as_ref());
-                let sub = arrival.sub().clone();
-                self.ask_who(sub, arrival.session.clone(), owner, Some(conn));
+                let session = arrival.session.as_ref();
+                // In a name that was said before nothing is taken a second time.
+                let joined = session.is_some_and(|it| self.desk.asked_owner(it).is_some());
+                let owner = self.owner_of_session(session);
+                let sub = arrival.sub();
+                self.ask_who(sub.clone(), arrival.session.clone(), owner, Some(conn));
+                if let Some(sign) = self.desk.signs.get_mut(sub) {
+                    sign.joined = joined;
+                }
             }
         }
         self.hold(now, conn, Wait::Person(Box::new(arrival)));
@@ -442,8 +448,13 @@ impl Hub {
                 self.look_after(player);
             }
         } else {
-            // Nobody waits for it any more, and the session may be played on all the same.
-            self.bind_stored(now, &found.token, Some(sub.clone()), found.kept.as_ref());
+            // Nobody waits for it any more, and the session may be played on all the same. What is
+            // there of one who was erased is nobody's.
+            let whose = stored.map(|stored| stored.person.as_deref());
+            if whose.is_none_or(|whose| whose == Some(sub.as_str())) {
+                self.bind_stored(now, &found.token, Some(sub.clone()), found.kept.as_ref());
+            }
+            self.world_taken(now, &found.token, owner, found.kept.as_ref());
         }
         // It goes on by another session than the one whose owner's name was said: in that name
         // others have settled, and may again.
@@ -499,10 +510,14 @@ impl Hub {
     pub(super) fn bind_known(&mut self, now: Millis, player: PlayerId, person: Person) {
         let former = self.world.player_of_person(&person.sub);
         let former = former.filter(|&former| former != player);
+        let is_in_doubt = former.is_some_and(|former| self.world.is_in_doubt(former));
         let conn = former.and_then(|former| self.leave_session(now, former));
         self.world.bind(player, person, Signed::In);
         if let Some(conn) = conn {
             self.move_over(now, conn, player);
+        }
+        if is_in_doubt {
+            self.look_after(player);
         }
     }
 

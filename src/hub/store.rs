@@ -264,6 +264,10 @@ impl Hub {
                 let asked = self.desk.asked_owner(token);
                 let owner = asked.unwrap_or_else(|| self.world.draw_owner());
                 self.ask(token.clone(), owner, Some(conn));
+                // In a name that was said before nothing is taken a second time.
+                if let Some(take) = self.desk.takes.get_mut(token) {
+                    take.joined = asked.is_some();
+                }
             }
         }
         let token = token.clone();

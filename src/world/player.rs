@@ -40,7 +40,8 @@ const _: () = assert!(size_of::<Player>() <= 96, "one for every player");
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(from = "Carried")]
 pub(super) struct More {
-    /// From its first round on, until that is of no account any more ([`Player::forget_past`]).
+    /// From its first round or `movement` on, until that is of no account any more
+    /// ([`Player::forget_past`]).
     #[serde(flatten)]
     pub(super) play: Option<Box<Play>>,
     /// From its first dealing with the store on; persons have it.

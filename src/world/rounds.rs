@@ -450,8 +450,9 @@ impl World {
         self.forget_past(now);
     }
 
-    /// Looks at some players, whether their last rounds are of no account any more: more than a
-    /// round can leave such a memory to, so it does not grow with those who have played.
+    /// Looks at some players, whether their last rounds are of no account any more: at more than
+    /// have played this one, so that what is kept is for those who played lately and not for all
+    /// who ever did. Where nobody plays nothing is given back, and nothing is added.
     fn forget_past(&mut self, now: Millis) {
         let forget = |player: &mut Player| player.forget_past(now);
         self.look_at = self.players.look(self.look_at, LOOKED_AT, forget);

@@ -169,7 +169,7 @@ impl Player {
         self.lasting()?.account.as_ref()
     }
 
-    fn close_account(&mut self) {
+    fn drop_account(&mut self) {
         if let Some(lasting) = self.lasting_mut() {
             lasting.account = None;
         }
@@ -273,9 +273,9 @@ impl World {
                 let unsent = account.unsent.get_or_insert_default();
                 unsent.points = unsent.points.saturating_add(points);
                 if let Some(ranked) = ranked {
-                    let mut settled = std::mem::take(&mut account.ranked).into_vec();
-                    ranking::merge(&mut settled, ranked);
-                    account.ranked = settled.into();
+                    let mut unsettled = std::mem::take(&mut account.ranked).into_vec();
+                    ranking::merge(&mut unsettled, ranked);
+                    account.ranked = unsettled.into();
                 }
             }
         });
@@ -446,24 +446,26 @@ impl World {
             });
             self.send_settlement(id);
         }
-        self.change_account(id, Player::close_account);
+        self.change_account(id, Player::drop_account);
         self.end_session(now, id);
     }
 
     /// A session that is no longer this process's leaves its seat, as long as it has an owner:
-    /// nobody draws it a new one, who would take it from whoever has it now. Of what that changes
-    /// only points are left to be sent.
+    /// nobody draws it a new one, who would take it from whoever has it now. That its streak is
+    /// over by that is nobody's business.
     fn vacate_unsent(&mut self, now: Millis, id: PlayerId) {
+        let mut had_unsent = false;
         self.change_account(id, |player| {
             if let Some(account) = player.account_mut() {
                 account.under_way = true;
+                had_unsent = account.unsent.is_some();
             }
         });
         // A round that is over by now is written with all else.
         self.settle(now, id);
         self.vacate(now, id);
         self.change_account(id, |player| {
-            if let Some(account) = player.account_mut() {
+            if let Some(account) = player.account_mut().filter(|_| !had_unsent) {
                 account.unsent = account.unsent.filter(|unsent| unsent.points != 0);
             }
         });
@@ -473,7 +475,7 @@ impl World {
     fn erased(&mut self, now: Millis, id: PlayerId, fresh: impl FnOnce() -> (Token, Uid)) {
         self.unbind(id);
         self.change_account(id, |player| {
-            player.close_account();
+            player.drop_account();
             if let Some(play) = player.play_mut() {
                 play.last_result = None;
             }
@@ -664,10 +666,11 @@ impl World {
                 (account.owner, account.seq) = (owner, 0);
                 (account.pending, account.quiet, account.under_way) = (false, false, false);
                 account.uncounted = true;
+                account.unsent = account.unsent.filter(|unsent| unsent.points != 0);
             }
         });
         self.send_settlement_of(id, true, whose);
-        self.change_account(id, Player::close_account);
+        self.change_account(id, Player::drop_account);
         self.end_session(now, id);
         self.arm_sweep(now);
     }
@@ -703,6 +706,13 @@ impl World {
         if !asked {
             self.unasked.insert(id);
         }
+    }
+
+    /// Whether a session is to be taken once more, before anybody loses it.
+    #[must_use]
+    pub fn is_in_doubt(&self, id: PlayerId) -> bool {
+        let account = self.players.get(id).and_then(Player::account);
+        account.is_some_and(|account| account.doubtful)
     }
 
     /// Whether a session that is another server's is so only because that was slower.

@@ -498,7 +498,7 @@ impl Shelf {
             Some(person) => {
                 let row = self.sessions.remove(&person.token).unwrap_or_default();
                 let was_its = row.owner != Some(owner) && row.seqs.contains_key(&owner.0);
-                if !was_its && !absent {
+                if !was_its && !absent && person.token != fresh {
                     self.moved.insert(person.token.clone(), fresh.clone());
                     person.token.clone_from(&fresh);
                 }
@@ -588,7 +588,16 @@ impl Shelf {
             token = known.map_or(token, |person| person.token.clone());
         }
         if settle.person.is_none() && !known {
-            token = self.moved(&token, settle.owner).unwrap_or(token);
+            let last = self.last_name(&token);
+            if self.erased.contains(last) {
+                return Settled::Erased;
+            }
+            // Whoever has not settled there has a session of its own, perhaps by the same owner.
+            let row = self.sessions.get(last);
+            let seq = row.and_then(|row| row.seqs.get(&settle.owner.0));
+            if seq.is_some_and(|&seq| 0 < seq) {
+                token = last.to_owned();
+            }
         }
         if settle.points.max(settle.told) == 0 && !self.sessions.contains_key(&token) {
             return Settled::Kept { total: 0 };
@@ -649,15 +658,11 @@ impl Shelf {
         }
     }
 
-    /// What a session is called now that had this token until its person signed in, if this was its
-    /// owner.
-    fn moved(&self, token: &str, owner: Owner) -> Option<String> {
-        let mut token = self.moved.get(token)?;
-        loop {
-            if let Some(row) = self.sessions.get(token) {
-                return row.seqs.contains_key(&owner.0).then(|| token.clone());
-            }
-            token = self.moved.get(token)?;
+    /// What a session is called now that had this token until its person signed in, or was.
+    fn last_name<'a>(&'a self, token: &'a str) -> &'a str {
+        match self.moved.get(token) {
+            Some(to) if !self.sessions.contains_key(token) => self.last_name(to),
+            _ => token,
         }
     }
 

@@ -332,12 +332,11 @@ fn a_session_that_has_another_token_is_found_by_who_was_its_owner() {
     }
     say(engine, sign_in(None, "f3", 4));
     assert_eq!(settle(engine, win("a", 1, 3, 1, 6)), former(6));
-    assert_eq!(settle(engine, win("f2", 3, 1, 1, 1)), former(7));
     // Somebody else who plays by it has a session of his own.
-    assert_eq!(
-        settle(engine, win("a", 9, 1, 1, 1)),
-        Settled::Kept { total: 1 }
-    );
+    for (token, owner) in [("a", 9), ("f2", 3)] {
+        let own = settle(engine, win(token, owner, 1, 1, 1));
+        assert_eq!(own, Settled::Kept { total: 1 });
+    }
     let take = StoreOp::Take {
         token: "f3".into(),
         owner: Owner(4),
@@ -345,10 +344,14 @@ fn a_session_that_has_another_token_is_found_by_who_was_its_owner() {
     match say(engine, take) {
         StoreReply::Taken { stored, .. } => {
             let stored = stored.expect("it is there");
-            assert_eq!((stored.total, stored.streak), (7, 3));
+            assert_eq!((stored.total, stored.streak), (6, 3));
         }
         other => panic!("{other:?}"),
     }
+    // And of one that was erased nothing comes back.
+    say(engine, sign_in(None, "f4", 5));
+    assert_eq!(engine.forget(&Who::Person("ada".into()), NOW), Ok(2));
+    assert_eq!(settle(engine, win("f3", 4, 1, 1, 1)), Settled::Erased);
 }
 
 /// What was decided about persons in the lost moments is to be decided again, as `systemd/redis.md`

@@ -77,6 +77,12 @@ local function knows(session, owner)
   return session.owner == owner or place_of(session, owner) ~= nil
 end
 
+local function has_settled(session, owner)
+  local place = place_of(session, owner)
+  local seq = place and session.former[place].seq or session.owner == owner and session.seq or 0
+  return 0 < seq
+end
+
 local function use(session)
   call('HSET', session_key(session.hash), 'used_at', now)
   call('ZADD', USED, now, session.hash)
@@ -227,14 +233,15 @@ local function adoptable(token, fresh, sub)
   return token
 end
 
--- The session that had this token until its person signed in somewhere, if this was its owner: a
--- server that has not heard of that settles by it.
+-- The session that had this token until its person signed in somewhere, if this owner has settled
+-- there: a server that has not heard of that settles by it. And whether it was erased.
 local function moved(hash, owner)
   for _ = 1, OWNERS_MAX do
     hash = call('HGET', moved_key(hash), 'to')
-    if not hash then return nil end
+    if not hash then return nil, false end
+    if is_erased(hash) then return nil, true end
     local session = find(hash)
-    if session then return knows(session, owner) and session or nil end
+    if session then return has_settled(session, owner) and session or nil, false end
   end
 end
 
@@ -323,7 +330,11 @@ function orders.settle()
   seq, points, told, streak = number(seq), number(points), number(told), number(streak)
   if is_erased(hash) then return {'erased', 0} end
   local session = find(hash)
-  if sub == '' and not session then session = moved(hash, owner) end
+  if sub == '' and not session then
+    local erased
+    session, erased = moved(hash, owner)
+    if erased then return {'erased', 0} end
+  end
   local is_new_person = false
   -- Its token may be an older one of a session that has another by now.
   if sub ~= '' and not (session and session.person == sub) then
