@@ -175,6 +175,7 @@ mod tests {
     use std::fs::File;
     use std::io::{self, BufRead, BufReader, Read, Write};
     use std::process::{Child, Command, Stdio};
+    use std::sync::Mutex;
 
     use super::*;
 
@@ -192,13 +193,10 @@ mod tests {
         let mut half = vec![0; lines * LINE_BYTES_MAX / 2];
         reader.read_exact(&mut half).expect("what was written");
         assert!(has_room(&writer), "it was read from");
+        let nobody_starts = STARTING.lock();
         drop(reader);
-        // A child that another test starts has the reader, too, until it becomes its own program.
-        let mut looks = (0..1_000).map(|_| {
-            std::thread::sleep(std::time::Duration::from_millis(10));
-            has_room(&writer)
-        });
-        assert!(looks.any(|has_room| !has_room), "nobody will read it");
+        assert!(!has_room(&writer), "nobody will read it");
+        drop(nobody_starts);
     }
 
     #[test]
@@ -242,8 +240,13 @@ mod tests {
         }
     }
 
+    /// Held while a child starts: until it is its own program it has all pipes of this process, and
+    /// whoever closes one is not the last.
+    static STARTING: Mutex<()> = Mutex::new(());
+
     /// The test above as a process, with this standard error.
     fn spawn_child(stderr: Stdio) -> Child {
+        let _starting = STARTING.lock();
         Command::new(std::env::current_exe().expect("this test's own file"))
             .args(["logging::tests::child", "--exact", "--nocapture"])
             .env("ROSHAMBO_TEST_LOG_CHILD", "1")
@@ -320,8 +323,10 @@ mod tests {
             "{line}"
         );
         assert!(read_line().contains("] line 0 xxx"));
+        let nobody_starts = STARTING.lock();
         drop(log);
         assert_eq!(say(3), full + 3, "nobody reads any more");
+        drop(nobody_starts);
         drop(commands);
         assert!(child.wait().expect("an end").success());
     }
