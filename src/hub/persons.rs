@@ -450,11 +450,9 @@ impl Hub {
         } else {
             // Nobody waits for it any more, and the session may be played on all the same. What is
             // there of one who was erased is nobody's.
-            let whose = stored.map(|stored| stored.person.as_deref());
-            if whose.is_none_or(|whose| whose == Some(sub.as_str())) {
-                self.bind_stored(now, &found.token, Some(sub.clone()), found.kept.as_ref());
-            }
-            self.world_taken(now, &found.token, owner, found.kept.as_ref());
+            let is_its = |stored: &Stored| stored.person.as_deref() == Some(sub.as_str());
+            let whose = stored.is_none_or(is_its).then(|| sub.clone());
+            self.answered(now, (&found.token, owner), whose, found.kept.as_ref());
         }
         // It goes on by another session than the one whose owner's name was said: in that name
         // others have settled, and may again.

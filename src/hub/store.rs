@@ -457,13 +457,22 @@ impl Hub {
             // Who signs in on it is answered by that.
             None if self.signs_in(token) => (),
             None if self.is_left_for(token, sub.as_ref()) => self.leave_to_person(now, token, sub),
-            None => {
-                // What it settles is the person's, whatever token that has by then.
-                self.bind_stored(now, token, sub, kept.as_ref());
-                self.world_taken(now, token, owner, kept.as_ref());
-            }
+            None => self.answered(now, (token, owner), sub, kept.as_ref()),
         }
         self.take_pending();
+    }
+
+    /// What the store has of a session for which nobody waits, and whose it is.
+    pub(super) fn answered(
+        &mut self,
+        now: Millis,
+        (token, owner): (&Token, Owner),
+        sub: Option<Sub>,
+        kept: Option<&Kept>,
+    ) {
+        // What it settles is the person's, whatever token that has by then.
+        self.bind_stored(now, token, sub, kept);
+        self.world_taken(now, token, owner, kept);
     }
 
     /// The world learns what the store has of a pending session.
@@ -519,13 +528,7 @@ impl Hub {
 
     /// A session is a person's by what the store says. Its name and picture are those that a token
     /// gave, or they were: without one they stay.
-    pub(super) fn bind_stored(
-        &mut self,
-        now: Millis,
-        token: &Token,
-        sub: Option<Sub>,
-        kept: Option<&Kept>,
-    ) {
+    fn bind_stored(&mut self, now: Millis, token: &Token, sub: Option<Sub>, kept: Option<&Kept>) {
         let player = self.world.player_of(token);
         if let (Some(player), Some(sub)) = (player, sub)
             && self.world.identity_of(player).is_none()

@@ -154,6 +154,11 @@ impl Account {
         }
     }
 
+    /// Of what is unsent only points are left; that a streak is over is not told.
+    fn keep_points(&mut self) {
+        self.unsent = self.unsent.filter(|unsent| unsent.points != 0);
+    }
+
     /// The store is asked whether it is as it is here.
     fn ask_in_name_of(&mut self, owner: Owner) {
         self.owner = owner;
@@ -437,15 +442,12 @@ impl World {
             self.effects.push_back(Effect::Supersede { conn });
         }
         self.vacate_unsent(now, id);
-        let account = self.players.get(id).and_then(Player::account);
-        if account.is_some_and(|account| account.unsent.is_some()) {
-            self.change_account(id, |player| {
-                if let Some(account) = player.account_mut() {
-                    account.under_way = false;
-                }
-            });
-            self.send_settlement(id);
-        }
+        self.change_account(id, |player| {
+            if let Some(account) = player.account_mut() {
+                account.under_way = false;
+            }
+        });
+        self.send_settlement(id);
         self.change_account(id, Player::drop_account);
         self.end_session(now, id);
     }
@@ -466,7 +468,7 @@ impl World {
         self.vacate(now, id);
         self.change_account(id, |player| {
             if let Some(account) = player.account_mut().filter(|_| !had_unsent) {
-                account.unsent = account.unsent.filter(|unsent| unsent.points != 0);
+                account.keep_points();
             }
         });
     }
@@ -666,7 +668,7 @@ impl World {
                 (account.owner, account.seq) = (owner, 0);
                 (account.pending, account.quiet, account.under_way) = (false, false, false);
                 account.uncounted = true;
-                account.unsent = account.unsent.filter(|unsent| unsent.points != 0);
+                account.keep_points();
             }
         });
         self.send_settlement_of(id, true, whose);
@@ -852,7 +854,7 @@ impl World {
             } else {
                 account.unclaimed = unclaimed;
                 // Sessions without points are not written.
-                account.unsent = played.filter(|unsent| unsent.points != 0);
+                account.keep_points();
             }
             if is_gone {
                 let won = played.unwrap_or_default().points;

@@ -459,17 +459,23 @@ fn after_one_that_won() -> (Instance, Value, u64) {
     (second, hi, had)
 }
 
+/// Ann signs in on a guest's session and wins; the session's token and what she has then.
+fn win_by_another_session(server: &mut Instance) -> (ConnId, String, u64) {
+    let (guest, hi) = server.enter("Guest", None);
+    let other = hi["session"].as_str().expect("a token").to_owned();
+    server.lose(guest);
+    let (ann, _) = server.sign_in(Some(&other));
+    let won = server.win(ann);
+    (ann, other, won)
+}
+
 /// What it won before the store could say who it is, and what it wins by the session that is its own.
 #[test]
 fn who_played_on_another_session_wins_on_by_its_own() {
     let (mut second, hi, had) = after_one_that_won();
     let own = hi["session"].as_str().expect("a token");
     let uid = hi["uid"].as_str().expect("a uid");
-    let (guest, hi) = second.enter("Guest", None);
-    let other = hi["session"].as_str().expect("a token").to_owned();
-    second.lose(guest);
-    let (ann, _) = second.sign_in(Some(&other));
-    let won = second.win(ann);
+    let (ann, other, won) = win_by_another_session(&mut second);
     second.0.shelf().set_away(false);
     second.0.hear_store();
     let told = second.told(ann);
@@ -491,17 +497,12 @@ fn who_played_on_another_session_wins_on_by_its_own() {
 #[test]
 fn who_leaves_a_session_in_mid_round_keeps_its_own() {
     let (mut second, _, had) = after_one_that_won();
-    let (guest, hi) = second.enter("Guest", None);
-    let other = hi["session"].as_str().expect("a token").to_owned();
-    second.lose(guest);
-    let (ann, _) = second.sign_in(Some(&other));
-    let won = second.win(ann);
+    let (ann, _, won) = win_by_another_session(&mut second);
     second.say(ann, r#"["join"]"#);
     second.pass(1_000);
     let earlier = second.0.shelf().clone();
     second.0.shelf().roll_back(&earlier);
-    second.0.shelf().set_away(false);
-    second.0.hear_store();
+    second.set_away(false);
     second.pass(5_000);
     let after = second.win(ann);
     assert!(had + won < after, "{had} and {won} and more, not {after}");
